@@ -1,0 +1,101 @@
+#include "src/io/acceptor.h"
+
+#include <cassert>
+#include <cerrno>
+#include <utility>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+namespace ringpost::io {
+
+Result<int> listen_tcp(const Address& address, int backlog) {
+  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd == -1) return std::unexpected(Error::system(errno, "socket"));
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (address.family() == AF_INET6) {  // one socket for both families
+    const int off = 0;
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  }
+  const char* doing = "bind";
+  if (::bind(fd, address.data(), address.length) == 0) {
+    doing = "listen";
+    if (::listen(fd, backlog) == 0) return fd;
+  }
+  const int error = errno;
+  ::close(fd);
+  return std::unexpected(Error::system(error, doing));
+}
+
+Acceptor::~Acceptor() {
+  assert(!armed_ && fd_ == -1 && "close() is awaited before an Acceptor ends");
+}
+
+void Acceptor::arm() {
+  armed_ = true;
+  io_uring_prep_multishot_accept(reactor_.ring().prepare(this), fd_, nullptr, nullptr,
+                                 SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+void Acceptor::complete(int result, uint32_t flags) {
+  if ((flags & IORING_CQE_F_MORE) == 0) armed_ = false;
+  if (result >= 0)
+    accepted_.push_back(result);
+  else if (result != -ECANCELED)
+    error_ = -result;
+  const bool due = closing_ ? !armed_ : !accepted_.empty() || error_ != 0;
+  if (due && waiting_ != nullptr && waiting_->outcome() == Wait::Outcome::pending)
+    waiting_->notify();
+}
+
+bool Acceptor::Next::await_suspend(std::coroutine_handle<> awaiter) {
+  if (!suspend(awaiter)) return false;
+  acceptor_.waiting_ = this;
+  if (!acceptor_.armed_) acceptor_.arm();
+  return true;
+}
+
+Result<int> Acceptor::Next::await_resume() {
+  acceptor_.waiting_ = nullptr;
+  if (!acceptor_.accepted_.empty()) {
+    const int fd = acceptor_.accepted_.front();
+    acceptor_.accepted_.pop_front();
+    return fd;
+  }
+  if (acceptor_.error_ != 0)
+    return std::unexpected(Error::system(std::exchange(acceptor_.error_, 0), "accept"));
+  return std::unexpected(
+      Error{outcome() == Outcome::deadline ? Error::Kind::timed_out : Error::Kind::cancelled, 0,
+            "accept"});
+}
+
+class Acceptor::Quiet final : public Wait {
+ public:
+  explicit Quiet(Acceptor& acceptor) : Wait(acceptor.reactor_, {}), acceptor_(acceptor) {}
+  bool await_ready() const { return !acceptor_.armed_; }
+  bool await_suspend(std::coroutine_handle<> awaiter) {
+    acceptor_.waiting_ = this;
+    return suspend(awaiter);
+  }
+  void await_resume() { acceptor_.waiting_ = nullptr; }
+
+ private:
+  Acceptor& acceptor_;
+};
+
+Task<void> Acceptor::close(std::deque<int>& accepted) {
+  assert(waiting_ == nullptr);
+  closing_ = true;
+  if (armed_) reactor_.ring().cancel(*this);
+  co_await Quiet(*this);
+  accepted = std::move(accepted_);
+  for (int fd; (fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;)
+    accepted.push_back(fd);
+  ::close(std::exchange(fd_, -1));
+}
+
+}  // namespace ringpost::io

@@ -1,0 +1,59 @@
+#include "src/io/buffer_group.h"
+
+#include <cerrno>
+
+#include <sys/mman.h>
+
+#include "src/io/ring.h"
+
+namespace ringpost::io {
+
+namespace {
+
+void* map(size_t bytes) {
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw RingError(errno, "mmap of receive buffers");
+  return memory;
+}
+
+}  // namespace
+
+BufferGroup::BufferGroup(Ring& ring, uint16_t id, unsigned count, unsigned size)
+    : ring_(ring),
+      ring_bytes_(count * sizeof(io_uring_buf)),
+      memory_bytes_(size_t{count} * size),
+      count_(count),
+      size_(size),
+      mask_(io_uring_buf_ring_mask(count)),
+      id_(id),
+      received_(count) {
+  ring_memory_ = static_cast<io_uring_buf_ring*>(map(ring_bytes_));
+  io_uring_buf_ring_init(ring_memory_);
+  io_uring_buf_reg registration{};
+  registration.ring_addr = reinterpret_cast<uint64_t>(ring_memory_);
+  registration.ring_entries = count;
+  registration.bgid = id;
+  if (const int result = io_uring_register_buf_ring(&ring_.raw(), &registration, 0); result < 0) {
+    munmap(ring_memory_, ring_bytes_);
+    throw RingError(-result, "io_uring_register(PBUF_RING)");
+  }
+  memory_ = static_cast<char*>(map(memory_bytes_));
+  for (unsigned buffer = 0; buffer < count; ++buffer) give_back(static_cast<uint16_t>(buffer));
+  publish();
+}
+
+BufferGroup::~BufferGroup() {
+  io_uring_unregister_buf_ring(&ring_.raw(), id_);
+  munmap(ring_memory_, ring_bytes_);
+  munmap(memory_, memory_bytes_);
+}
+
+void BufferGroup::publish() {
+  if (returned_ == 0) return;
+  io_uring_buf_ring_advance(ring_memory_, returned_);
+  // As many as there are buffers again; the others would only come back at once.
+  for (int fed = 0; fed < returned_ && !starved_.empty(); ++fed) starved_.pop_front().fed();
+  returned_ = 0;
+}
+
+}  // namespace ringpost::io

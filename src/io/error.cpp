@@ -1,0 +1,27 @@
+#include "src/io/error.h"
+
+#include <system_error>
+
+#include <netdb.h>
+
+namespace ringpost::io {
+
+std::string Error::message() const {
+  std::string text(doing);
+  if (!text.empty()) text += ": ";
+  switch (kind) {
+    case Kind::timed_out:
+      return text + "timed out";
+    case Kind::cancelled:
+      return text + "cancelled";
+    case Kind::closed:
+      return text + "closed by the peer";
+    case Kind::system:
+      return text + std::generic_category().message(code);
+    case Kind::resolve:
+      return text + gai_strerror(code);
+  }
+  return text;
+}
+
+}  // namespace ringpost::io

@@ -1,0 +1,85 @@
+#include "src/io/reactor.h"
+
+#include <ctime>
+
+#include "src/io/buffer_group.h"
+#include "src/io/scope.h"
+
+namespace ringpost::io {
+
+namespace {
+// A turn's worth of entries for some thousands of connections; a fuller turn is submitted in
+// pieces.
+constexpr unsigned submission_entries = 4096, completion_entries = 32768;
+// Spare send buffers that are kept, and the largest that is worth keeping.
+constexpr size_t spares = 256, largest_spare = 128 * 1024;
+}  // namespace
+
+Reactor::Reactor()
+    : ring_(submission_entries, completion_entries), now_(Clock::now()), timers_(now_) {
+  read_clocks();
+}
+
+Reactor::~Reactor() = default;
+
+void Reactor::read_clocks() {
+  now_ = Clock::now();
+  timespec wall;
+  clock_gettime(CLOCK_REALTIME_COARSE, &wall);
+  unix_seconds_ = wall.tv_sec;
+}
+
+void Reactor::run(Task<void> task) {
+  Scope scope(*this);
+  scope.spawn(std::move(task));
+  while (scope.running() != 0) turn(true);
+  // Closes and cancellations that the last turn has prepared.
+  if (alarm_.set_for != never) ring_.cancel(alarm_);
+  while (alarm_.set_for != never) turn(true);
+  turn(false);
+}
+
+void Reactor::turn(bool wait) {
+  while (!flushes_.empty()) flushes_.pop_front().flush();
+  for (BufferGroup* group : groups_) group->publish();
+  set_alarm();
+  ring_.submit(wait && ready_.empty());
+  read_clocks();
+  ring_.reap();
+  timers_.advance(now_);
+  List<Wait, Wait> runnable;  // those that become ready from here on wait for the next turn
+  runnable.take(ready_);
+  while (!runnable.empty()) runnable.pop_front().resume();
+}
+
+// One timeout in the kernel stands for all timers. It moves only when an earlier timer appears:
+// most are stopped long before they expire, and the alarm that they set rings once for nothing.
+void Reactor::set_alarm() {
+  const Time next = timers_.next();
+  if (next >= alarm_.set_for) return;
+  const auto since_boot = next.time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+  alarm_.at.tv_sec = seconds.count();
+  alarm_.at.tv_nsec = (since_boot - seconds).count();
+  if (alarm_.set_for == never)
+    io_uring_prep_timeout(ring_.prepare(&alarm_), &alarm_.at, 0, IORING_TIMEOUT_ABS);
+  else
+    io_uring_prep_timeout_update(ring_.prepare(nullptr), &alarm_.at,
+                                 reinterpret_cast<uint64_t>(static_cast<Operation*>(&alarm_)),
+                                 IORING_TIMEOUT_ABS);
+  alarm_.set_for = next;
+}
+
+void Reactor::Alarm::complete(int, uint32_t) {
+  set_for = never;
+}
+
+void Reactor::take_back(proto::wire::Buffer& buffer) {
+  buffer.clear();
+  if (spare_.size() < spares && buffer.capacity() != 0 && buffer.capacity() <= largest_spare)
+    spare_.push_back(std::move(buffer));
+  else
+    buffer.release();
+}
+
+}  // namespace ringpost::io

@@ -1,0 +1,99 @@
+// Reactor: the loop of one shard. Everything of a shard runs on its thread.
+//
+// A turn: what streams have to send is prepared, one system call submits everything and sleeps; the
+// completions that came are handed to their operations, which note results and wake coroutines; due
+// timers expire; then the ready coroutines run, and what they write to a stream leaves in one send
+// with the next turn's call.
+#pragma once
+
+#include <vector>
+
+#include "proto/wire/buffer.h"
+#include "src/io/list.h"
+#include "src/io/operation.h"
+#include "src/io/ring.h"
+#include "src/io/task.h"
+#include "src/io/timer.h"
+#include "src/io/wait.h"
+
+namespace ringpost::io {
+
+class BufferGroup;
+
+class Reactor {
+ public:
+  // Something with work to do at the end of a turn, once however often it was asked for (Stream:
+  // its send).
+  class Flush : public ListNode<Flush> {
+   public:
+    virtual void flush() = 0;
+
+   protected:
+    ~Flush() = default;
+  };
+
+  // Throws RingError.
+  Reactor();
+  ~Reactor();
+
+  Ring& ring() { return ring_; }
+  TimerWheel& timers() { return timers_; }
+
+  // The moment this turn began.
+  Time now() const { return now_; }
+  // Seconds since 1970 by the wall clock, as of this turn.
+  int64_t unix_seconds() const { return unix_seconds_; }
+
+  // Runs `task` and all it starts until it has ended.
+  void run(Task<void> task);
+
+  void ready(Wait& wait) { ready_.push_back(wait); }
+  void at_end_of_turn(Flush& flush) {
+    if (!flush.linked()) flushes_.push_back(flush);
+  }
+  void add(BufferGroup& group) { groups_.push_back(&group); }
+  void remove(BufferGroup& group) { std::erase(groups_, &group); }
+
+  // Send buffers, shared so that an idle stream holds none and a busy one gets a warm one.
+  void lend(proto::wire::Buffer& buffer) {
+    if (buffer.capacity() != 0 || spare_.empty()) return;
+    buffer.swap(spare_.back());
+    spare_.pop_back();
+  }
+  void take_back(proto::wire::Buffer& buffer);
+
+ private:
+  class Alarm final : public Operation {
+   public:
+    void complete(int result, uint32_t flags) override;
+    Time set_for = never;
+    __kernel_timespec at{};
+  };
+
+  void turn(bool wait);
+  void read_clocks();
+  void set_alarm();
+
+  Ring ring_;
+  Time now_;
+  int64_t unix_seconds_ = 0;
+  TimerWheel timers_;
+  Alarm alarm_;
+  List<Wait, Wait> ready_;
+  List<Flush, Flush> flushes_;
+  std::vector<BufferGroup*> groups_;
+  std::vector<proto::wire::Buffer> spare_;
+};
+
+// Suspends for `duration`, or until cancelled.
+class Sleep final : public Wait {
+ public:
+  Sleep(Reactor& reactor, Duration duration, Cancellation* cancellation)
+      : Wait(reactor, {reactor.now() + duration, cancellation}) {}
+  bool await_ready() const { return false; }
+  bool await_suspend(std::coroutine_handle<> awaiter) { return suspend(awaiter); }
+  // False when cancelled.
+  bool await_resume() const { return outcome() == Outcome::deadline; }
+};
+
+}  // namespace ringpost::io

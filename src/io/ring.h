@@ -1,0 +1,64 @@
+// Ring: one io_uring of one thread, as this library uses it (Linux 6.1: DEFER_TASKRUN; 6.0:
+// multishot receive; 5.19: multishot accept and provided buffer rings).
+//
+// Owns the ring and its mappings. Used by the thread that made it alone
+// (IORING_SETUP_SINGLE_ISSUER).
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <liburing.h>
+
+#include "src/io/operation.h"
+
+namespace ringpost::io {
+
+// The ring can't be had. `code` is the errno, `step` the call that failed: ops/diagnosis says what
+// to do about it.
+struct RingError : std::runtime_error {
+  RingError(int error, const char* failed_step);
+  int code;
+  const char* step;
+};
+
+class Ring {
+ public:
+  // Entries of the submission and the completion queue, powers of two. Throws RingError.
+  Ring(unsigned submission_entries, unsigned completion_entries);
+  ~Ring();
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+
+  io_uring& raw() { return ring_; }
+
+  // A free submission entry, zeroed but for user_data being set to `operation` (nullptr: nobody is
+  // told of its end). When the queue is full, what is in it is submitted first.
+  io_uring_sqe* prepare(Operation* operation);
+
+  // Asks the kernel to give up `operation`; its last completion still comes, with -ECANCELED unless
+  // it was done already.
+  void cancel(Operation& operation);
+
+  // Submits all that was prepared and, when `wait`, sleeps until at least one completion is there.
+  // One system call.
+  void submit(bool wait);
+
+  // Hands each completion that has come to its operation. Returns their number.
+  unsigned reap();
+
+ private:
+  struct Completion {
+    uint64_t user_data;
+    int result;
+    uint32_t flags;
+  };
+  void make_room();
+
+  io_uring ring_{};
+  std::vector<Completion> set_aside_;  // taken out of a full completion queue while submitting
+};
+
+}  // namespace ringpost::io

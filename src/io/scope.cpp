@@ -1,0 +1,20 @@
+#include "src/io/scope.h"
+
+#include <utility>
+
+namespace ringpost::io {
+
+void Scope::spawn(Task<void> child) {
+  ++running_;
+  const auto frame = child.release();
+  frame.promise().end_in(*this);
+  frame.resume();
+}
+
+void detail::child_ended(Scope& scope, std::coroutine_handle<> frame) noexcept {
+  frame.destroy();
+  if (--scope.running_ == 0 && scope.join_ != nullptr)
+    std::exchange(scope.join_, nullptr)->notify();
+}
+
+}  // namespace ringpost::io

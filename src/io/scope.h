@@ -1,0 +1,59 @@
+// Scope: the children that a coroutine has spawned, and the promise that they end before it does.
+//
+// The owner joins before the scope ends. Children are given until() of the scope, so that cancel()
+// reaches all their waits; cancelling asks, join() waits.
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+
+#include "src/io/cancellation.h"
+#include "src/io/task.h"
+#include "src/io/wait.h"
+
+namespace ringpost::io {
+
+class Scope {
+ public:
+  explicit Scope(Reactor& reactor, Cancellation* parent = nullptr)
+      : reactor_(reactor), cancellation_(parent) {}
+  ~Scope() { assert(running_ == 0); }
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+  // Starts `child` now, inside this call, up to its first wait. The scope owns it from here on.
+  void spawn(Task<void> child);
+
+  size_t running() const { return running_; }
+  Cancellation& cancellation() { return cancellation_; }
+  void cancel() { cancellation_.request(); }
+  Until until(Time deadline = never) { return {deadline, &cancellation_}; }
+
+  // Waits until no child runs. Has no deadline of its own: children have theirs.
+  auto join() { return Join(*this); }
+
+ private:
+  friend void detail::child_ended(Scope& scope, std::coroutine_handle<> frame) noexcept;
+
+  class Join final : public Wait {
+   public:
+    explicit Join(Scope& scope) : Wait(scope.reactor_, {}), scope_(scope) {}
+    bool await_ready() const { return scope_.running_ == 0; }
+    bool await_suspend(std::coroutine_handle<> awaiter) {
+      assert(scope_.join_ == nullptr);
+      scope_.join_ = this;
+      return suspend(awaiter);
+    }
+    void await_resume() {}
+
+   private:
+    Scope& scope_;
+  };
+
+  Reactor& reactor_;
+  Cancellation cancellation_;
+  Join* join_ = nullptr;
+  size_t running_ = 0;
+};
+
+}  // namespace ringpost::io

@@ -1,0 +1,201 @@
+#include "src/io/stream.h"
+
+#include <cassert>
+#include <cerrno>
+#include <utility>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace ringpost::io {
+
+namespace {
+// Runs that may queue up while nobody reads, before receiving pauses.
+constexpr uint16_t most_queued = 4;
+}  // namespace
+
+Stream::Stream(Reactor& reactor, BufferGroup& group, int fd, Duration send_timeout)
+    : reactor_(reactor), group_(group), send_timeout_(send_timeout), fd_(fd) {}
+
+Stream::~Stream() {
+  assert(fd_ == -1 && "close() is awaited before a Stream ends");
+}
+
+void Stream::arm() {
+  armed_ = true;
+  io_uring_sqe* entry = reactor_.ring().prepare(&receive_);
+  io_uring_prep_recv_multishot(entry, fd_, nullptr, 0, 0);
+  entry->flags |= IOSQE_BUFFER_SELECT;
+  entry->buf_group = group_.id();
+}
+
+void Stream::received(int result, uint32_t flags) {
+  if ((flags & IORING_CQE_F_MORE) == 0) armed_ = pausing_ = false;
+  if (result > 0) {
+    const auto buffer = static_cast<uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
+    group_.received(buffer) = {static_cast<uint32_t>(result), none};
+    (first_ == none ? first_ : group_.received(last_).next) = buffer;
+    last_ = buffer;
+    ++queued_;
+    if (armed_ && !pausing_ && reader_ == nullptr && queued_ >= most_queued) {
+      pausing_ = true;
+      reactor_.ring().cancel(receive_);
+    }
+  } else if (result == -ENOBUFS) {
+    if (!closing_) group_.starve(*this);
+  } else if (result == -ECANCELED) {
+    if (!closing_ && reader_ != nullptr && first_ == none)
+      arm();  // paused, and wanted again by now
+  } else {
+    ended_ = true;
+    if (result < 0 && !failed_) error_ = Error::system(-result, "receive");
+  }
+  if (first_ != none || ended_) wake_reader();
+  if (closing_ && quiet_ != nullptr) wake_quiet();
+}
+
+void Stream::wake_reader() {
+  if (reader_ != nullptr && reader_->outcome() == Wait::Outcome::pending) reader_->notify();
+}
+
+std::string_view Stream::take_next() {
+  held_ = first_;
+  const BufferGroup::Received& run = group_.received(held_);
+  first_ = run.next;
+  --queued_;
+  return {group_.data(held_), run.length};
+}
+
+void Stream::release() {
+  if (held_ != none) group_.give_back(std::exchange(held_, none));
+}
+
+void Stream::flush() {
+  if (!sending_ && !out_.empty() && !failed_) {
+    std::swap(flying_, out_);
+    prepare_send();
+  }
+}
+
+void Stream::prepare_send() {
+  sending_ = true;
+  sending_since_ = reactor_.now();
+  // One timer serves many sends: it is moved when it expires, not when a send completes.
+  if (!running()) reactor_.timers().start(*this, sending_since_ + send_timeout_);
+  // MSG_WAITALL: the kernel goes on until all is sent (5.19).
+  io_uring_prep_send(reactor_.ring().prepare(&send_), fd_, flying_.data(), flying_.size(),
+                     MSG_WAITALL | MSG_NOSIGNAL);
+}
+
+void Stream::sent(int result) {
+  sending_ = false;
+  if (result > 0) {
+    flying_.consume(static_cast<size_t>(result));
+    if (!flying_.empty() && !closing_) return prepare_send();
+  } else if (!closing_) {
+    fail(result == -ECANCELED ? Error{Error::Kind::timed_out, 0, "send"}
+                              : Error::system(-result, "send"));
+  }
+  reactor_.take_back(flying_);
+  if (!out_.empty() && !failed_) send();
+  if (drainer_ != nullptr && drainer_->outcome() == Wait::Outcome::pending && drainer_->reached())
+    drainer_->notify();
+  if (closing_ && quiet_ != nullptr) wake_quiet();
+}
+
+void Stream::fail(Error error) {
+  failed_ = true;
+  error_ = error;
+  wake_reader();
+}
+
+void Stream::expired() {
+  if (!sending_ || closing_) return;
+  if (reactor_.now() >= sending_since_ + send_timeout_)
+    reactor_.ring().cancel(send_);
+  else
+    reactor_.timers().start(*this, sending_since_ + send_timeout_);
+}
+
+void Stream::shutdown_send() {
+  ::shutdown(fd_, SHUT_WR);
+}
+
+// Waits until the kernel holds nothing of this stream.
+class Stream::Quiet final : public Wait {
+ public:
+  explicit Quiet(Stream& stream) : Wait(stream.reactor_, {}), stream_(stream) {}
+  bool reached() const { return !stream_.armed_ && !stream_.sending_; }
+  bool await_ready() const { return reached(); }
+  bool await_suspend(std::coroutine_handle<> awaiter) {
+    stream_.quiet_ = this;
+    return suspend(awaiter);
+  }
+  void await_resume() { stream_.quiet_ = nullptr; }
+
+ private:
+  Stream& stream_;
+};
+
+void Stream::wake_quiet() {
+  if (quiet_->outcome() == Wait::Outcome::pending && quiet_->reached()) quiet_->notify();
+}
+
+Task<void> Stream::close() {
+  assert(reader_ == nullptr && drainer_ == nullptr);
+  closing_ = true;
+  if (Reactor::Flush::linked()) Reactor::Flush::unlink();
+  if (BufferGroup::Starved::linked()) BufferGroup::Starved::unlink();
+  reactor_.timers().stop(*this);
+  if (armed_ && !pausing_) reactor_.ring().cancel(receive_);
+  if (sending_) reactor_.ring().cancel(send_);
+  co_await Quiet(*this);
+  release();
+  while (first_ != none) {
+    take_next();
+    release();
+  }
+  reactor_.take_back(out_);
+  reactor_.take_back(flying_);
+  io_uring_prep_close(reactor_.ring().prepare(nullptr), std::exchange(fd_, -1));
+}
+
+bool Stream::Read::await_ready() {
+  stream_.release();
+  return stream_.first_ != none || stream_.ended_ || stream_.failed_;
+}
+
+bool Stream::Read::await_suspend(std::coroutine_handle<> awaiter) {
+  if (!suspend(awaiter)) return false;
+  assert(stream_.reader_ == nullptr);
+  stream_.reader_ = this;
+  if (!stream_.armed_ && !stream_.BufferGroup::Starved::linked()) stream_.arm();
+  return true;
+}
+
+Result<std::string_view> Stream::Read::await_resume() {
+  stream_.reader_ = nullptr;
+  // Bytes that came in the turn in which the deadline passed are not thrown away.
+  if (stream_.first_ != none) return stream_.take_next();
+  if (stream_.ended_ || stream_.failed_) return std::unexpected(stream_.error_);
+  return std::unexpected(
+      Error{outcome() == Outcome::deadline ? Error::Kind::timed_out : Error::Kind::cancelled, 0,
+            "receive"});
+}
+
+bool Stream::Drain::await_suspend(std::coroutine_handle<> awaiter) {
+  if (!suspend(awaiter)) return false;
+  assert(stream_.drainer_ == nullptr);
+  stream_.drainer_ = this;
+  return true;
+}
+
+Result<void> Stream::Drain::await_resume() {
+  stream_.drainer_ = nullptr;
+  if (stream_.failed_) return std::unexpected(stream_.error_);
+  if (reached()) return {};
+  return std::unexpected(Error{
+      outcome() == Outcome::deadline ? Error::Kind::timed_out : Error::Kind::cancelled, 0, "send"});
+}
+
+}  // namespace ringpost::io

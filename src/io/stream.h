@@ -1,0 +1,143 @@
+// Stream: one connected socket, TCP or UNIX, on a shard.
+//
+// Receiving is one multishot request that stays armed: what arrives is queued in buffers of the
+// group and read() hands it out, run by run, without copying. A reader that falls behind pauses the
+// request, so a peer can't fill the group. Sending: whatever was appended to out() before the turn
+// ends leaves in one send; while that one is on its way the next gathers behind it.
+//
+// Whoever owns the Stream awaits close() before it ends: the kernel may still hold its buffers. At
+// most one coroutine reads, and at most one waits for drained(), at any time.
+#pragma once
+
+#include <string_view>
+
+#include "proto/wire/buffer.h"
+#include "src/io/buffer_group.h"
+#include "src/io/error.h"
+#include "src/io/operation.h"
+#include "src/io/reactor.h"
+#include "src/io/wait.h"
+
+namespace ringpost::io {
+
+class Stream final : private Reactor::Flush, private BufferGroup::Starved, private Timer {
+ public:
+  // Takes over the descriptor `fd`. A send that has not been taken by the peer's kernel after
+  // `send_timeout` ends the stream.
+  Stream(Reactor& reactor, BufferGroup& group, int fd, Duration send_timeout);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  int fd() const { return fd_; }
+  Reactor& reactor() const { return reactor_; }
+
+  class [[nodiscard]] Read;
+  class [[nodiscard]] Drain;
+
+  // The next bytes (never none), as they came. They live until the next read(), release() or
+  // close(). Errors: closed when the peer has ended its side, timed_out, cancelled, system.
+  Read read(Until until);
+  // Gives the bytes of the last read() back early.
+  void release();
+
+  // Where to append what is to be sent; then send(). A view of it lives until the coroutine
+  // suspends.
+  proto::wire::Buffer& out() {
+    reactor_.lend(out_);
+    return out_;
+  }
+  void send() { reactor_.at_end_of_turn(*this); }
+
+  // Bytes that the kernel has not yet taken.
+  size_t unsent() const { return out_.size() + flying_.size(); }
+  // Waits until at most `bytes` are unsent. Errors as read(); a failed send is one too.
+  Drain drained(size_t bytes, Until until);
+
+  bool failed() const { return failed_; }
+
+  // No more will be sent (FIN); reading goes on. What is unsent is lost: drained(0) first.
+  void shutdown_send();
+
+  // Cancels what is on its way, waits for its completion (the kernel's, so it has no deadline),
+  // closes the descriptor.
+  Task<void> close();
+
+ private:
+  static constexpr uint16_t none = 0xffff;
+
+  struct Receive final : Operation {
+    explicit Receive(Stream& owner) : stream(owner) {}
+    void complete(int result, uint32_t flags) override { stream.received(result, flags); }
+    Stream& stream;
+  };
+  struct Send final : Operation {
+    explicit Send(Stream& owner) : stream(owner) {}
+    void complete(int result, uint32_t) override { stream.sent(result); }
+    Stream& stream;
+  };
+  class Quiet;
+
+  void flush() override;
+  void fed() override { arm(); }
+  void expired() override;
+  void arm();
+  void received(int result, uint32_t flags);
+  void sent(int result);
+  void prepare_send();
+  void fail(Error error);
+  void wake_reader();
+  void wake_quiet();
+  std::string_view take_next();
+
+  Reactor& reactor_;
+  BufferGroup& group_;
+  Duration send_timeout_;
+  Time sending_since_;
+  int fd_;
+  uint16_t first_ = none, last_ = none, held_ = none;  // queued runs, and the one the reader has
+  uint16_t queued_ = 0;
+  bool armed_ = false, pausing_ = false, sending_ = false, ended_ = false, failed_ = false,
+       closing_ = false;
+  Error error_{Error::Kind::closed, 0, "receive"};  // what ended_ or failed_ means
+  Read* reader_ = nullptr;
+  Drain* drainer_ = nullptr;
+  Quiet* quiet_ = nullptr;
+  proto::wire::Buffer out_, flying_;
+  Receive receive_{*this};
+  Send send_{*this};
+};
+
+class Stream::Read final : public Wait {
+ public:
+  Read(Stream& stream, Until until) : Wait(stream.reactor_, until), stream_(stream) {}
+  bool await_ready();
+  bool await_suspend(std::coroutine_handle<> awaiter);
+  Result<std::string_view> await_resume();
+
+ private:
+  Stream& stream_;
+};
+
+class Stream::Drain final : public Wait {
+ public:
+  Drain(Stream& stream, size_t bytes, Until until)
+      : Wait(stream.reactor_, until), stream_(stream), bytes_(bytes) {}
+  bool await_ready() const { return reached(); }
+  bool await_suspend(std::coroutine_handle<> awaiter);
+  Result<void> await_resume();
+  bool reached() const { return stream_.failed_ || stream_.unsent() <= bytes_; }
+
+ private:
+  Stream& stream_;
+  size_t bytes_;
+};
+
+inline Stream::Read Stream::read(Until until) {
+  return Read(*this, until);
+}
+inline Stream::Drain Stream::drained(size_t bytes, Until until) {
+  return Drain(*this, bytes, until);
+}
+
+}  // namespace ringpost::io

@@ -1,0 +1,50 @@
+#include "src/io/wait.h"
+
+#include <cassert>
+#include <utility>
+
+#include "src/io/reactor.h"
+
+namespace ringpost::io {
+
+bool Wait::suspend(std::coroutine_handle<> awaiter) {
+  if (until_.cancellation != nullptr) {
+    if (until_.cancellation->requested()) return settle(Outcome::cancelled), false;
+    until_.cancellation->add(*this);
+  }
+  if (until_.deadline != never) {
+    if (until_.deadline <= reactor_.now()) {
+      disarm();
+      return settle(Outcome::deadline), false;
+    }
+    reactor_.timers().start(*this, until_.deadline);
+  }
+  outcome_ = Outcome::pending;
+  awaiter_ = awaiter;
+  return true;
+}
+
+void Wait::disarm() {
+  if (CancelHook::linked()) CancelHook::unlink();
+  reactor_.timers().stop(*this);
+}
+
+void Wait::wake(Outcome outcome) {
+  if (outcome_ != Outcome::pending) return;
+  assert(suspended());
+  disarm();
+  outcome_ = outcome;
+  reactor_.ready(*this);
+}
+
+void Wait::deliver() {
+  disarm();
+  outcome_ = Outcome::event;
+  resume();
+}
+
+void Wait::resume() {
+  std::exchange(awaiter_, nullptr).resume();
+}
+
+}  // namespace ringpost::io
