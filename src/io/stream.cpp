@@ -10,8 +10,8 @@
 namespace ringpost::io {
 
 namespace {
-// Runs that may queue up while nobody reads, before receiving pauses.
-constexpr uint16_t most_queued = 4;
+// Bytes that may gather while nobody reads, before receiving pauses.
+constexpr size_t most_overflow = 16 * 1024;
 }  // namespace
 
 Stream::Stream(Reactor& reactor, BufferGroup& group, int fd, Duration send_timeout)
@@ -33,13 +33,18 @@ void Stream::received(int result, uint32_t flags) {
   if ((flags & IORING_CQE_F_MORE) == 0) armed_ = pausing_ = false;
   if (result > 0) {
     const auto buffer = static_cast<uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
-    group_.received(buffer) = {static_cast<uint32_t>(result), none};
-    (first_ == none ? first_ : group_.received(last_).next) = buffer;
-    last_ = buffer;
-    ++queued_;
-    if (armed_ && !pausing_ && reader_ == nullptr && queued_ >= most_queued) {
-      pausing_ = true;
-      reactor_.ring().cancel(receive_);
+    const auto length = static_cast<uint32_t>(result);
+    if (reader_ != nullptr) {
+      group_.received(buffer) = {length, none};
+      (first_ == none ? first_ : group_.received(last_).next) = buffer;
+      last_ = buffer;
+    } else {
+      overflow_.append({group_.data(buffer), length});
+      group_.give_back(buffer);
+      if (armed_ && !pausing_ && overflow_.size() >= most_overflow) {
+        pausing_ = true;
+        reactor_.ring().cancel(receive_);
+      }
     }
   } else if (result == -ENOBUFS) {
     if (!closing_) group_.starve(*this);
@@ -59,15 +64,31 @@ void Stream::wake_reader() {
 }
 
 std::string_view Stream::take_next() {
+  if (first_ == none) {
+    held_overflow_.swap(overflow_);
+    return held_overflow_.view();
+  }
   held_ = first_;
   const BufferGroup::Received& run = group_.received(held_);
   first_ = run.next;
-  --queued_;
   return {group_.data(held_), run.length};
 }
 
-void Stream::release() {
+void Stream::give_back_held() {
   if (held_ != none) group_.give_back(std::exchange(held_, none));
+  held_overflow_.release();
+}
+
+void Stream::release() {
+  give_back_held();
+  if (first_ == none) return;
+  proto::wire::Buffer later;
+  later.swap(overflow_);
+  while (first_ != none) {
+    overflow_.append(take_next());
+    give_back_held();
+  }
+  overflow_.append(later.view());
 }
 
 void Stream::flush() {
@@ -151,18 +172,15 @@ Task<void> Stream::close() {
   if (sending_) reactor_.ring().cancel(send_);
   co_await Quiet(*this);
   release();
-  while (first_ != none) {
-    take_next();
-    release();
-  }
+  overflow_.release();
   reactor_.take_back(out_);
   reactor_.take_back(flying_);
   io_uring_prep_close(reactor_.ring().prepare(nullptr), std::exchange(fd_, -1));
 }
 
 bool Stream::Read::await_ready() {
-  stream_.release();
-  return stream_.first_ != none || stream_.ended_ || stream_.failed_;
+  stream_.give_back_held();
+  return stream_.readable() || stream_.ended_ || stream_.failed_;
 }
 
 bool Stream::Read::await_suspend(std::coroutine_handle<> awaiter) {
@@ -176,7 +194,7 @@ bool Stream::Read::await_suspend(std::coroutine_handle<> awaiter) {
 Result<std::string_view> Stream::Read::await_resume() {
   stream_.reader_ = nullptr;
   // Bytes that came in the turn in which the deadline passed are not thrown away.
-  if (stream_.first_ != none) return stream_.take_next();
+  if (stream_.readable()) return stream_.take_next();
   if (stream_.ended_ || stream_.failed_) return std::unexpected(stream_.error_);
   return std::unexpected(
       Error{outcome() == Outcome::deadline ? Error::Kind::timed_out : Error::Kind::cancelled, 0,

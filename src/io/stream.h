@@ -1,9 +1,10 @@
 // Stream: one connected socket, TCP or UNIX, on a shard.
 //
-// Receiving is one multishot request that stays armed: what arrives is queued in buffers of the
-// group and read() hands it out, run by run, without copying. A reader that falls behind pauses the
-// request, so a peer can't fill the group. Sending: whatever was appended to out() before the turn
-// ends leaves in one send; while that one is on its way the next gathers behind it.
+// Receiving is one multishot request that stays armed. While a coroutine reads, what arrives is
+// handed to it in the buffers of the group, run by run, without copying. While none does, it is
+// copied out, so that a stream holds no buffer that others could use, and past a limit receiving
+// pauses. Sending: whatever was appended to out() before the turn ends leaves in one send; while
+// that one is on its way the next gathers behind it.
 //
 // Whoever owns the Stream awaits close() before it ends: the kernel may still hold its buffers. At
 // most one coroutine reads, and at most one waits for drained(), at any time.
@@ -38,7 +39,8 @@ class Stream final : private Reactor::Flush, private BufferGroup::Starved, priva
   // The next bytes (never none), as they came. They live until the next read(), release() or
   // close(). Errors: closed when the peer has ended its side, timed_out, cancelled, system.
   Read read(Until until);
-  // Gives the bytes of the last read() back early.
+  // Ends the life of the last read()'s bytes early: called before the reader turns to waiting for
+  // something else.
   void release();
 
   // Where to append what is to be sent; then send(). A view of it lives until the coroutine
@@ -88,6 +90,8 @@ class Stream final : private Reactor::Flush, private BufferGroup::Starved, priva
   void fail(Error error);
   void wake_reader();
   void wake_quiet();
+  void give_back_held();
+  bool readable() const { return first_ != none || !overflow_.empty(); }
   std::string_view take_next();
 
   Reactor& reactor_;
@@ -96,13 +100,14 @@ class Stream final : private Reactor::Flush, private BufferGroup::Starved, priva
   Time sending_since_;
   int fd_;
   uint16_t first_ = none, last_ = none, held_ = none;  // queued runs, and the one the reader has
-  uint16_t queued_ = 0;
   bool armed_ = false, pausing_ = false, sending_ = false, ended_ = false, failed_ = false,
        closing_ = false;
   Error error_{Error::Kind::closed, 0, "receive"};  // what ended_ or failed_ means
   Read* reader_ = nullptr;
   Drain* drainer_ = nullptr;
   Quiet* quiet_ = nullptr;
+  proto::wire::Buffer overflow_,
+      held_overflow_;  // arrived while nobody read; later than what is queued
   proto::wire::Buffer out_, flying_;
   Receive receive_{*this};
   Send send_{*this};

@@ -1,0 +1,148 @@
+#include "proto/pg/pipeline.h"
+
+#include <bit>
+#include <cassert>
+
+#include "proto/pg/error.h"
+
+namespace ringpost::proto::pg {
+
+Pipeline::Pipeline(uint32_t depth, size_t answer_limit)
+    : entries_(depth), mask_(depth - 1), answer_limit_(answer_limit) {
+  assert(std::has_single_bit(depth));
+}
+
+uint64_t Pipeline::push(wire::Buffer& out, Expect expect, void* owner) {
+  assert(!full());
+  out.append(std::string_view("S\0\0\0\4", 5));
+  entries_[pushed_ & mask_] = {owner, expect};
+  return pushed_++;
+}
+
+Pipeline::Step Pipeline::first_step(Expect expect) {
+  return expect == Expect::execute ? Step::bind_complete : Step::close_complete;
+}
+
+// The grammar at the top of the header, as a function of where the answer is and what comes.
+Pipeline::Step Pipeline::after(Step step, Expect expect, char type) {
+  if (type == 'E') return step == Step::done ? Step::misplaced : Step::ready_for_query;
+  switch (step) {
+    case Step::close_complete:
+      return type == '3' ? Step::parse_complete : Step::misplaced;
+    case Step::parse_complete:
+      return type == '1' ? Step::parameter_description : Step::misplaced;
+    case Step::parameter_description:
+      return type == 't' ? Step::row_description : Step::misplaced;
+    case Step::row_description:
+      if (type != 'T' && type != 'n') return Step::misplaced;
+      return expect == Expect::prepare ? Step::ready_for_query : Step::bind_complete;
+    case Step::bind_complete:
+      return type == '2' ? Step::rows : Step::misplaced;
+    case Step::rows:
+      if (type == 'D') return Step::rows;
+      return type == 'C' || type == 'I' ? Step::ready_for_query : Step::misplaced;
+    case Step::ready_for_query:
+      return type == 'Z' ? Step::done : Step::misplaced;
+    case Step::done:
+    case Step::misplaced:
+      break;
+  }
+  return Step::misplaced;
+}
+
+bool Pipeline::begin_answer() {
+  if (empty()) return false;
+  in_answer_ = true;
+  failed_ = false;
+  step_ = first_step(entries_[popped_ & mask_].expect);
+  error_ = parameter_description_ = row_description_ = rows_ = command_tag_ = {};
+  return true;
+}
+
+void Pipeline::note(const Message& message, size_t at) {
+  const Part body{at + message.size - message.body.size(), at + message.size};
+  switch (message.type) {
+    case 'D':
+      if (rows_.end == 0) rows_.begin = at;
+      rows_.end = at + message.size;
+      break;
+    case 'E':
+      failed_ = true;
+      error_ = body;
+      break;
+    case 't':
+      parameter_description_ = body;
+      break;
+    case 'T':
+      row_description_ = body;
+      break;
+    case 'C':
+      command_tag_ = body;
+      break;
+    default:
+      break;
+  }
+}
+
+void Pipeline::finish(std::string_view input) {
+  const Entry& front = entries_[popped_++ & mask_];
+  answer_ = {.owner = front.owner,
+             .expect = front.expect,
+             .failed = failed_,
+             .error = error_.in(input),
+             .parameter_description = parameter_description_.in(input),
+             .row_description = row_description_.in(input),
+             .rows = rows_.in(input),
+             .command_tag = command_tag_.in(input)};
+  consumed_ = scanned_;
+  scanned_ = 0;
+  in_answer_ = false;
+}
+
+// What was scanned of an answer that nobody waits for need not be kept.
+void Pipeline::drop_scanned() {
+  consumed_ += scanned_;
+  scanned_ = 0;
+  error_ = parameter_description_ = row_description_ = rows_ = command_tag_ = {};
+}
+
+Pipeline::Event Pipeline::next(std::string_view input) {
+  consumed_ = 0;
+  for (;;) {
+    switch (next_message(input.substr(consumed_ + scanned_), message_)) {
+      case wire::Parse::partial:
+        if (in_answer_ && front_forgotten()) drop_scanned();
+        return Event::more;
+      case wire::Parse::invalid:
+        return Event::violation;
+      case wire::Parse::complete:
+        break;
+    }
+    if (message_.type == 'N' || message_.type == 'A' || message_.type == 'S') {
+      (in_answer_ ? scanned_ : consumed_) += message_.size;
+      return Event::asynchronous;
+    }
+    if (message_.type == 'E' && is_fatal(message_.body)) return Event::fatal;
+    if (!in_answer_ && !begin_answer()) return Event::violation;
+    const Step step = after(step_, entries_[popped_ & mask_].expect, message_.type);
+    if (step == Step::misplaced || (message_.type == 'E' && failed_)) return Event::violation;
+    // A session left in a transaction would mix the work of its next queries with it.
+    if (message_.type == 'Z' && message_.body != "I") return Event::violation;
+    step_ = step;
+    note(message_, scanned_);
+    scanned_ += message_.size;
+    if (step_ == Step::done) {
+      const bool wanted = !front_forgotten();
+      const size_t before = consumed_;
+      finish(input.substr(before));
+      consumed_ += before;
+      if (wanted) return Event::answer;
+    } else if (scanned_ > answer_limit_ && !front_forgotten()) {
+      answer_ = {.owner = entries_[popped_ & mask_].owner};
+      forget(popped_);
+      return Event::too_large;
+    }
+  }
+}
+
+}  // namespace ringpost::proto::pg

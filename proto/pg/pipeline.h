@@ -1,0 +1,122 @@
+// Pipeline: which answer belongs to which query on one PostgreSQL connection, with no I/O.
+//
+// Queries are pushed in the order in which they are sent and answered in that order (PostgreSQL 18 documentation, 54.2.4
+// "Pipelining"). One answer is, by what its query asked for (Expect),
+//
+//     prepare   CloseComplete ParseComplete ParameterDescription (RowDescription | NoData)
+//     execute   BindComplete DataRow* (CommandComplete | EmptyQueryResponse)
+//     then, always,  ReadyForQuery; an ErrorResponse at any step skips to it
+//
+// and nothing else: any other message, or one out of its place, is a violation, after which the connection can't be
+// trusted and is closed. NoticeResponse, NotificationResponse and ParameterStatus may stand anywhere.
+//
+// An owner is an opaque pointer. One that gives up is forgotten; its answer is still drained to ReadyForQuery. This is also the one
+// place that decides where a Sync goes: behind each query.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "proto/pg/backend.h"
+#include "proto/wire/buffer.h"
+
+namespace ringpost::proto::pg {
+
+class Pipeline {
+ public:
+  enum class Expect : uint8_t { prepare, execute, prepare_and_execute };
+
+  // One whole answer. Views live in the input of the next() that returned it.
+  struct Answer {
+    void* owner = nullptr;
+    Expect expect = Expect::execute;
+    bool failed = false;                     // ErrorResponse: `error` is its body
+    std::string_view error;
+    std::string_view parameter_description;  // bodies, when asked for
+    std::string_view row_description;        // empty for NoData
+    std::string_view rows;                   // whole messages: DataRow, and what may stand between them
+    std::string_view command_tag;            // body of CommandComplete
+  };
+
+  enum class Event : uint8_t {
+    more,          // the input ends inside an answer (or before one): keep what was not consumed, read on
+    answer,        // answer() is there
+    too_large,     // answer().owner's answer passed the limit: the owner is forgotten and the rest drained
+    asynchronous,  // message(): NoticeResponse, NotificationResponse or ParameterStatus
+    fatal,         // message(): an ErrorResponse that ends the connection, asked for by no query in particular
+    violation,     // message() has no place here, or can't be one
+  };
+
+  // `depth`: most queries in flight, a power of two. `answer_limit`: most bytes of one answer.
+  Pipeline(uint32_t depth, size_t answer_limit);
+
+  uint32_t depth() const { return static_cast<uint32_t>(pushed_ - popped_); }
+  bool empty() const { return pushed_ == popped_; }
+  bool full() const { return depth() == entries_.size(); }
+
+  // A query whose messages were just appended to `out`: closes it with its Sync. Returns its number, for forget(). REQUIRES: not full.
+  uint64_t push(wire::Buffer& out, Expect expect, void* owner);
+
+  // The owner of query `number` no longer wants the answer. REQUIRES: it is in flight.
+  void forget(uint64_t number) { entry(number).owner = nullptr; }
+  // Whether the query that is answered next has lost its owner. REQUIRES: not empty.
+  bool front_forgotten() const { return entries_[popped_ & mask_].owner == nullptr; }
+
+  // Takes the oldest query out, unanswered: the connection is gone. REQUIRES: not empty.
+  void* pop_unanswered() { return entries_[popped_++ & mask_].owner; }
+
+  // Walks on through `input`: the bytes received and not yet consumed, from the first. Of these consumed() are done with after the call,
+  // whatever it returned; call again with the rest until it asks for more. Bytes may move between calls.
+  Event next(std::string_view input);
+  size_t consumed() const { return consumed_; }
+  const Answer& answer() const { return answer_; }
+  const Message& message() const { return message_; }
+
+ private:
+  enum class Step : uint8_t {
+    close_complete,
+    parse_complete,
+    parameter_description,
+    row_description,
+    bind_complete,
+    rows,
+    ready_for_query,
+    done,
+    misplaced,
+  };
+  struct Entry {
+    void* owner;
+    Expect expect;
+  };
+  // A part of the answer, as offsets from the answer's first byte.
+  struct Part {
+    size_t begin = 0, end = 0;
+    std::string_view in(std::string_view input) const { return input.substr(begin, end - begin); }
+  };
+
+  static Step first_step(Expect expect);
+  static Step after(Step step, Expect expect, char type);
+
+  Entry& entry(uint64_t number) { return entries_[number & mask_]; }
+  bool begin_answer();
+  void note(const Message& message, size_t at);
+  void finish(std::string_view input);
+  void drop_scanned();
+
+  std::vector<Entry> entries_;
+  uint64_t pushed_ = 0, popped_ = 0, mask_;
+  size_t answer_limit_;
+
+  // The answer being received.
+  bool in_answer_ = false, failed_ = false;
+  Step step_ = Step::done;
+  size_t scanned_ = 0;
+  Part error_, parameter_description_, row_description_, rows_, command_tag_;
+
+  size_t consumed_ = 0;
+  Answer answer_;
+  Message message_{};
+};
+
+}  // namespace ringpost::proto::pg
