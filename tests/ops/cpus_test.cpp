@@ -1,0 +1,58 @@
+#include "src/ops/cpus.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/file_tree.h"
+
+namespace ringpost::ops {
+namespace {
+
+using tests::FileTree;
+
+TEST(CpuQuota, NoneSet) {
+  FileTree tree({{"proc/self/cgroup", "0::/\n"}, {"sys/fs/cgroup/cpu.max", "max 100000\n"}});
+  EXPECT_EQ(cpu_quota(tree.root()), std::nullopt);
+  FileTree empty({});
+  EXPECT_EQ(cpu_quota(empty.root()), std::nullopt);
+}
+
+TEST(CpuQuota, Version2InAContainer) {
+  FileTree tree({{"proc/self/cgroup", "0::/\n"}, {"sys/fs/cgroup/cpu.max", "150000 100000\n"}});
+  EXPECT_EQ(cpu_quota(tree.root()), 1.5);
+}
+
+TEST(CpuQuota, Version2TakesTheTightestOfAllLevels) {
+  FileTree tree({{"proc/self/cgroup", "0::/system.slice/ringpost.service\n"},
+                 {"sys/fs/cgroup/system.slice/cpu.max", "200000 100000\n"},
+                 {"sys/fs/cgroup/system.slice/ringpost.service/cpu.max", "400000 100000\n"}});
+  EXPECT_EQ(cpu_quota(tree.root()), 2.0);
+}
+
+TEST(CpuQuota, Version1InAContainerWithTheHostsPath) {
+  FileTree tree({{"proc/self/cgroup", "4:memory:/docker/abc\n1:cpu:/docker/abc\n"},
+                 {"sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n"},
+                 {"sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"}});
+  EXPECT_EQ(cpu_quota(tree.root()), 0.5);
+}
+
+TEST(CpuQuota, Version1WithCombinedControllersAndNoQuota) {
+  FileTree tree({{"proc/self/cgroup", "3:cpu,cpuacct:/\n"},
+                 {"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n"},
+                 {"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n"}});
+  EXPECT_EQ(cpu_quota(tree.root()), std::nullopt);
+}
+
+TEST(DefaultShards, IsBoundByAffinityAndQuotaAndIsAtLeastOne) {
+  EXPECT_EQ(default_shards(8, std::nullopt), 8u);
+  EXPECT_EQ(default_shards(8, 2.0), 2u);
+  EXPECT_EQ(default_shards(8, 2.9), 2u);
+  EXPECT_EQ(default_shards(2, 16.0), 2u);
+  EXPECT_EQ(default_shards(8, 0.5), 1u);
+}
+
+TEST(AllowedCpus, AreThoseOfThisThread) {
+  EXPECT_GE(allowed_cpus().size(), 1u);
+}
+
+}  // namespace
+}  // namespace ringpost::ops
