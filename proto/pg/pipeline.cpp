@@ -138,7 +138,8 @@ Pipeline::Event Pipeline::next(std::string_view input) {
       consumed_ += before;
       if (wanted) return Event::answer;
     } else if (scanned_ > answer_limit_ && !front_forgotten()) {
-      answer_ = {.owner = entries_[popped_ & mask_].owner};
+      answer_ = Answer();
+      answer_.owner = entries_[popped_ & mask_].owner;
       forget(popped_);
       return Event::too_large;
     }

@@ -1,17 +1,18 @@
 // Pipeline: which answer belongs to which query on one PostgreSQL connection, with no I/O.
 //
-// Queries are pushed in the order in which they are sent and answered in that order (PostgreSQL 18 documentation, 54.2.4
-// "Pipelining"). One answer is, by what its query asked for (Expect),
+// Queries are pushed in the order in which they are sent and answered in that order (PostgreSQL 18
+// documentation, 54.2.4 "Pipelining"). One answer is, by what its query asked for (Expect),
 //
 //     prepare   CloseComplete ParseComplete ParameterDescription (RowDescription | NoData)
 //     execute   BindComplete DataRow* (CommandComplete | EmptyQueryResponse)
 //     then, always,  ReadyForQuery; an ErrorResponse at any step skips to it
 //
-// and nothing else: any other message, or one out of its place, is a violation, after which the connection can't be
-// trusted and is closed. NoticeResponse, NotificationResponse and ParameterStatus may stand anywhere.
+// and nothing else: any other message, or one out of its place, is a violation, after which the
+// connection can't be trusted and is closed. NoticeResponse, NotificationResponse and
+// ParameterStatus may stand anywhere.
 //
-// An owner is an opaque pointer. One that gives up is forgotten; its answer is still drained to ReadyForQuery. This is also the one
-// place that decides where a Sync goes: behind each query.
+// An owner is an opaque pointer. One that gives up is forgotten; its answer is still drained to
+// ReadyForQuery. This is also the one place that decides where a Sync goes: behind each query.
 #pragma once
 
 #include <cstdint>
@@ -31,20 +32,22 @@ class Pipeline {
   struct Answer {
     void* owner = nullptr;
     Expect expect = Expect::execute;
-    bool failed = false;                     // ErrorResponse: `error` is its body
+    bool failed = false;  // ErrorResponse: `error` is its body
     std::string_view error;
     std::string_view parameter_description;  // bodies, when asked for
     std::string_view row_description;        // empty for NoData
-    std::string_view rows;                   // whole messages: DataRow, and what may stand between them
-    std::string_view command_tag;            // body of CommandComplete
+    std::string_view rows;         // whole messages: DataRow, and what may stand between them
+    std::string_view command_tag;  // body of CommandComplete
   };
 
   enum class Event : uint8_t {
-    more,          // the input ends inside an answer (or before one): keep what was not consumed, read on
-    answer,        // answer() is there
-    too_large,     // answer().owner's answer passed the limit: the owner is forgotten and the rest drained
+    more,    // the input ends inside an answer (or before one): keep what was not consumed, read on
+    answer,  // answer() is there
+    too_large,     // answer().owner's answer passed the limit: the owner is forgotten and the rest
+                   // drained
     asynchronous,  // message(): NoticeResponse, NotificationResponse or ParameterStatus
-    fatal,         // message(): an ErrorResponse that ends the connection, asked for by no query in particular
+    fatal,         // message(): an ErrorResponse that ends the connection, asked for by no query in
+                   // particular
     violation,     // message() has no place here, or can't be one
   };
 
@@ -55,7 +58,8 @@ class Pipeline {
   bool empty() const { return pushed_ == popped_; }
   bool full() const { return depth() == entries_.size(); }
 
-  // A query whose messages were just appended to `out`: closes it with its Sync. Returns its number, for forget(). REQUIRES: not full.
+  // A query whose messages were just appended to `out`: closes it with its Sync. Returns its
+  // number, for forget(). REQUIRES: not full.
   uint64_t push(wire::Buffer& out, Expect expect, void* owner);
 
   // The owner of query `number` no longer wants the answer. REQUIRES: it is in flight.
@@ -66,8 +70,9 @@ class Pipeline {
   // Takes the oldest query out, unanswered: the connection is gone. REQUIRES: not empty.
   void* pop_unanswered() { return entries_[popped_++ & mask_].owner; }
 
-  // Walks on through `input`: the bytes received and not yet consumed, from the first. Of these consumed() are done with after the call,
-  // whatever it returned; call again with the rest until it asks for more. Bytes may move between calls.
+  // Walks on through `input`: the bytes received and not yet consumed, from the first. Of these
+  // consumed() are done with after the call, whatever it returned; call again with the rest until
+  // it asks for more. Bytes may move between calls.
   Event next(std::string_view input);
   size_t consumed() const { return consumed_; }
   const Answer& answer() const { return answer_; }

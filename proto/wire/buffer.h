@@ -1,11 +1,13 @@
-// A growable run of bytes with a consumed front: what a connection has yet to parse, or has yet to send.
+// A growable run of bytes with a consumed front: what a connection has yet to parse, or has yet to
+// send.
 //
 //     | consumed |   data (size)   |   room   |
 //     ^ storage                               ^ storage + capacity
 //
-// The buffer owns its storage. Views of it (data(), room from prepare()) live until the next prepare(),
-// append(), release() or swap; consume() alone moves nothing. An empty buffer starts anew at the front of
-// its storage, and release() gives the storage back, so that an idle connection costs no memory.
+// The buffer owns its storage. Views of it (data(), room from prepare()) live until the next
+// prepare(), append(), release() or swap; consume() alone moves nothing. An empty buffer starts
+// anew at the front of its storage, and release() gives the storage back, so that an idle
+// connection costs no memory.
 #pragma once
 
 #include <cstddef>
@@ -41,6 +43,8 @@ class Buffer {
     return storage_ + end_;
   }
   void commit(size_t length) { end_ += length; }
+  // Writable bytes behind the data, as they are now.
+  size_t room() const { return capacity_ - end_; }
 
   void append(std::string_view bytes) {
     if (bytes.empty()) return;

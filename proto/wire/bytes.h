@@ -1,7 +1,9 @@
-// Integers in network byte order: how PostgreSQL's protocol writes them (Protocol, 55.1.4 "Message Data Types").
+// Integers in network byte order: how PostgreSQL's protocol writes them (Protocol, 55.1.4 "Message
+// Data Types").
 //
-// Reader walks a view that it does not own and never reads past it: the first read that does not fit makes
-// ok() false for good and yields zeros and empty views, so a caller checks once, at the end.
+// Reader walks a view that it does not own and never reads past it: the first read that does not
+// fit makes ok() false for good and yields zeros and empty views, so a caller checks once, at the
+// end.
 #pragma once
 
 #include <bit>
@@ -31,8 +33,7 @@ char* store_big_endian(char* at, T value) {
 
 class Reader {
  public:
-  explicit Reader(std::string_view bytes)
-      : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+  explicit Reader(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
 
   bool ok() const { return ok_; }
   // All was read, and nothing is left over.
@@ -52,7 +53,8 @@ class Reader {
     at_ += length;
     return taken;
   }
-  // A String of the protocol: up to its terminating zero, which is taken too but is not in the view.
+  // A String of the protocol: up to its terminating zero, which is taken too but is not in the
+  // view.
   std::string_view string() {
     const auto* zero = static_cast<const char*>(std::memchr(at_, 0, remaining()));
     if (zero == nullptr) return fail(), std::string_view{};

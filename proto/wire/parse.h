@@ -1,5 +1,5 @@
-// What a decoder says of the bytes it was given. Input that has not all arrived is a state and not an
-// error: the caller keeps the bytes, reads more, and asks again.
+// What a decoder says of the bytes it was given. Input that has not all arrived is a state and not
+// an error: the caller keeps the bytes, reads more, and asks again.
 #pragma once
 
 namespace ringpost::proto::wire {

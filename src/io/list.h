@@ -40,6 +40,7 @@ class List {
  public:
   bool empty() const { return !head_.linked(); }
   T& front() { return static_cast<T&>(*head_.next_); }
+  T& back() { return static_cast<T&>(*head_.previous_); }
 
   void push_back(T& element) {
     Node& node = element;

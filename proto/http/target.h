@@ -1,0 +1,43 @@
+// A request-target taken apart: path, query, parameters; percent-decoding (RFC 3986, 2.1 and 3).
+//
+// All views point into the target or into the buffer that decoding was given. Dot segments are not
+// resolved, `;` separates nothing, `+` is itself.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "proto/wire/buffer.h"
+
+namespace ringpost::proto::http {
+
+struct Target {
+  std::string_view path;   // from its slash; "/" where absolute-form leaves it out; still escaped
+  std::string_view query;  // behind the question mark; still escaped
+};
+
+// Of a target that the request parser has accepted. That of CONNECT, and "*", are a path that
+// begins with no slash.
+Target split_target(std::string_view target);
+
+// Whether every % has its two hexadecimal digits.
+bool well_escaped(std::string_view text);
+
+// `text`, well escaped, decoded: itself when nothing is escaped, else in `space`, which is cleared
+// for it.
+std::string_view percent_decode(std::string_view text, wire::Buffer& space);
+
+struct Parameter {
+  enum class Found : uint8_t { no, once, repeatedly };
+  Found found = Found::no;
+  std::string_view value;  // still escaped; empty when there is no "="
+};
+
+// The parameter of this name (decoded) in a well escaped query, `name=value` pairs joined by &.
+Parameter find_parameter(std::string_view query, std::string_view name, wire::Buffer& space);
+
+// A decimal number, digits alone, at most `most`.
+std::optional<uint64_t> parse_decimal(std::string_view text, uint64_t most);
+
+}  // namespace ringpost::proto::http

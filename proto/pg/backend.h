@@ -1,0 +1,85 @@
+// Backend messages: framing and contents (PostgreSQL 18 documentation, 54.7 "Message Formats").
+//
+//     type (1 byte)  length (int32, itself included, the type not)  body
+//
+// Everything is a view of the bytes that were received and lives as long as they stay where they
+// are. Decoders say nullopt when the body is not what the format says, to the last byte.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proto/pg/oid.h"
+#include "proto/wire/bytes.h"
+#include "proto/wire/parse.h"
+
+namespace ringpost::proto::pg {
+
+struct Message {
+  char type = 0;
+  std::string_view body;
+  size_t size = 0;  // of the whole message
+};
+
+// A longer message than this is taken for garbage. PostgreSQL's own limit is 1 GiB.
+inline constexpr int32_t longest_message = 64 << 20;
+
+// The message at the front of `input`. Invalid: a type that no backend sends, or a length that
+// can't be.
+wire::Parse next_message(std::string_view input, Message& message);
+
+// "BindComplete (2)": for saying which message was out of place.
+std::string message_name(char type);
+
+struct BackendKeyData {
+  int32_t process_id = 0;
+  std::string secret_key;  // 4 bytes in protocol 3.0, up to 256 from 3.2 on
+};
+std::optional<BackendKeyData> decode_backend_key_data(std::string_view body);
+
+struct ParameterStatus {
+  std::string_view name, value;
+};
+std::optional<ParameterStatus> decode_parameter_status(std::string_view body);
+
+struct FieldDescription {
+  std::string_view name;
+  Oid table = 0;
+  int16_t column = 0;
+  Oid type = 0;
+  int16_t type_size = 0;
+  int32_t type_modifier = 0;
+  int16_t format = 0;
+};
+
+// Calls `each(FieldDescription)` for the fields of a RowDescription; false when it is malformed.
+template <class Each>
+bool for_each_field(std::string_view body, Each each) {
+  wire::Reader reader(body);
+  const auto count = reader.integer<int16_t>();
+  for (int16_t i = 0; i < count && reader.ok(); ++i) {
+    FieldDescription field;
+    field.name = reader.string();
+    field.table = reader.integer<Oid>();
+    field.column = reader.integer<int16_t>();
+    field.type = reader.integer<Oid>();
+    field.type_size = reader.integer<int16_t>();
+    field.type_modifier = reader.integer<int32_t>();
+    field.format = reader.integer<int16_t>();
+    if (reader.ok()) each(field);
+  }
+  return reader.finished() && count >= 0;
+}
+
+// Calls `each(Oid)` for the parameters of a ParameterDescription; false when it is malformed.
+template <class Each>
+bool for_each_parameter(std::string_view body, Each each) {
+  wire::Reader reader(body);
+  const auto count = reader.integer<int16_t>();
+  for (int16_t i = 0; i < count && reader.ok(); ++i) each(reader.integer<Oid>());
+  return reader.finished() && count >= 0;
+}
+
+}  // namespace ringpost::proto::pg

@@ -1,0 +1,92 @@
+#include "proto/pg/error.h"
+
+#include "proto/wire/bytes.h"
+
+namespace ringpost::proto::pg {
+
+namespace {
+
+// Calls `each(code, value)` for the fields of a body, up to the zero that ends them.
+template <class Each>
+void for_each(std::string_view body, Each each) {
+  wire::Reader reader(body);
+  while (const char code = reader.integer<char>()) {
+    const std::string_view value = reader.string();
+    if (!reader.ok()) return;
+    each(code, value);
+  }
+}
+
+std::string* field(Error& error, char code) {
+  switch (code) {
+    case 'V':
+      return &error.severity;
+    case 'C':
+      return &error.sqlstate;
+    case 'M':
+      return &error.message;
+    case 'D':
+      return &error.detail;
+    case 'H':
+      return &error.hint;
+    case 'P':
+      return &error.position;
+    case 'W':
+      return &error.where;
+    case 's':
+      return &error.schema;
+    case 't':
+      return &error.table;
+    case 'c':
+      return &error.column;
+    case 'd':
+      return &error.data_type;
+    case 'n':
+      return &error.constraint;
+    case 'R':
+      return &error.routine;
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+Error decode_error(std::string_view body) {
+  Error error;
+  std::string translated;  // S: the severity in the server's language; V is there since 9.6
+  for_each(body, [&](char code, std::string_view value) {
+    if (code == 'S') translated = value;
+    if (std::string* to = field(error, code)) *to = value;
+  });
+  if (error.severity.empty()) error.severity = translated;
+  return error;
+}
+
+bool is_fatal(std::string_view body) {
+  bool fatal = false, said = false;
+  for_each(body, [&](char code, std::string_view value) {
+    if (code != 'V' && (code != 'S' || said)) return;
+    said = code == 'V';
+    fatal = value == "FATAL" || value == "PANIC";
+  });
+  return fatal;
+}
+
+std::string Error::text() const {
+  std::string line(severity);
+  line.append(" ").append(sqlstate).append(": ").append(message);
+  if (!detail.empty()) line.append(" (").append(detail).append(")");
+  if (!hint.empty()) line.append(" (hint: ").append(hint).append(")");
+  return line;
+}
+
+bool Error::is_outage() const {
+  return sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate == "53300";
+}
+
+bool Error::is_stale_statement() const {
+  return sqlstate == "26000" || (sqlstate == "0A000" && routine == "RevalidateCachedQuery");
+}
+
+}  // namespace ringpost::proto::pg

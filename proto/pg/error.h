@@ -1,0 +1,43 @@
+// ErrorResponse and NoticeResponse: the fields that say what happened (PostgreSQL 18
+// documentation, 54.8 "Error and Notice Message Fields"), kept by value, because they outlive the
+// bytes they came in.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace ringpost::proto::pg {
+
+struct Error {
+  std::string severity;  // V: ERROR, FATAL, PANIC; WARNING, NOTICE, DEBUG, INFO, LOG
+  std::string sqlstate;  // C: five characters (appendix A)
+  std::string message;   // M
+  std::string detail;    // D
+  std::string hint;      // H
+  std::string position;  // P: in the query's text
+  std::string where;     // W
+  std::string schema, table, column, data_type, constraint;  // s t c d n
+  std::string
+      routine;  // R: of the server's source; the one part of a message that no locale translates
+
+  // One line: `ERROR 42P01: relation "users" does not exist (hint: ...)`.
+  std::string text() const;
+
+  // The session ends with it.
+  bool is_fatal() const { return severity == "FATAL" || severity == "PANIC"; }
+  // The server can't serve now, and the same question may be answered later or by another session:
+  // class 08 (connection exception), 57P01 to 57P05 (shutdown, crash, starting up), 53300 (too many
+  // connections).
+  bool is_outage() const;
+  // The prepared statement is no longer what it was: it was deallocated (26000), or its tables
+  // changed (0A000).
+  bool is_stale_statement() const;
+};
+
+// Of a message body. A field that is missing or malformed stays empty.
+Error decode_error(std::string_view body);
+
+// Whether the body's severity ends the session: decided without copying.
+bool is_fatal(std::string_view body);
+
+}  // namespace ringpost::proto::pg

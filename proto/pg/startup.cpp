@@ -1,0 +1,165 @@
+#include "proto/pg/startup.h"
+
+#include <utility>
+#include <vector>
+
+#include "proto/pg/frontend.h"
+
+namespace ringpost::proto::pg {
+
+namespace {
+
+// AuthenticationRequest's codes.
+enum : int32_t {
+  ok = 0,
+  kerberos_v5 = 2,
+  cleartext = 3,
+  md5 = 5,
+  gss = 7,
+  sspi = 9,
+  sasl_request = 10,
+  sasl_continue = 11,
+  sasl_final_message = 12
+};
+
+const char* method_name(int32_t code) {
+  switch (code) {
+    case kerberos_v5:
+      return "Kerberos V5";
+    case cleartext:
+      return "a password in clear text";
+    case md5:
+      return "an MD5 password";
+    case gss:
+      return "GSSAPI";
+    case sspi:
+      return "SSPI";
+    default:
+      return "an unknown method";
+  }
+}
+
+constexpr const char* state_names[] = {
+    "authentication", "the SCRAM exchange", "the end of the SCRAM exchange", "start-up", "ready",
+    "failed"};
+
+}  // namespace
+
+void Startup::begin(wire::Buffer& out) const {
+  std::vector<std::pair<std::string_view, std::string_view>> parameters{
+      {"user", conninfo_.user}, {"database", conninfo_.dbname}, {"client_encoding", "UTF8"}};
+  if (!conninfo_.application_name.empty())
+    parameters.emplace_back("application_name", conninfo_.application_name);
+  if (!conninfo_.options.empty()) parameters.emplace_back("options", conninfo_.options);
+  encode_startup(out, parameters);
+}
+
+Startup::State Startup::fail(std::string why) {
+  failure_ = std::move(why);
+  return state_ = State::failed;
+}
+
+Startup::State Startup::misplaced(const Message& message) {
+  return fail(message_name(message.type) + " has no place in " +
+              state_names[static_cast<size_t>(state_)]);
+}
+
+Startup::State Startup::take(const Message& message, wire::Buffer& out) {
+  switch (message.type) {
+    case 'E':
+      server_error_ = decode_error(message.body);
+      return fail(server_error_->text());
+    case 'N':
+      return state_;
+    case 'R':
+      if (state_ == State::starting) return misplaced(message);
+      return authentication(message.body, out);
+    default:
+      break;
+  }
+  if (state_ != State::starting) return misplaced(message);
+  switch (message.type) {
+    case 'K':
+      if (auto key = decode_backend_key_data(message.body)) {
+        cancel_key_ = std::move(*key);
+        return state_;
+      }
+      return fail("BackendKeyData is malformed");
+    case 'S':
+      return parameter(message.body);
+    case 'Z':
+      if (message.body != "I") return fail("the session begins inside a transaction");
+      return state_ = State::ready;
+    default:
+      return misplaced(message);
+  }
+}
+
+Startup::State Startup::authentication(std::string_view body, wire::Buffer& out) {
+  wire::Reader reader(body);
+  const auto code = reader.integer<int32_t>();
+  if (!reader.ok()) return fail("AuthenticationRequest is malformed");
+  const std::string_view data = reader.bytes(reader.remaining());
+  if (state_ == State::authenticating && code == ok) {
+    if (scram_ && !verified_)
+      return fail(
+          "the server ends the SCRAM exchange before it has proved that it knows the password");
+    return state_ = State::starting;
+  }
+  if (state_ == State::authenticating && code == sasl_request && !scram_) return sasl(data, out);
+  if (state_ == State::sasl_first && code == sasl_continue) {
+    auto response = scram_->take_first(data);
+    if (!response) return fail(std::move(response.error()));
+    encode_sasl_response(out, *response);
+    return state_ = State::sasl_final;
+  }
+  if (state_ == State::sasl_final && code == sasl_final_message) {
+    if (auto verified = scram_->take_final(data); !verified)
+      return fail(std::move(verified.error()));
+    verified_ = true;
+    return state_ = State::authenticating;
+  }
+  if (state_ != State::authenticating || code == ok || code >= sasl_request)
+    return fail("AuthenticationRequest " + std::to_string(code) + " has no place in " +
+                state_names[static_cast<size_t>(state_)]);
+  return fail(std::string("the server asks for ") + method_name(code) +
+              ", which is not supported: give this role scram-sha-256 (or trust) in pg_hba.conf, "
+              "and its password anew with "
+              "password_encryption = 'scram-sha-256'");
+}
+
+// The mechanisms are strings, ended by an empty one. SCRAM-SHA-256-PLUS needs TLS.
+Startup::State Startup::sasl(std::string_view mechanisms, wire::Buffer& out) {
+  wire::Reader reader(mechanisms);
+  bool offered = false;
+  std::string names;
+  for (std::string_view name; reader.ok() && !(name = reader.string()).empty();) {
+    offered |= name == Scram::mechanism;
+    names.append(names.empty() ? "" : ", ").append(name);
+  }
+  if (!reader.finished()) return fail("AuthenticationSASL is malformed");
+  if (!offered)
+    return fail("the server offers " + names +
+                " for authentication; only SCRAM-SHA-256 is supported");
+  if (conninfo_.password.empty())
+    return fail(
+        "the server asks for a password and none is set: put it into DATABASE_URL, or set "
+        "PGPASSWORD");
+  scram_.emplace(crypto_, conninfo_.password);
+  encode_sasl_initial_response(out, Scram::mechanism, scram_->first_message());
+  return state_ = State::sasl_first;
+}
+
+Startup::State Startup::parameter(std::string_view body) {
+  const auto status = decode_parameter_status(body);
+  if (!status) return fail("ParameterStatus is malformed");
+  if (status->name == "server_version") server_version_ = status->value;
+  // Off only in servers before PostgreSQL 10: timestamps would come as floating-point numbers.
+  if (status->name == "integer_datetimes" && status->value != "on")
+    return fail("the server's integer_datetimes is off");
+  if (status->name == "client_encoding" && status->value != "UTF8")
+    return fail("the server does not talk UTF8 but " + std::string(status->value));
+  return state_;
+}
+
+}  // namespace ringpost::proto::pg

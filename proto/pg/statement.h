@@ -1,0 +1,182 @@
+// A prepared statement, declared once: its SQL, the types of its parameters, the type of its rows.
+//
+//     struct User {
+//       Uuid id;
+//       std::optional<std::string_view> name;  // may be NULL
+//       static constexpr auto columns = std::tuple{&User::id, &User::name};
+//     };
+//     inline constexpr Statement<User(Uuid)> find_user{"find_user", "select id, name from users
+//     where id = $1"};
+//
+// When the statement is prepared, its declaration is checked against the server's description: a
+// column of another type is found then, and not in a row. Rows are decoded where they were
+// received, without a copy or an allocation: text in a row, and the Rows themselves, live as long
+// as those bytes, which is until the coroutine that awaited them suspends again.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "proto/pg/backend.h"
+#include "proto/pg/frontend.h"
+#include "proto/pg/values.h"
+#include "proto/wire/buffer.h"
+
+namespace ringpost::proto::pg {
+
+// A statement without its types: what code that handles any statement needs. Kept at one address
+// for the whole run.
+struct StatementDescription {
+  struct Column {
+    bool (*reads)(Oid type);
+    Oid usual;  // for saying what was expected
+  };
+  std::string_view name, sql;
+  std::span<const Oid> parameters;
+  std::span<const Column> columns;
+  bool read_only;
+
+  // Whether the server's ParameterDescription and RowDescription (their bodies; empty for NoData)
+  // are what is declared; else what differs.
+  std::expected<void, std::string> check(std::string_view parameter_description,
+                                         std::string_view row_description) const;
+};
+
+namespace detail {
+
+template <class Member>
+struct MemberType;
+template <class Owner, class T>
+struct MemberType<T Owner::*> {
+  using type = T;
+};
+
+template <class Row>
+struct ColumnsOf {
+  using Tuple = std::remove_cvref_t<decltype(Row::columns)>;
+  static constexpr size_t count = std::tuple_size_v<Tuple>;
+  template <size_t I>
+  using Type = typename MemberType<std::tuple_element_t<I, Tuple>>::type;
+
+  static constexpr auto descriptions = []<size_t... I>(std::index_sequence<I...>) {
+    return std::array<StatementDescription::Column, count>{
+        StatementDescription::Column{&Value<Type<I>>::reads, Value<Type<I>>::sent_as}...};
+  }(std::make_index_sequence<count>());
+};
+
+// Reads one column at `at`, which ends at `end`, and moves on; false when it does not fit its type.
+template <class T>
+bool decode_column(const char*& at, const char* end, T& value) {
+  if (end - at < 4) return false;
+  const auto size = wire::load_big_endian<int32_t>(at);
+  at += 4;
+  if (size < 0) {
+    if constexpr (is_nullable<T>) {
+      value = std::nullopt;
+      return size == -1;
+    }
+    return false;
+  }
+  if (Value<T>::size >= 0 && size != Value<T>::size) return false;
+  if (end - at < size) return false;
+  value = Value<T>::decode({at, static_cast<size_t>(size)});
+  at += size;
+  return true;
+}
+
+}  // namespace detail
+
+// The columns of one DataRow: no value when they are not what Row declares.
+template <class Row>
+std::optional<Row> decode_row(std::string_view body) {
+  using Columns = detail::ColumnsOf<Row>;
+  if (body.size() < 2 || wire::load_big_endian<uint16_t>(body.data()) != Columns::count)
+    return std::nullopt;
+  const char *at = body.data() + 2, *const end = body.data() + body.size();
+  std::optional<Row> row(std::in_place);
+  const bool decoded = std::apply(
+      [&](auto... member) { return (detail::decode_column(at, end, (*row).*member) && ...); },
+      Row::columns);
+  if (!decoded || at != end) return std::nullopt;
+  return row;
+}
+
+// The rows of one answer, decoded one by one. A row that can't be decoded ends them: next() is then
+// empty and malformed() true.
+template <class Row>
+class Rows {
+ public:
+  Rows() = default;
+  // `messages`: whole messages; all but DataRow are passed over.
+  explicit Rows(std::string_view messages) : rest_(messages) {}
+
+  std::optional<Row> next() {
+    Message message;
+    while (next_message(rest_, message) == wire::Parse::complete) {
+      rest_.remove_prefix(message.size);
+      if (message.type != 'D') continue;
+      std::optional<Row> row = decode_row<Row>(message.body);
+      if (!row) {
+        malformed_ = true;
+        rest_ = {};
+      }
+      return row;
+    }
+    return std::nullopt;
+  }
+  bool malformed() const { return malformed_; }
+
+ private:
+  std::string_view rest_;
+  bool malformed_ = false;
+};
+
+template <class Signature>
+struct Statement;
+
+template <class Row, class... Parameters>
+struct Statement<Row(Parameters...)> : StatementDescription {
+  static constexpr std::array<Oid, sizeof...(Parameters)> parameter_types{
+      Value<Parameters>::sent_as...};
+
+  // `reads_only`: it may be asked again when its answer was lost with the connection.
+  constexpr Statement(std::string_view statement_name, std::string_view text,
+                      bool reads_only = true)
+      : StatementDescription{statement_name, text, parameter_types,
+                             detail::ColumnsOf<Row>::descriptions, reads_only} {}
+
+  // Appends Bind and Execute.
+  void encode_bind(wire::Buffer& out, const Parameters&... values) const {
+    BindEncoder bind(out, name, sizeof...(Parameters), (size_t{0} + ... + size_of(values)));
+    (encode_one(bind, values), ...);
+    bind.finish();
+  }
+
+ private:
+  template <class T>
+  static size_t size_of(const T& value) {
+    if constexpr (is_nullable<T>)
+      return value ? Value<T>::encoded_size(*value) : 0;
+    else
+      return Value<T>::encoded_size(value);
+  }
+  template <class T>
+  static void encode_one(BindEncoder& bind, const T& value) {
+    if constexpr (is_nullable<T>) {
+      if (!value) return bind.null();
+      Value<T>::encode(bind.value(Value<T>::encoded_size(*value)), *value);
+    } else {
+      Value<T>::encode(bind.value(Value<T>::encoded_size(value)), value);
+    }
+  }
+};
+
+}  // namespace ringpost::proto::pg

@@ -1,0 +1,160 @@
+#include "src/app/routes.h"
+
+#include <limits>
+#include <utility>
+
+#include "proto/http/target.h"
+#include "src/app/user_json.h"
+#include "src/ops/log.h"
+
+namespace ringpost::app {
+
+using proto::http::Parameter;
+using proto::http::Request;
+using proto::http::Status;
+
+namespace {
+
+constexpr std::string_view json_type = "application/json";
+constexpr std::string_view users_path = "/users", user_prefix = "/users/";
+constexpr uint64_t default_limit = 50, most_limit = 200;
+
+void send(http::Reply& reply, Status status, std::string_view body, std::string_view fields = {}) {
+  reply.send(status, json_type, body, fields);
+}
+void send_ok(http::Reply& reply) {
+  send(reply, Status::ok, R"({"status":"ok"})");
+}
+void send_not_found(http::Reply& reply) {
+  send(reply, Status::not_found, R"({"error":"not_found"})");
+}
+void send_bad_request(http::Reply& reply, std::string_view body) {
+  send(reply, Status::bad_request, body);
+}
+void send_unavailable(http::Reply& reply) {
+  send(reply, Status::service_unavailable, R"({"error":"unavailable"})", "Retry-After: 1\r\n");
+}
+void send_internal(http::Reply& reply) {
+  send(reply, Status::internal_server_error, R"({"error":"internal"})");
+}
+
+// The parameter as a number from `least` to `most`, or `otherwise` when it is not there.
+std::optional<uint64_t> number(const Parameter& parameter, uint64_t otherwise, uint64_t least,
+                               uint64_t most, proto::wire::Buffer& space) {
+  if (parameter.found == Parameter::Found::no) return otherwise;
+  if (parameter.found == Parameter::Found::repeatedly) return std::nullopt;
+  const auto value =
+      proto::http::parse_decimal(proto::http::percent_decode(parameter.value, space), most);
+  return value && *value >= least ? value : std::nullopt;
+}
+
+}  // namespace
+
+void Routes::handle(const Request& request, http::Reply reply) {
+  const proto::http::Target target = proto::http::split_target(request.target);
+  if (!proto::http::well_escaped(target.path) || !proto::http::well_escaped(target.query))
+    return send_bad_request(reply, R"({"error":"invalid_escape"})");
+  route(request, proto::http::percent_decode(target.path, path_), target.query, std::move(reply));
+}
+
+void Routes::route(const Request& request, std::string_view path, std::string_view query,
+                   http::Reply reply) {
+  const std::string_view id =
+      path.starts_with(user_prefix) ? path.substr(user_prefix.size()) : std::string_view();
+  const bool one_user = !id.empty() && id.find('/') == std::string_view::npos;
+  const bool known = one_user || path == users_path || path == "/healthz" || path == "/readyz";
+  if (!known) return send_not_found(reply);
+  if (request.method != "GET" && request.method != "HEAD")
+    return send(reply, Status::method_not_allowed, R"({"error":"method_not_allowed"})",
+                "Allow: GET, HEAD\r\n");
+  if (one_user) {
+    const auto uuid = proto::pg::parse_uuid(id);
+    if (!uuid) return send_bad_request(reply, R"({"error":"invalid_id"})");
+    http::Session& session = reply.session();
+    return session.spawn(get_user(*uuid, std::move(reply)));
+  }
+  if (path == users_path) return users(query, std::move(reply));
+  if (path == "/healthz") return send_ok(reply);
+  http::Session& session = reply.session();
+  session.spawn(get_ready(std::move(reply)));
+}
+
+void Routes::users(std::string_view query, http::Reply reply) {
+  const auto limit = number(proto::http::find_parameter(query, "limit", name_), default_limit, 1,
+                            most_limit, value_);
+  if (!limit) return send_bad_request(reply, R"({"error":"invalid_limit"})");
+  const auto offset = number(proto::http::find_parameter(query, "offset", name_), 0, 0,
+                             std::numeric_limits<int64_t>::max(), value_);
+  if (!offset) return send_bad_request(reply, R"({"error":"invalid_offset"})");
+  http::Session& session = reply.session();
+  session.spawn(
+      get_page(static_cast<int64_t>(*limit), static_cast<int64_t>(*offset), std::move(reply)));
+}
+
+io::Until Routes::until(http::Reply& reply, std::chrono::milliseconds timeout) {
+  return reply.session().until(reactor().now() + timeout);
+}
+
+void Routes::refuse(const pg::Error& error, std::string_view what, http::Reply reply) {
+  if (error.outage()) return send_unavailable(reply);
+  ops::log(ops::Level::error, "query_failed",
+           {{"statement", what},
+            {"sqlstate", error.server ? error.server->sqlstate : "-"},
+            {"why", error.message()}});
+  send_internal(reply);
+}
+
+io::Task<void> Routes::get_user(proto::pg::Uuid id, http::Reply reply) {
+  auto query = pool_.query(find_user, until(reply, timeouts_.request), id);
+  auto rows = co_await query;
+  if (!rows) co_return refuse(rows.error(), find_user.name, std::move(reply));
+  const std::optional<User> user = rows->next();
+  if (!user) {
+    if (rows->malformed())
+      co_return refuse(pg::undecodable(find_user), find_user.name, std::move(reply));
+    co_return send_not_found(reply);
+  }
+  proto::wire::Buffer& body = scratch();
+  proto::json::Writer json(body);
+  write_user(json, *user);
+  json.commit();
+  send(reply, Status::ok, body.view());
+}
+
+io::Task<void> Routes::get_page(int64_t limit, int64_t offset, http::Reply reply) {
+  auto query = pool_.query(list_users, until(reply, timeouts_.request), limit, offset);
+  auto rows = co_await query;
+  if (!rows) co_return refuse(rows.error(), list_users.name, std::move(reply));
+  proto::wire::Buffer& body = scratch();
+  proto::json::Writer json(body);
+  json.raw("{\"items\":[");
+  int64_t total = 0;
+  bool first = true;
+  while (const std::optional<Listed> listed = rows->next()) {
+    total = listed->total;
+    if (!listed->id) continue;
+    if (!first) json.raw(",");
+    first = false;
+    write_user(json, *listed);
+  }
+  if (rows->malformed())
+    co_return refuse(pg::undecodable(list_users), list_users.name, std::move(reply));
+  json.raw("],\"limit\":")
+      .number(limit)
+      .raw(",\"offset\":")
+      .number(offset)
+      .raw(",\"total\":")
+      .number(total)
+      .raw("}");
+  json.commit();
+  send(reply, Status::ok, body.view());
+}
+
+io::Task<void> Routes::get_ready(http::Reply reply) {
+  auto query = pool_.query(ping, until(reply, timeouts_.ready));
+  const auto rows = co_await query;
+  if (rows) co_return send_ok(reply);
+  send_unavailable(reply);
+}
+
+}  // namespace ringpost::app

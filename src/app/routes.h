@@ -1,0 +1,49 @@
+// Routes: the users API. Which request means what, and what it is answered.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+
+#include "proto/http/request.h"
+#include "src/app/users.h"
+#include "src/http/service.h"
+#include "src/http/session.h"
+#include "src/pg/pool.h"
+
+namespace ringpost::app {
+
+// All that the pool is asked for.
+inline constexpr std::array<const proto::pg::StatementDescription*, 3> statements{
+    &find_user, &list_users, &ping};
+
+struct Timeouts {
+  std::chrono::milliseconds request, ready;
+};
+
+class Routes final : public http::Service {
+ public:
+  Routes(io::Reactor& reactor, io::BufferGroup& buffers, const http::Limits& limits, pg::Pool& pool,
+         Timeouts timeouts)
+      : Service(reactor, buffers, limits), pool_(pool), timeouts_(timeouts) {}
+
+  void handle(const proto::http::Request& request, http::Reply reply) override;
+
+ private:
+  void route(const proto::http::Request& request, std::string_view path, std::string_view query,
+             http::Reply reply);
+  void users(std::string_view query, http::Reply reply);
+
+  io::Task<void> get_user(proto::pg::Uuid id, http::Reply reply);
+  io::Task<void> get_page(int64_t limit, int64_t offset, http::Reply reply);
+  io::Task<void> get_ready(http::Reply reply);
+
+  io::Until until(http::Reply& reply, std::chrono::milliseconds timeout);
+  void refuse(const pg::Error& error, std::string_view what, http::Reply reply);
+
+  pg::Pool& pool_;
+  Timeouts timeouts_;
+  proto::wire::Buffer path_, name_, value_;  // for decoding what is escaped
+};
+
+}  // namespace ringpost::app

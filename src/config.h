@@ -1,0 +1,41 @@
+// The settings of the process: command line, environment, defaults, in this order of precedence.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#include "src/http/limits.h"
+#include "src/pg/options.h"
+
+namespace ringpost {
+
+struct Config {
+  std::string host = "::";
+  uint16_t port = 8080;
+  unsigned shards = 1;
+  uint32_t db_max_conns = 10, db_min_conns = 1;  // of the whole process
+  std::string log_level = "info";
+  std::chrono::milliseconds request_timeout{2'000}, ready_timeout{1'000}, drain_limit{10'000};
+  http::Limits http;
+  pg::Options pg;  // each shard gets a copy with its share of the connections
+};
+
+// Nothing is left to do: --help or --version was asked for, or a setting is wrong. `text` is for
+// the user, `status` for exit().
+struct ConfigEnd : std::runtime_error {
+  ConfigEnd(int exit_status, const std::string& message)
+      : std::runtime_error(message), status(exit_status) {}
+  int status;
+};
+
+// Throws ConfigEnd.
+Config read_config(int argc, const char* const* argv);
+
+// Share number `index` of `count` of a budget: what does not divide goes to the first ones.
+constexpr uint32_t share(uint32_t budget, unsigned index, unsigned count) {
+  return budget / count + (index < budget % count ? 1 : 0);
+}
+
+}  // namespace ringpost

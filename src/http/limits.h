@@ -1,0 +1,32 @@
+// What one HTTP connection, and a shard's listener, may take: sizes, counts and times. Each has an
+// option (src/config).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "proto/http/request_parser.h"
+
+namespace ringpost::http {
+
+struct Limits {
+  proto::http::HeadLimits head;
+  uint64_t body_bytes = 1 << 20;  // more is answered 413
+  uint32_t pipelined =
+      64;  // requests of one connection that are worked on at a time; further ones wait unread
+  size_t unsent_bytes =
+      256 * 1024;  // answers a slow reader may leave unread, before its next request is taken
+  size_t connections = 10'000;  // of one shard; further ones wait in the kernel's backlog
+
+  std::chrono::milliseconds idle_timeout{60'000};  // between requests
+  std::chrono::milliseconds head_timeout{
+      10'000};  // from the first byte of a head to its last; then 408
+  std::chrono::milliseconds body_timeout{
+      30'000};  // from the end of a head to the end of its body; then 408
+  std::chrono::milliseconds write_timeout{10'000};  // for the peer to take what was sent
+  std::chrono::milliseconds linger_timeout{1'000};  // for the peer to close after our last answer
+  std::chrono::milliseconds drain_grace{100};  // for requests on their way when draining begins
+};
+
+}  // namespace ringpost::http

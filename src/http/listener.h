@@ -1,0 +1,43 @@
+// Listener: accepts the connections of one shard and owns their sessions.
+//
+// Out of descriptors or at the limit of connections it waits, and the kernel's backlog holds who
+// comes next. run() ends after drain(), when every session has ended, or after cancel(), sooner.
+#pragma once
+
+#include <cstddef>
+
+#include "src/http/service.h"
+#include "src/io/acceptor.h"
+#include "src/io/list.h"
+#include "src/io/scope.h"
+
+namespace ringpost::http {
+
+class Listener {
+ public:
+  // Takes over `listening_fd`. `service` outlives the listener.
+  Listener(Service& service, int listening_fd);
+
+  // Accepts and serves until drained or cancelled.
+  io::Task<void> run();
+
+  // Takes no new connection, lets every session answer what it was asked, and close. The shard ends
+  // what is left by cancel().
+  void drain();
+  void cancel() { scope_.cancel(); }
+
+  size_t connections() const { return scope_.running(); }
+
+ private:
+  struct Connection;
+  io::Task<void> serve(int fd);
+
+  Service& service_;
+  io::Acceptor acceptor_;
+  io::Scope scope_;
+  io::Cancellation accepting_;
+  io::List<Connection, Connection> open_;
+  bool draining_ = false;
+};
+
+}  // namespace ringpost::http

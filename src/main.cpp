@@ -1,0 +1,203 @@
+// ringpost, the process: settings, listening sockets, shards; then signals until it ends.
+//
+// SIGTERM and SIGINT drain: 0 when all was answered within the drain limit, 1 when some had to be
+// given up. A second one ends at once, with 128 + its number.
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "src/config.h"
+#include "src/io/acceptor.h"
+#include "src/io/address.h"
+#include "src/io/ring.h"
+#include "src/ops/cpus.h"
+#include "src/ops/diagnosis.h"
+#include "src/ops/log.h"
+#include "src/shard.h"
+
+namespace ringpost {
+namespace {
+
+constexpr int backlog = 4096;
+
+[[noreturn]] void give_up(const std::string& why) {
+  std::fprintf(stderr, "ringpost: %s\n", why.c_str());
+  std::exit(1);
+}
+
+io::Address listening_address(const Config& config) {
+  std::optional<io::Address> address = io::Address::numeric(config.host, config.port);
+  if (!address) give_up("HOST is " + config.host + ", which is no IPv4 or IPv6 address");
+  return *address;
+}
+
+// SO_REUSEPORT would let a second server share the port in silence: the first bind is without it.
+void check_port_is_free(const io::Address& address) {
+  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd == -1) return;
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const int result = ::bind(fd, address.data(), address.length);
+  const int error = errno;
+  const bool listens = result == 0 && ::listen(fd, 1) == 0;
+  ::close(fd);
+  if (!listens && error == EADDRINUSE)
+    give_up("port " + address.text() +
+            " is in use; stop what uses it or choose another: PORT=8081");
+}
+
+std::vector<int> listen_for_all(const Config& config, unsigned shards) {
+  io::Address address = listening_address(config);
+  if (config.host == "::" && ::access("/proc/net/if_inet6", F_OK) != 0)  // a host without IPv6
+    address = *io::Address::numeric("0.0.0.0", config.port);
+  check_port_is_free(address);
+  std::vector<int> sockets;
+  for (unsigned i = 0; i < shards; ++i) {
+    const io::Result<int> fd = io::listen_tcp(address, backlog);
+    if (!fd) give_up("can't listen on " + address.text() + ": " + fd.error().message());
+    sockets.push_back(*fd);
+  }
+  return sockets;
+}
+
+// Fails here, in one line and before anything has started, when io_uring can't be had.
+void probe_ring() {
+  try {
+    io::Ring probe(8, 16);
+  } catch (const io::RingError& error) {
+    give_up(ops::explain_ring_error(error.code, error.step));
+  }
+}
+
+class Process {
+ public:
+  explicit Process(const Config& config) : config_(config) {}
+
+  int run() {
+    block_signals();
+    probe_ring();
+    const unsigned count = shard_count();
+    const std::vector<int> cpus = ops::allowed_cpus();
+    const std::vector<int> sockets = listen_for_all(config_, count);
+    ended_fd_ = eventfd(0, EFD_CLOEXEC);
+    for (unsigned i = 0; i < count; ++i)
+      shards_.push_back(
+          std::make_unique<Shard>(config_, i, count, cpus[i % cpus.size()], sockets[i], ended_fd_));
+    for (const auto& shard : shards_) shard->start();
+    ops::log(ops::Level::info, "listening",
+             {{"host", config_.host},
+              {"port", config_.port},
+              {"shards", count},
+              {"db_max_conns", config_.db_max_conns},
+              {"database", config_.pg.conninfo.dbname},
+              {"version", RINGPOST_VERSION},
+              {"pid", getpid()}});
+    const int status = wait();
+    for (const auto& shard : shards_) shard->join();
+    ops::log(ops::Level::info, "stopped", {{"status", status}});
+    return status;
+  }
+
+ private:
+  void block_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT}) sigaddset(&set, signal);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+    signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC);
+    if (signal_fd_ == -1) throw std::system_error(errno, std::generic_category(), "signalfd");
+  }
+
+  unsigned shard_count() const {
+    if (config_.shards <= config_.db_max_conns) return config_.shards;
+    ops::log(ops::Level::warning, "fewer_shards",
+             {{"shards", config_.db_max_conns},
+              {"wanted", config_.shards},
+              {"why", "each shard needs a connection of its own: raise DB_MAX_CONNS"}});
+    return config_.db_max_conns;
+  }
+
+  // The next signal, or 0 when a shard has ended or `timeout_ms` have passed (-1: none).
+  int next_signal(int timeout_ms) {
+    pollfd watched[] = {{signal_fd_, POLLIN, 0}, {ended_fd_, POLLIN, 0}};
+    if (::poll(watched, 2, timeout_ms) > 0 && watched[0].revents != 0) {
+      signalfd_siginfo info{};
+      if (::read(signal_fd_, &info, sizeof info) == sizeof info)
+        return static_cast<int>(info.ssi_signo);
+    }
+    return 0;
+  }
+
+  bool all_ended() {
+    uint64_t ended = 0;
+    pollfd watched{ended_fd_, POLLIN, 0};
+    if (::poll(&watched, 1, 0) > 0 && ::read(ended_fd_, &ended, sizeof ended) == sizeof ended)
+      ended_ += ended;
+    return ended_ == shards_.size();
+  }
+
+  int wait() {
+    const int signal = next_signal(-1);
+    if (signal == 0) {  // a shard has failed; the others follow, and join() throws its reason
+      for (const auto& shard : shards_) shard->cancel();
+      return 1;
+    }
+    ops::log(ops::Level::info, "draining",
+             {{"signal", signal}, {"limit_ms", config_.drain_limit.count()}});
+    for (const auto& shard : shards_) shard->drain();
+    const auto limit = std::chrono::steady_clock::now() + config_.drain_limit;
+    int status = 0;
+    while (!all_ended()) {
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(limit - std::chrono::steady_clock::now())
+              .count();
+      if (left <= 0 && status == 0) {
+        status = 1;
+        ops::log(ops::Level::warning, "drain_limit_reached", {});
+        for (const auto& shard : shards_) shard->cancel();
+      }
+      if (const int second = next_signal(status == 0 ? static_cast<int>(left) : -1); second != 0) {
+        ops::log(ops::Level::warning, "ended_at_once", {{"signal", second}});
+        std::_Exit(128 + second);
+      }
+    }
+    return status;
+  }
+
+  const Config& config_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  int signal_fd_ = -1, ended_fd_ = -1;
+  uint64_t ended_ = 0;
+};
+
+}  // namespace
+}  // namespace ringpost
+
+int main(int argc, char** argv) {
+  using namespace ringpost;
+  try {
+    const Config config = read_config(argc, argv);
+    ops::set_log_level(config.log_level);
+    return Process(config).run();
+  } catch (const ConfigEnd& end) {
+    std::fputs(end.what(), end.status == 0 ? stdout : stderr);
+    return end.status;
+  } catch (const io::RingError& error) {
+    std::fprintf(stderr, "ringpost: %s\n", ops::explain_ring_error(error.code, error.step).c_str());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ringpost: %s\n", error.what());
+  }
+  return 1;
+}

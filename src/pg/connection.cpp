@@ -1,0 +1,342 @@
+#include "src/pg/connection.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "proto/pg/frontend.h"
+#include "src/pg/crypto.h"
+#include "src/pg/pool.h"
+
+namespace ringpost::pg {
+
+namespace messages = proto::pg;
+using messages::Pipeline;
+using messages::StatementDescription;
+using proto::wire::Parse;
+
+namespace {
+
+// The server's send buffer is larger than any one send of ours that waits; past this it is stuck.
+constexpr std::chrono::seconds send_timeout{10};
+constexpr std::chrono::seconds cancel_timeout{1};
+
+Error unavailable(std::string why) {
+  return {.kind = Error::Kind::unavailable, .server = nullptr, .detail = std::move(why)};
+}
+
+Error from_server(std::string_view body) {
+  return {.kind = Error::Kind::server,
+          .server = std::make_shared<const messages::Error>(messages::decode_error(body)),
+          .detail = {}};
+}
+
+}  // namespace
+
+Connection::Connection(Pool& pool, io::Reactor& reactor, io::BufferGroup& buffers,
+                       const Options& options, Statements statements, Observer& observer)
+    : pool_(pool),
+      reactor_(reactor),
+      buffers_(buffers),
+      options_(options),
+      statements_(statements),
+      observer_(observer),
+      pipeline_(options.pipeline_depth, options.answer_bytes),
+      prepared_(statements.size()) {}
+
+size_t Connection::index_of(const StatementDescription& statement) const {
+  const auto at = std::find(statements_.begin(), statements_.end(), &statement);
+  assert(at != statements_.end() && "a pool is given all its statements when it is made");
+  return static_cast<size_t>(at - statements_.begin());
+}
+
+io::Task<Result<void>> Connection::open(io::Until until) {
+  pipeline_ = Pipeline(options_.pipeline_depth, options_.answer_bytes);
+  std::string failures;
+  for (const messages::Host& host : options_.conninfo.hosts) {
+    const io::Result<int> fd = co_await connect_to(host, until);
+    if (!fd) {
+      if (!failures.empty()) failures += "; ";
+      failures += host.text() + ": " + fd.error().message();
+      continue;
+    }
+    stream_.emplace(reactor_, buffers_, *fd, send_timeout);
+    Result<void> started = co_await start(until);
+    if (started) started = co_await prepare_statements(until);
+    if (!started) {
+      co_await close();
+      co_return started;
+    }
+    ready_ = true;
+    co_return Result<void>();
+  }
+  co_return std::unexpected(unavailable(std::move(failures)));
+}
+
+io::Task<io::Result<int>> Connection::connect_to(const messages::Host& host, io::Until until) {
+  std::vector<io::Address> addresses;
+  if (host.is_unix_socket()) {
+    const auto address = io::Address::unix_socket(host.socket_path());
+    if (!address) co_return std::unexpected(io::Error::system(ENAMETOOLONG, "connect"));
+    addresses.push_back(*address);
+  } else {
+    auto resolved = co_await io::resolve(reactor_, host.address.empty() ? host.name : host.address,
+                                         host.port, until);
+    if (!resolved) co_return std::unexpected(resolved.error());
+    addresses = std::move(*resolved);
+  }
+  io::Result<int> fd = std::unexpected(io::Error::system(EADDRNOTAVAIL, "connect"));
+  for (const io::Address& address : addresses) {
+    fd = co_await io::connect(reactor_, address, until);
+    if (fd) {
+      peer_ = address;
+      address_ = address.text();
+      break;
+    }
+  }
+  co_return fd;
+}
+
+// The next bytes, behind those that were left unread. They live until the next call.
+io::Task<io::Result<std::string_view>> Connection::receive(io::Until until) {
+  auto reading = stream_->read(until);
+  const io::Result<std::string_view> bytes = co_await reading;
+  if (!bytes) co_return std::unexpected(bytes.error());
+  unread_.append(*bytes);
+  co_return unread_.view();
+}
+
+io::Task<Result<void>> Connection::start(io::Until until) {
+  messages::Startup startup(options_.conninfo, openssl_crypto());
+  startup.begin(stream_->out());
+  stream_->send();
+  for (;;) {
+    const io::Result<std::string_view> bytes = co_await receive(until);
+    if (!bytes) co_return std::unexpected(unavailable(address_ + ": " + bytes.error().message()));
+    messages::Message message;
+    for (Parse parse;
+         (parse = messages::next_message(unread_.view(), message)) != Parse::partial;) {
+      if (parse == Parse::invalid)
+        co_return std::unexpected(unavailable(address_ + " does not speak PostgreSQL's protocol"));
+      const messages::Startup::State state = startup.take(message, stream_->out());
+      stream_->send();
+      unread_.consume(message.size);
+      if (state == messages::Startup::State::failed)
+        co_return std::unexpected(unavailable(address_ + ": " + startup.failure()));
+      if (state == messages::Startup::State::ready) {
+        server_version_ = startup.server_version();
+        cancel_key_ = startup.cancel_key();
+        co_return Result<void>();
+      }
+    }
+  }
+}
+
+// All in one round trip. A statement that fails is tried again when it is first used: the table may
+// be there by then.
+io::Task<Result<void>> Connection::prepare_statements(io::Until until) {
+  std::fill(prepared_.begin(), prepared_.end(), false);
+  for (const StatementDescription* statement : statements_) {
+    encode_prepare(stream_->out(), *statement);
+    pipeline_.push(stream_->out(), Pipeline::Expect::prepare,
+                   const_cast<StatementDescription*>(statement));
+  }
+  stream_->send();
+  while (!pipeline_.empty()) {
+    const io::Result<std::string_view> bytes = co_await receive(until);
+    if (!bytes) co_return std::unexpected(unavailable(address_ + ": " + bytes.error().message()));
+    std::string_view input = *bytes;
+    const std::optional<std::string> lost = take(input);
+    unread_.consume(unread_.size() - input.size());
+    if (lost) co_return std::unexpected(unavailable(address_ + ": " + *lost));
+  }
+  co_return Result<void>();
+}
+
+io::Task<std::string> Connection::serve(io::Until until) {
+  std::string why;
+  io::Time heard = reactor_.now();
+  for (;;) {
+    auto reading = stream_->read(until.sooner(reactor_.now() + options_.stall_timeout));
+    const io::Result<std::string_view> bytes = co_await reading;
+    if (!bytes) {
+      if (bytes.error().kind == io::Error::Kind::timed_out && !stream_->failed()) {
+        const bool stalled = !pipeline_.empty() && pipeline_.front_forgotten() &&
+                             reactor_.now() - heard >= options_.stall_timeout;
+        if (!stalled) continue;
+        ready_ = false;
+        co_await cancel_running();
+        why = "no answer to a query that was given up";
+      } else {
+        why = bytes.error().message();
+      }
+      break;
+    }
+    heard = reactor_.now();
+    std::string_view input = *bytes;
+    const bool kept = !unread_.empty();
+    if (kept) {
+      unread_.append(input);
+      input = unread_.view();
+    }
+    std::optional<std::string> lost = take(input);
+    if (kept)
+      unread_.consume(unread_.size() - input.size());
+    else
+      unread_.append(input);
+    if (unread_.empty()) unread_.release();
+    if (!lost) pool_.serve_waiting();
+    if (lost) {
+      why = std::move(*lost);
+      break;
+    }
+  }
+  ready_ = false;
+  co_return why;
+}
+
+io::Task<void> Connection::close() {
+  ready_ = false;
+  if (!stream_->failed()) {
+    messages::encode_terminate(stream_->out());
+    stream_->send();
+    auto draining = stream_->drained(0, {reactor_.now() + std::chrono::milliseconds(100)});
+    const io::Result<void> drained = co_await draining;
+    (void)drained;  // a farewell: nothing depends on it
+  }
+  co_await stream_->close();
+  stream_.reset();
+  unread_.release();
+}
+
+void Connection::encode_prepare(proto::wire::Buffer& out, const StatementDescription& statement) {
+  // Closing first makes it harmless when several queries prepare the same statement in one
+  // pipeline.
+  messages::encode_close_statement(out, statement.name);
+  messages::encode_parse(out, statement.name, statement.sql, statement.parameters);
+  messages::encode_describe_statement(out, statement.name);
+}
+
+void Connection::send(QueryBase& query) {
+  assert(available());
+  proto::wire::Buffer& out = stream_->out();
+  auto expect = Pipeline::Expect::execute;
+  if (!prepared_[index_of(query.statement_)]) [[unlikely]] {
+    expect = Pipeline::Expect::prepare_and_execute;
+    encode_prepare(out, query.statement_);
+  }
+  query.encode(out);
+  query.connection_ = this;
+  query.sent_ = true;
+  query.number_ = pipeline_.push(out, expect, &query);
+  stream_->send();
+}
+
+void Connection::forget(QueryBase& query) {
+  pipeline_.forget(query.number_);
+  query.connection_ = nullptr;
+}
+
+QueryBase* Connection::take_unanswered() {
+  while (!pipeline_.empty()) {
+    if (auto* query = static_cast<QueryBase*>(pipeline_.pop_unanswered()); query != nullptr) {
+      query->connection_ = nullptr;
+      return query;
+    }
+  }
+  return nullptr;
+}
+
+std::optional<std::string> Connection::take(std::string_view& input) {
+  for (;;) {
+    const Pipeline::Event event = pipeline_.next(input);
+    const size_t consumed = pipeline_.consumed();
+    switch (event) {
+      case Pipeline::Event::more:
+        input.remove_prefix(consumed);
+        return std::nullopt;
+      case Pipeline::Event::answer: {
+        const Pipeline::Answer answer = pipeline_.answer();
+        answered(answer);
+        break;
+      }
+      case Pipeline::Event::too_large: {
+        auto& query = *static_cast<QueryBase*>(pipeline_.answer().owner);
+        query.connection_ = nullptr;
+        query.fail({.kind = Error::Kind::too_large,
+                    .server = nullptr,
+                    .detail = "the answer to " + std::string(query.statement_.name) +
+                              " is larger than " + std::to_string(options_.answer_bytes) +
+                              " bytes"});
+        break;
+      }
+      case Pipeline::Event::asynchronous:
+        if (pipeline_.message().type == 'N') {
+          const messages::Error notice = messages::decode_error(pipeline_.message().body);
+          observer_.notice(notice.severity, notice.message);
+        }
+        break;
+      case Pipeline::Event::fatal:
+        return messages::decode_error(pipeline_.message().body).text();
+      case Pipeline::Event::violation:
+        return std::string("protocol violation: a message of type '") + pipeline_.message().type +
+               "' out of place";
+    }
+    input.remove_prefix(consumed);
+  }
+}
+
+// Why the answer shows that `statement` can't be used as it is declared; no value when it can.
+std::optional<std::string> Connection::check_prepared(const Pipeline::Answer& answer,
+                                                      const StatementDescription& statement) {
+  const size_t index = index_of(statement);
+  prepared_[index] = false;
+  if (answer.failed) return messages::decode_error(answer.error).text();
+  if (auto checked = statement.check(answer.parameter_description, answer.row_description);
+      !checked)
+    return std::move(checked.error());
+  prepared_[index] = true;
+  return std::nullopt;
+}
+
+void Connection::answered(const Pipeline::Answer& answer) {
+  if (answer.expect == Pipeline::Expect::prepare) {
+    const auto& statement = *static_cast<const StatementDescription*>(answer.owner);
+    if (const auto failure = check_prepared(answer, statement))
+      observer_.statement_failed(statement.name, *failure);
+    return;
+  }
+  auto& query = *static_cast<QueryBase*>(answer.owner);
+  query.connection_ = nullptr;
+  if (answer.expect == Pipeline::Expect::prepare_and_execute) {
+    const auto failure = check_prepared(answer, query.statement_);
+    if (failure && !answer.failed)
+      return query.fail({.kind = Error::Kind::mismatch, .server = nullptr, .detail = *failure});
+  }
+  if (!answer.failed) return query.succeed(answer.rows);
+  Error error = from_server(answer.error);
+  // The statement's tables have changed under it, or it was deallocated: prepare it anew.
+  if (error.server->is_stale_statement() && !query.tried_again_) {
+    prepared_[index_of(query.statement_)] = false;
+    query.tried_again_ = true;
+    if (available()) return send(query);
+  }
+  query.fail(std::move(error));
+}
+
+// Asks the server to end what this session is running, over a connection of its own (54.2.7
+// "Canceling Requests in Progress").
+io::Task<void> Connection::cancel_running() {
+  const io::Until until{reactor_.now() + cancel_timeout};
+  const io::Result<int> fd = co_await io::connect(reactor_, *peer_, until);
+  if (!fd) co_return;
+  io::Stream stream(reactor_, buffers_, *fd, send_timeout);
+  messages::encode_cancel_request(stream.out(), cancel_key_);
+  stream.send();
+  auto reading = stream.read(until);  // the server closes when it has taken the request
+  const io::Result<std::string_view> nothing = co_await reading;
+  (void)nothing;
+  co_await stream.close();
+}
+
+}  // namespace ringpost::pg

@@ -1,0 +1,96 @@
+// Connection: one session with PostgreSQL, whose queries are pipelined.
+//
+// The pool owns it and runs its life as a coroutine: open(), then serve() until the session is lost
+// or given up, then close(). A query is encoded straight into the stream's outgoing buffer and
+// joins the pipeline; all of a turn leave in one send. serve() reads: whole answers are handed to
+// their owners where they lie in the receive buffer, and the owners run at once, inside that call;
+// only an answer that is cut off at the end of a buffer is copied.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/pg/pipeline.h"
+#include "proto/pg/startup.h"
+#include "proto/wire/buffer.h"
+#include "src/io/address.h"
+#include "src/io/buffer_group.h"
+#include "src/io/stream.h"
+#include "src/pg/observer.h"
+#include "src/pg/options.h"
+#include "src/pg/query.h"
+
+namespace ringpost::pg {
+
+class Pool;
+
+class Connection final {
+ public:
+  using Statements = std::span<const proto::pg::StatementDescription* const>;
+
+  // `statements` are prepared when the session opens; all arguments outlive the connection.
+  Connection(Pool& pool, io::Reactor& reactor, io::BufferGroup& buffers, const Options& options,
+             Statements statements, Observer& observer);
+
+  // Connects, authenticates and prepares the statements. On failure nothing is left open.
+  io::Task<Result<void>> open(io::Until until);
+  // Reads answers until the session ends; says why it did. Queries still in flight stay in the
+  // pipeline: take_unanswered().
+  io::Task<std::string> serve(io::Until until);
+  // Says goodbye if it can, and closes the socket.
+  io::Task<void> close();
+
+  // Accepts queries: open, not lost, and not full.
+  bool available() const { return ready_ && !pipeline_.full(); }
+  bool ready() const { return ready_; }
+  uint32_t depth() const { return pipeline_.depth(); }
+
+  // REQUIRES: available().
+  void send(QueryBase& query);
+  // `query`, in flight here, no longer wants its answer.
+  void forget(QueryBase& query);
+  // The next query that was in flight when the session ended, or nullptr. Those that were forgotten
+  // are left out.
+  QueryBase* take_unanswered();
+
+  const std::string& server_version() const { return server_version_; }
+  const std::string& address() const { return address_; }
+
+ private:
+  io::Task<io::Result<int>> connect_to(const proto::pg::Host& host, io::Until until);
+  io::Task<Result<void>> start(io::Until until);
+  io::Task<Result<void>> prepare_statements(io::Until until);
+  io::Task<io::Result<std::string_view>> receive(io::Until until);
+  void consume(size_t length);
+
+  // Hands out all whole answers in `input`; why the session has to end, if it has to.
+  std::optional<std::string> take(std::string_view& input);
+  void answered(const proto::pg::Pipeline::Answer& answer);
+  std::optional<std::string> check_prepared(const proto::pg::Pipeline::Answer& answer,
+                                            const proto::pg::StatementDescription& statement);
+  void encode_prepare(proto::wire::Buffer& out, const proto::pg::StatementDescription& statement);
+  size_t index_of(const proto::pg::StatementDescription& statement) const;
+  io::Task<void> cancel_running();
+
+  Pool& pool_;
+  io::Reactor& reactor_;
+  io::BufferGroup& buffers_;
+  const Options& options_;
+  Statements statements_;
+  Observer& observer_;
+
+  std::optional<io::Stream> stream_;
+  std::optional<io::Address> peer_;
+  proto::wire::Buffer unread_;  // received, and not yet whole
+  proto::pg::Pipeline pipeline_;
+  std::vector<bool> prepared_;  // by index of statement
+  bool ready_ = false;
+  std::string server_version_, address_;
+  proto::pg::BackendKeyData cancel_key_{};
+};
+
+}  // namespace ringpost::pg

@@ -1,0 +1,35 @@
+// How a shard's pool reaches PostgreSQL and how much it may ask of it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "proto/pg/conninfo.h"
+
+namespace ringpost::pg {
+
+struct Options {
+  proto::pg::Conninfo conninfo;
+
+  uint32_t max_connections = 1;  // this shard's share of the budget
+  uint32_t min_connections = 1;  // opened at start, and kept
+  // Queries in flight on one connection, at most; a power of two.
+  uint32_t pipeline_depth = 256;
+  // Queries a connection takes before the next one is used or opened. Deep pipelines on few
+  // connections cost PostgreSQL fewer wake-ups.
+  uint32_t packing_depth = 64;
+  // Queries that wait for a connection, at most; one more is refused at once.
+  uint32_t waiting = 16'384;
+  size_t answer_bytes = 16 << 20;
+
+  std::chrono::milliseconds connect_timeout{2'000};
+  // A connection whose oldest query was given up by its owner is closed when nothing has come for
+  // this long.
+  std::chrono::milliseconds stall_timeout{5'000};
+  // Between two attempts to connect: doubles from the first to the last, each with jitter.
+  std::chrono::milliseconds first_backoff{20}, last_backoff{500};
+};
+
+}  // namespace ringpost::pg

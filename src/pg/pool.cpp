@@ -1,0 +1,171 @@
+#include "src/pg/pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ringpost::pg {
+
+// One place in the budget: a connection, and whether it is wanted.
+struct Pool::Slot {
+  Slot(Pool& pool, io::Reactor& reactor, io::BufferGroup& buffers, const Options& options,
+       Connection::Statements statements, Observer& observer, bool kept_open)
+      : connection(pool, reactor, buffers, options, statements, observer),
+        wanted(kept_open),
+        keep_open(kept_open) {}
+  Connection connection;
+  bool wanted;
+  bool keep_open;
+  Wanted* waiting = nullptr;
+};
+
+// Waits until work wants this slot's connection.
+class Pool::Wanted final : public io::Wait {
+ public:
+  Wanted(Pool& pool, Slot& slot) : Wait(pool.reactor_, pool.scope_.until()), slot_(slot) {}
+  bool await_ready() const { return slot_.wanted; }
+  bool await_suspend(std::coroutine_handle<> awaiter) {
+    slot_.waiting = this;
+    return suspend(awaiter);
+  }
+  void await_resume() { slot_.waiting = nullptr; }
+
+ private:
+  Slot& slot_;
+};
+
+Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options,
+           Connection::Statements statements, Observer& observer)
+    : reactor_(reactor),
+      options_(options),
+      observer_(observer),
+      scope_(reactor),
+      random_(std::random_device{}()) {
+  for (uint32_t i = 0; i < options.max_connections; ++i)
+    slots_.push_back(std::make_unique<Slot>(*this, reactor, buffers, options, statements, observer,
+                                            i < options.min_connections));
+}
+
+Pool::~Pool() = default;
+
+io::Task<void> Pool::run() {
+  for (const auto& slot : slots_) scope_.spawn(keep(*slot));
+  co_await scope_.join();
+  while (!waiting_.empty()) {
+    QueryBase& query = waiting_.front();
+    withdraw(query);
+    query.fail({Error::Kind::cancelled, nullptr, {}});
+  }
+}
+
+void Pool::stop() {
+  scope_.cancel();
+}
+
+uint32_t Pool::open_connections() const {
+  return static_cast<uint32_t>(std::count_if(
+      slots_.begin(), slots_.end(), [](const auto& slot) { return slot->connection.ready(); }));
+}
+
+std::chrono::milliseconds Pool::backoff(unsigned failures) {
+  const auto longest =
+      std::min(options_.last_backoff, options_.first_backoff * (1U << std::min(failures, 16U)));
+  // Half of it for certain, half at random: shards and processes that failed together do not come
+  // back together.
+  const auto half = static_cast<unsigned>(longest.count() / 2);
+  return std::chrono::milliseconds(half + random_() % (half + 1));
+}
+
+io::Task<void> Pool::keep(Slot& slot) {
+  Connection& connection = slot.connection;
+  unsigned failures = 0;
+  while (!scope_.cancellation().requested()) {
+    co_await Wanted(*this, slot);
+    if (!slot.wanted) continue;
+    const Result<void> opened =
+        co_await connection.open(scope_.until(reactor_.now() + options_.connect_timeout));
+    if (!opened) {
+      std::string why = opened.error().message();
+      if (why != trouble_ && !scope_.cancellation().requested()) observer_.connect_failed(why);
+      trouble_ = std::move(why);
+      co_await io::Sleep(reactor_, backoff(failures++), &scope_.cancellation());
+      // The work that wanted it may be gone by now.
+      slot.wanted = slot.keep_open || !waiting_.empty();
+      continue;
+    }
+    failures = 0;
+    trouble_.clear();
+    observer_.connected(connection.address(), connection.server_version());
+    serve_waiting();
+    const std::string why = co_await connection.serve(scope_.until());
+    if (!scope_.cancellation().requested()) observer_.connection_lost(why, connection.depth());
+    slot.wanted = slot.keep_open;
+    lost(connection);
+    co_await connection.close();
+  }
+}
+
+// A read may be asked again: once, and elsewhere. What else was in flight can't be told done from
+// undone.
+void Pool::lost(Connection& connection) {
+  const bool stopping = scope_.cancellation().requested();
+  while (QueryBase* query = connection.take_unanswered()) {
+    if (!stopping && query->statement_.read_only && !query->tried_again_) {
+      query->tried_again_ = true;
+      query->sent_ = false;
+      submit(*query);
+    } else {
+      query->fail(
+          {Error::Kind::unavailable, nullptr, "the connection was lost after the query was sent"});
+    }
+  }
+}
+
+Connection* Pool::pick() {
+  Connection* least = nullptr;
+  for (const auto& slot : slots_) {
+    Connection& connection = slot->connection;
+    if (!connection.available()) continue;
+    if (connection.depth() < options_.packing_depth) return &connection;
+    if (least == nullptr || connection.depth() < least->depth()) least = &connection;
+  }
+  want_another();
+  return least;
+}
+
+void Pool::want_another() {
+  for (const auto& slot : slots_) {
+    if (slot->wanted) {
+      if (!slot->connection.ready()) return;  // one is on its way
+      continue;
+    }
+    slot->wanted = true;
+    if (slot->waiting != nullptr && slot->waiting->outcome() == io::Wait::Outcome::pending)
+      slot->waiting->notify();
+    return;
+  }
+}
+
+void Pool::submit(QueryBase& query) {
+  if (Connection* connection = waiting_.empty() ? pick() : nullptr) return connection->send(query);
+  if (waiting_count_ >= options_.waiting) return query.fail({Error::Kind::overloaded, nullptr, {}});
+  waiting_.push_back(query);
+  ++waiting_count_;
+  want_another();
+}
+
+void Pool::withdraw(QueryBase& query) {
+  static_cast<io::ListNode<QueryBase>&>(query).unlink();
+  --waiting_count_;
+}
+
+void Pool::serve_waiting() {
+  while (!waiting_.empty()) {
+    Connection* connection = pick();
+    if (connection == nullptr) return;
+    QueryBase& query = waiting_.front();
+    withdraw(query);
+    connection->send(query);
+  }
+}
+
+}  // namespace ringpost::pg

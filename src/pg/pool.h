@@ -1,0 +1,79 @@
+// Pool: a shard's share of the connection budget, and the queries that run on it.
+//
+// Connections open as work needs them, up to max_connections; min_connections are kept open always.
+// A query goes to the first connection that has room in its packing depth, else to the least
+// loaded; when there is none it waits in line, until its deadline. A connection that is lost is
+// opened anew after a jittered pause, and the reads that were in flight on it are asked once more
+// elsewhere, within their deadlines.
+//
+// The owner runs the pool as a child (run()), and the pool outlives every query. stop() ends run().
+#pragma once
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "src/io/buffer_group.h"
+#include "src/io/list.h"
+#include "src/io/scope.h"
+#include "src/pg/connection.h"
+#include "src/pg/observer.h"
+#include "src/pg/options.h"
+#include "src/pg/query.h"
+
+namespace ringpost::pg {
+
+class Pool {
+ public:
+  // All arguments outlive the pool. `statements` are all that will ever be asked of it.
+  Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options,
+       Connection::Statements statements, Observer& observer);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  // Keeps connections until stop(). Queries that are then still in line or in flight fail.
+  io::Task<void> run();
+  void stop();
+
+  // Awaited: Result<Rows<Row>>. See query.h for how long the rows live.
+  template <class Row, class... Parameters>
+  Query<Row, Parameters...> query(const proto::pg::Statement<Row(Parameters...)>& statement,
+                                  io::Until until, std::type_identity_t<Parameters>... parameters) {
+    return {*this, statement, until, std::move(parameters)...};
+  }
+
+  io::Reactor& reactor() const { return reactor_; }
+  // Why there is no connection, as far as is known: the last failure to connect.
+  const std::string& trouble() const { return trouble_; }
+  size_t waiting() const { return waiting_count_; }
+  uint32_t open_connections() const;
+
+ private:
+  friend class Connection;
+  friend class QueryBase;
+  struct Slot;
+  class Wanted;
+
+  void submit(QueryBase& query);
+  void withdraw(QueryBase& query);
+  Connection* pick();
+  void want_another();
+  void serve_waiting();
+  void lost(Connection& connection);
+  io::Task<void> keep(Slot& slot);
+  std::chrono::milliseconds backoff(unsigned failures);
+
+  io::Reactor& reactor_;
+  const Options& options_;
+  Observer& observer_;
+  io::Scope scope_;
+  std::vector<std::unique_ptr<Slot>> slots_;
+  io::List<QueryBase, QueryBase> waiting_;
+  size_t waiting_count_ = 0;
+  std::string trouble_;
+  std::minstd_rand random_;
+};
+
+}  // namespace ringpost::pg

@@ -1,0 +1,50 @@
+#include "src/pg/query.h"
+
+#include <utility>
+
+#include "src/pg/connection.h"
+#include "src/pg/pool.h"
+
+namespace ringpost::pg {
+
+QueryBase::QueryBase(Pool& pool, io::Until until, const proto::pg::StatementDescription& statement)
+    : Wait(pool.reactor(), until), pool_(pool), statement_(statement) {}
+
+bool QueryBase::submit(std::coroutine_handle<> awaiter) {
+  if (!suspend(awaiter)) return false;
+  pool_.submit(*this);
+  return true;
+}
+
+Result<std::string_view> QueryBase::outcome_of_query() {
+  if (error_) return std::unexpected(std::move(*error_));
+  switch (outcome()) {
+    case Outcome::event:
+      return rows_;
+    case Outcome::cancelled:
+      return std::unexpected(Error{Error::Kind::cancelled, nullptr, {}});
+    case Outcome::deadline:
+    case Outcome::pending:
+      break;
+  }
+  return std::unexpected(Error{sent_ ? Error::Kind::timed_out : Error::Kind::unavailable, nullptr,
+                               sent_ ? "" : pool_.trouble()});
+}
+
+void QueryBase::abandon(Outcome why) {
+  if (connection_ != nullptr) connection_->forget(*this);
+  if (io::ListNode<QueryBase>::linked()) pool_.withdraw(*this);
+  wake(why);
+}
+
+void QueryBase::succeed(std::string_view rows) {
+  rows_ = rows;
+  deliver();
+}
+
+void QueryBase::fail(Error error) {
+  error_ = std::move(error);
+  notify();
+}
+
+}  // namespace ringpost::pg

@@ -1,0 +1,89 @@
+// Query: one execution of a prepared statement, awaited.
+//
+//     const auto rows = co_await pool.query(find_user, session.until(deadline), id);
+//
+// brings Result<Rows<Row>>. The rows are read where they were received: they and their views live
+// until the coroutine next suspends. The Query lives in the awaiting frame; parameters are kept by
+// value in it, and what they view lives as long. One that ends early (deadline, cancellation) is
+// forgotten by its connection, which drains the answer.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "proto/pg/statement.h"
+#include "proto/wire/buffer.h"
+#include "src/io/wait.h"
+#include "src/pg/error.h"
+
+namespace ringpost::pg {
+
+class Connection;
+class Pool;
+
+// What pool and connection need to know of a query: not its types.
+class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
+ public:
+  const proto::pg::StatementDescription& statement() const { return statement_; }
+
+ protected:
+  QueryBase(Pool& pool, io::Until until, const proto::pg::StatementDescription& statement);
+  ~QueryBase() = default;
+
+  // Hands the query to the pool; false when it ended at once.
+  bool submit(std::coroutine_handle<> awaiter);
+  // What came of it; the rows' messages, or why there are none.
+  Result<std::string_view> outcome_of_query();
+
+ private:
+  friend class Connection;
+  friend class Pool;
+
+  // Appends Bind and Execute.
+  virtual void encode(proto::wire::Buffer& out) const = 0;
+  void abandon(Outcome why) final;
+
+  // Each ends the query; the coroutine runs inside the call (succeed) or later in this turn (fail).
+  void succeed(std::string_view rows);
+  void fail(Error error);
+
+  Pool& pool_;
+  const proto::pg::StatementDescription& statement_;
+  std::string_view rows_;
+  std::optional<Error> error_;
+  Connection* connection_ = nullptr;  // it is in flight on
+  uint64_t number_ = 0;               // its place in that connection's pipeline
+  bool sent_ = false;
+  bool tried_again_ = false;
+};
+
+template <class Row, class... Parameters>
+class [[nodiscard]] Query final : public QueryBase {
+ public:
+  Query(Pool& pool, const proto::pg::Statement<Row(Parameters...)>& statement, io::Until until,
+        Parameters... parameters)
+      : QueryBase(pool, until, statement),
+        typed_(statement),
+        parameters_(std::move(parameters)...) {}
+
+  bool await_ready() const { return false; }
+  bool await_suspend(std::coroutine_handle<> awaiter) { return submit(awaiter); }
+  Result<proto::pg::Rows<Row>> await_resume() {
+    Result<std::string_view> rows = outcome_of_query();
+    if (!rows) return std::unexpected(std::move(rows.error()));
+    return proto::pg::Rows<Row>(*rows);
+  }
+
+ private:
+  void encode(proto::wire::Buffer& out) const override {
+    std::apply([&](const Parameters&... each) { typed_.encode_bind(out, each...); }, parameters_);
+  }
+
+  const proto::pg::Statement<Row(Parameters...)>& typed_;
+  std::tuple<Parameters...> parameters_;
+};
+
+}  // namespace ringpost::pg

@@ -1,0 +1,41 @@
+// Shard: one core's worth of the server: a thread with its reactor, its pool of connections, its
+// listener. Shards share nothing.
+#pragma once
+
+#include <exception>
+#include <thread>
+
+#include "src/config.h"
+
+namespace ringpost {
+
+class Shard {
+ public:
+  // `config` outlives the shard; `listening_fd` becomes its own.
+  Shard(const Config& config, unsigned index, unsigned count, int cpu, int listening_fd,
+        int ended_fd);
+  ~Shard();
+
+  // Starts the thread, pinned to its CPU. When it ends, 1 is added to the eventfd `ended_fd`.
+  void start();
+  // Takes no new connections, answers what is in flight, ends.
+  void drain();
+  // Gives up what is in flight, and ends.
+  void cancel();
+  // Waits for the thread; throws what it could not start for.
+  void join();
+
+ private:
+  class Body;
+  void run();
+
+  const Config& config_;
+  unsigned index_, count_;
+  int cpu_, listening_fd_, ended_fd_;
+  int control_fd_;  // eventfd: the orders below
+  pg::Options pg_;
+  std::exception_ptr failure_;
+  std::thread thread_;
+};
+
+}  // namespace ringpost
