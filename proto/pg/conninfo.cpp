@@ -11,9 +11,14 @@ namespace {
 using Settings = std::map<std::string, std::string, std::less<>>;
 using Failure = std::unexpected<std::string>;
 
+// In single quotes, for messages.
+std::string quoted(std::string_view text) {
+  return std::string("'").append(text).append("'");
+}
+
 struct Keyword {
   const char* name;
-  const char* variable;  // nullptr: none
+  const char* variable;
 };
 
 // Those that have a meaning here.
@@ -28,11 +33,19 @@ constexpr Keyword keywords[] = {
     {"application_name", "PGAPPNAME"},
     {"connect_timeout", "PGCONNECT_TIMEOUT"},
     {"sslmode", "PGSSLMODE"},
+    {"target_session_attrs", "PGTARGETSESSIONATTRS"},
 };
-// Those that libpq knows and that change nothing here.
+// Those that libpq knows and that change nothing here...
 constexpr std::string_view without_meaning[] = {
     "client_encoding",     "fallback_application_name", "keepalives", "keepalives_idle",
     "keepalives_interval", "keepalives_count",          "gssencmode", "channel_binding"};
+// ...but for these two, which can demand a protection that is not there.
+constexpr std::string_view protections[] = {"gssencmode", "channel_binding"};
+
+template <size_t N>
+bool is_one_of(const std::string_view (&names)[N], std::string_view name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
 
 std::expected<void, std::string> set(Settings& settings, std::string key, std::string value) {
   const bool known = std::any_of(std::begin(keywords), std::end(keywords),
@@ -41,12 +54,13 @@ std::expected<void, std::string> set(Settings& settings, std::string key, std::s
     settings.insert_or_assign(std::move(key), std::move(value));
     return {};
   }
-  if (std::find(std::begin(without_meaning), std::end(without_meaning), key) !=
-      std::end(without_meaning))
-    return {};
+  if (is_one_of(protections, key) && value == "require")
+    return Failure(key + "=require can't be kept: it is not supported; leave it out");
+  if (is_one_of(without_meaning, key)) return {};
   std::string all;
   for (const Keyword& one : keywords) all.append(all.empty() ? "" : ", ").append(one.name);
-  return Failure("the connection option '" + key + "' is not known; known are " + all);
+  return Failure("the connection option " + quoted(key) + " is not supported; supported are " +
+                 all);
 }
 
 std::expected<std::string, std::string> decode(std::string_view text) {
@@ -60,8 +74,8 @@ std::expected<std::string, std::string> decode(std::string_view text) {
     const char* digits = text.data() + i + 1;
     if (text.size() - i < 3 || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2 ||
         value == 0)
-      return Failure("'" + std::string(text.substr(i, 3)) +
-                     "' is no percent-encoded character (a % itself is written %25)");
+      return Failure(quoted(text.substr(i, 3)) +
+                     " is no percent-encoded character (a % itself is written %25)");
     out += static_cast<char>(value);
     i += 2;
   }
@@ -76,10 +90,10 @@ std::expected<void, std::string> add_host(std::string_view text, std::string& ho
   if (text.starts_with('[')) {
     const size_t bracket = text.find(']');
     if (bracket == std::string_view::npos)
-      return Failure("the address '" + std::string(text) + "' has no closing ]");
+      return Failure("the address " + quoted(text) + " has no closing ]");
     name = text.substr(1, bracket - 1);
     if (bracket + 1 != text.size() && text[bracket + 1] != ':')
-      return Failure("a port behind ] begins with a colon, in '" + std::string(text) + "'");
+      return Failure("a port behind ] begins with a colon, in " + quoted(text));
     colon = bracket + 1 == text.size() ? std::string_view::npos : bracket + 1;
   }
   auto decoded = decode(name);
@@ -96,7 +110,7 @@ std::expected<void, std::string> parse_query(std::string_view query, Settings& s
     query.remove_prefix(std::min(pair.size() + 1, query.size()));
     const size_t equals = pair.find('=');
     if (equals == std::string_view::npos)
-      return Failure("'" + std::string(pair) + "' has no value; write name=value");
+      return Failure(quoted(pair) + " has no value; write name=value");
     auto key = decode(pair.substr(0, equals)), value = decode(pair.substr(equals + 1));
     if (!key || !value) return Failure(key ? value.error() : key.error());
     if (auto done = set(settings, std::move(*key), std::move(*value)); !done) return done;
@@ -153,17 +167,17 @@ std::expected<void, std::string> parse_keywords(std::string_view text, Settings&
     std::string key(text.substr(begin, at - begin)), value;
     skip_blanks();
     if (at == text.size() || text[at] != '=')
-      return Failure("'" + key + "' has no value; write " + key + "=...");
+      return Failure(quoted(key) + " has no value; write " + key + "=...");
     ++at;
     skip_blanks();
-    const bool quoted = at < text.size() && text[at] == '\'';
-    if (quoted) ++at;
-    for (; at < text.size() && (quoted ? text[at] != '\'' : !is_blank(text[at])); ++at) {
+    const bool in_quotes = at < text.size() && text[at] == '\'';
+    if (in_quotes) ++at;
+    for (; at < text.size() && (in_quotes ? text[at] != '\'' : !is_blank(text[at])); ++at) {
       if (text[at] == '\\' && at + 1 < text.size()) ++at;
       value += text[at];
     }
-    if (quoted && at++ == text.size())
-      return Failure("the value of '" + key + "' has no closing quote");
+    if (in_quotes && at++ == text.size())
+      return Failure("the value of " + quoted(key) + " has no closing quote");
     if (auto done = set(settings, std::move(key), std::move(value)); !done) return done;
   }
   return {};
@@ -206,9 +220,69 @@ std::expected<std::vector<Host>, std::string> make_hosts(const Settings& setting
     if (port.empty()) continue;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), host.port);
     if (error != std::errc() || end != port.data() + port.size() || host.port == 0)
-      return Failure("the port '" + port + "' is no number from 1 to 65535");
+      return Failure("the port " + quoted(port) + " is no number from 1 to 65535");
   }
   return hosts;
+}
+
+// The place of the setting `key` in `names`, which are the enumerators in their order.
+template <class Enum, size_t N>
+std::expected<Enum, std::string> choice(const Settings& settings, const std::string& key,
+                                        const std::string_view (&names)[N], Enum otherwise) {
+  const auto found = settings.find(key);
+  if (found == settings.end() || found->second.empty()) return otherwise;
+  const auto name = std::find(std::begin(names), std::end(names), found->second);
+  if (name != std::end(names)) return static_cast<Enum>(name - std::begin(names));
+  std::string all;
+  for (const std::string_view one : names) all.append(all.empty() ? "" : ", ").append(one);
+  return Failure(key + " " + quoted(found->second) + " is none of " + all);
+}
+
+std::expected<std::optional<std::chrono::seconds>, std::string> parse_timeout(
+    const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  int seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size())
+    return Failure("connect_timeout " + quoted(text) + " is no number of seconds");
+  if (seconds <= 0) return std::nullopt;  // as in libpq: without limit
+  return std::chrono::seconds(seconds);
+}
+
+std::expected<Conninfo, std::string> from_settings(const Settings& settings,
+                                                   const ConninfoContext& context) {
+  // An empty value is as good as none.
+  const auto value = [&settings](const char* key, const std::string& otherwise) {
+    const auto found = settings.find(key);
+    return found == settings.end() || found->second.empty() ? otherwise : found->second;
+  };
+  Conninfo conninfo;
+  auto hosts = make_hosts(settings);
+  if (!hosts) return Failure(hosts.error());
+  conninfo.hosts = std::move(*hosts);
+  conninfo.user = value("user", context.os_user);
+  conninfo.password = value("password", "");
+  conninfo.dbname = value("dbname", conninfo.user);
+  conninfo.application_name = value("application_name", context.application_name);
+  conninfo.options = value("options", "");
+
+  const auto timeout = parse_timeout(value("connect_timeout", ""));
+  if (!timeout) return Failure(timeout.error());
+  conninfo.connect_timeout = *timeout;
+
+  constexpr std::string_view modes[] = {"disable", "allow",     "prefer",
+                                        "require", "verify-ca", "verify-full"};
+  const auto mode = choice(settings, "sslmode", modes, Conninfo::SslMode::prefer);
+  if (!mode) return Failure(mode.error());
+  conninfo.sslmode = *mode;
+
+  constexpr std::string_view sessions[] = {"any",     "read-write", "read-only",
+                                           "primary", "standby",    "prefer-standby"};
+  const auto session =
+      choice(settings, "target_session_attrs", sessions, Conninfo::TargetSession::any);
+  if (!session) return Failure(session.error());
+  conninfo.target_session_attrs = *session;
+  return conninfo;
 }
 
 }  // namespace
@@ -233,43 +307,12 @@ std::expected<Conninfo, std::string> parse_conninfo(std::string_view text,
   }
   if (!is_uri) {
     if (text.find("://") != std::string_view::npos && text.find('=') == std::string_view::npos)
-      return Failure("it begins with '" + std::string(text.substr(0, text.find("://") + 3)) +
-                     "', and not with postgresql://");
+      return Failure("it begins with " + quoted(text.substr(0, text.find("://") + 3)) +
+                     ", and not with postgresql://");
     parsed = parse_keywords(text, settings);
   }
   if (!parsed) return Failure(parsed.error());
-
-  const auto value = [&settings](const char* key, const std::string& otherwise) {
-    const auto found = settings.find(key);
-    return found == settings.end() ? otherwise : found->second;
-  };
-  Conninfo conninfo;
-  auto hosts = make_hosts(settings);
-  if (!hosts) return Failure(hosts.error());
-  conninfo.hosts = std::move(*hosts);
-  conninfo.user = value("user", context.os_user);
-  conninfo.password = value("password", "");
-  conninfo.dbname = value("dbname", conninfo.user);
-  conninfo.application_name = value("application_name", context.application_name);
-  conninfo.options = value("options", "");
-
-  if (const std::string timeout = value("connect_timeout", ""); !timeout.empty()) {
-    int seconds = 0;
-    const auto [end, error] =
-        std::from_chars(timeout.data(), timeout.data() + timeout.size(), seconds);
-    if (error != std::errc() || end != timeout.data() + timeout.size())
-      return Failure("connect_timeout '" + timeout + "' is no number of seconds");
-    if (seconds > 0) conninfo.connect_timeout = std::chrono::seconds(seconds);
-  }
-  constexpr std::string_view modes[] = {"disable", "allow",     "prefer",
-                                        "require", "verify-ca", "verify-full"};
-  const std::string mode = value("sslmode", "prefer");
-  const auto found = std::find(std::begin(modes), std::end(modes), mode);
-  if (found == std::end(modes))
-    return Failure("sslmode '" + mode +
-                   "' is none of disable, allow, prefer, require, verify-ca, verify-full");
-  conninfo.sslmode = static_cast<Conninfo::SslMode>(found - std::begin(modes));
-  return conninfo;
+  return from_settings(settings, context);
 }
 
 }  // namespace ringpost::proto::pg

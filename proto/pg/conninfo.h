@@ -35,11 +35,23 @@ struct Host {
 
 struct Conninfo {
   enum class SslMode : uint8_t { disable, allow, prefer, require, verify_ca, verify_full };
+  enum class TargetSession : uint8_t {
+    any,
+    read_write,
+    read_only,
+    primary,
+    standby,
+    prefer_standby
+  };
 
   std::vector<Host> hosts;  // at least one; tried in this order
   std::string user, password, dbname, application_name, options;
   std::optional<std::chrono::seconds> connect_timeout;
   SslMode sslmode = SslMode::prefer;
+  TargetSession target_session_attrs = TargetSession::any;
+
+  // A connection without TLS is none that this string allows.
+  bool requires_tls() const { return sslmode >= SslMode::require; }
 };
 
 // What a connection string is read with.

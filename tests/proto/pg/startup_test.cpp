@@ -1,0 +1,240 @@
+#include "proto/pg/startup.h"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/pg_messages.h"
+#include "tests/support/plain_crypto.h"
+
+using namespace std::string_literals;
+using namespace std::string_view_literals;
+
+namespace ringpost::proto::pg {
+namespace {
+
+using tests::message;
+using State = Startup::State;
+
+const std::string authentication_ok = "R\0\0\0\x08\0\0\0\0"s;
+const std::string sasl_request = "R\0\0\0\x17\0\0\0\nSCRAM-SHA-256\0\0"s;
+const std::string sasl_continue =
+    "R\0\0\0\x5e\0\0\0\x0br=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"s;
+const std::string sasl_final =
+    "R\0\0\0\x36\0\0\0\x0cv=3HO6Qt1M4MKJrmlKaoOqLAI0/0TV0HZe7J9H3MBtSOg="s;
+const std::string server_version = "S\0\0\0\x18server_version\00016.3\0"s;
+const std::string key_data = "K\0\0\0\x0c\0\0\x12\x67\xca\xfe\xba\xbe"s;
+const std::string ready = "Z\0\0\0\5I"s;
+const std::string notice = "N\0\0\0\x26SNOTICE\0VNOTICE\0C00000\0Mgood day\0\0"s;
+
+const std::string startup_message =
+    "\0\0\0\x37\0\3\0\0user\0alice\0database\0shop\0client_encoding\0UTF8\0\0"s;
+
+class Session {
+ public:
+  explicit Session(std::string password = "pencil") {
+    tests::next_random() = "\xac\xea\x6b\x34\x67\xf0\x11\xb7\x91\x5a\x06\xcd\x12\x4a\x8e"s;
+    conninfo.user = "alice";
+    conninfo.dbname = "shop";
+    conninfo.password = std::move(password);
+  }
+
+  // Feeds whole messages; the state after the last that was taken. Stops at the first failure.
+  State feed(std::string_view input) {
+    State state = State::authenticating;
+    Message one;
+    while (!input.empty()) {
+      const tests::Exact exact(input);
+      if (next_message(exact.view(), one) != wire::Parse::complete) {
+        ADD_FAILURE() << "the test's own message is malformed";
+        return state;
+      }
+      input.remove_prefix(one.size);
+      state = startup.take(one, out);
+      if (state == State::failed) break;
+    }
+    return state;
+  }
+  std::string sent() {
+    std::string bytes(out.view());
+    out.clear();
+    return bytes;
+  }
+
+  Conninfo conninfo;
+  wire::Buffer out;
+  Startup startup{conninfo, tests::plain_crypto()};
+};
+
+TEST(Startup, SendsWhoAsksAndForWhat) {
+  Session session;
+  session.startup.begin(session.out);
+  EXPECT_EQ(session.sent(), startup_message);
+  session.conninfo.application_name = "ringpost";
+  session.conninfo.options = "-c geqo=off";
+  session.startup.begin(session.out);
+  EXPECT_EQ(session.sent(),
+            "\0\0\0\x65\0\3\0\0user\0alice\0database\0shop\0client_encoding\0UTF8\0application_"
+            "name\0ringpost\0"
+            "options\0-c geqo=off\0\0"sv);
+}
+
+TEST(Startup, TrustNeedsNothing) {
+  Session session("");
+  EXPECT_EQ(session.feed(authentication_ok), State::starting);
+  EXPECT_EQ(session.feed(server_version + key_data), State::starting);
+  EXPECT_EQ(session.feed(ready), State::ready);
+  EXPECT_EQ(session.sent(), "");
+  EXPECT_EQ(session.startup.server_version(), "16.3");
+  EXPECT_EQ(session.startup.cancel_key().process_id, 4711);
+  EXPECT_EQ(session.startup.cancel_key().secret_key, "\xca\xfe\xba\xbe");
+}
+
+TEST(Startup, ProvesThePasswordByScram) {
+  Session session;
+  EXPECT_EQ(session.feed(sasl_request), State::sasl_first);
+  EXPECT_EQ(session.sent(), "p\0\0\0\x32SCRAM-SHA-256\0\0\0\0\x1cn,,n=,r=rOprNGfwEbeRWgbNEkqO"sv);
+  EXPECT_EQ(session.feed(sasl_continue), State::sasl_final);
+  EXPECT_EQ(
+      session.sent(),
+      "p\0\0\0\x6e"
+      "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=qvT2SWdEH5Q06albL+hjSYuUhCG7VndFyzIb7CK4n9k="sv);
+  EXPECT_EQ(session.feed(sasl_final), State::authenticating);
+  EXPECT_EQ(session.feed(authentication_ok + server_version + key_data + ready), State::ready);
+  EXPECT_EQ(session.sent(), "");
+}
+
+TEST(Startup, ChoosesTheMechanismThatNeedsNoTls) {
+  Session session;
+  EXPECT_EQ(session.feed(message('R', "\0\0\0\nSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"sv)),
+            State::sasl_first);
+  EXPECT_TRUE(session.sent().starts_with("p\0\0\0\x32SCRAM-SHA-256\0"sv));
+}
+
+TEST(Startup, TakesNoticesAnywhere) {
+  Session session;
+  EXPECT_EQ(session.feed(notice + sasl_request + notice + sasl_continue + notice + sasl_final +
+                         notice + authentication_ok + notice + key_data + notice + ready),
+            State::ready);
+}
+
+TEST(Startup, ServersErrorEndsItAtEachStep) {
+  const std::string refusal = message(
+      'E', "SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"alice\"\0\0"sv);
+  const std::string steps[] = {"",         sasl_request,      sasl_continue,
+                               sasl_final, authentication_ok, key_data};
+  std::string before;
+  for (const std::string& step : steps) {
+    before += step;
+    Session session;
+    EXPECT_EQ(session.feed(before + refusal), State::failed);
+    ASSERT_TRUE(session.startup.server_error());
+    EXPECT_EQ(session.startup.server_error()->sqlstate, "28P01");
+    EXPECT_EQ(session.startup.failure(),
+              "FATAL 28P01: password authentication failed for user \"alice\"");
+  }
+}
+
+struct Failure {
+  std::string input, why;
+};
+
+TEST(Startup, NamesAMethodItDoesNotKnow) {
+  const std::string advice =
+      ", which is not supported: give this role scram-sha-256 (or trust) in pg_hba.conf, and its "
+      "password anew with "
+      "password_encryption = 'scram-sha-256'";
+  const Failure cases[] = {
+      {"R\0\0\0\x08\0\0\0\2"s, "the server asks for Kerberos V5" + advice},
+      {"R\0\0\0\x08\0\0\0\3"s, "the server asks for a password in clear text" + advice},
+      {"R\0\0\0\x0c\0\0\0\5salt"s, "the server asks for an MD5 password" + advice},
+      {"R\0\0\0\x08\0\0\0\7"s, "the server asks for GSSAPI" + advice},
+      {"R\0\0\0\x08\0\0\0\x09"s, "the server asks for SSPI" + advice},
+      {message('R', "\0\0\0\nSCRAM-SHA-256-PLUS\0\0"sv),
+       "the server offers SCRAM-SHA-256-PLUS for authentication; only SCRAM-SHA-256 is supported"},
+      {message('R', "\0\0\0\nOAUTHBEARER\0SCRAM-SHA-512\0\0"sv),
+       "the server offers OAUTHBEARER, SCRAM-SHA-512 for authentication; only SCRAM-SHA-256 is "
+       "supported"},
+  };
+  for (const Failure& one : cases) {
+    Session session;
+    EXPECT_EQ(session.feed(one.input), State::failed);
+    EXPECT_EQ(session.startup.failure(), one.why);
+    EXPECT_FALSE(session.startup.server_error());
+    EXPECT_EQ(session.sent(), "") << "no password leaves for a server that asks in another way";
+  }
+}
+
+TEST(Startup, SaysWhenAPasswordIsMissing) {
+  Session session("");
+  EXPECT_EQ(session.feed(sasl_request), State::failed);
+  EXPECT_EQ(session.startup.failure(),
+            "the server asks for a password and none is set: put it into DATABASE_URL, or set "
+            "PGPASSWORD");
+}
+
+TEST(Startup, RefusesAServerThatEndsTheExchangeEarly) {
+  const std::string_view steps[] = {sasl_request, sasl_continue};
+  std::string before;
+  for (const std::string_view step : steps) {
+    before += step;
+    Session session;
+    EXPECT_EQ(session.feed(before + authentication_ok), State::failed) << before;
+  }
+}
+
+TEST(Startup, NamesWhatIsOutOfPlace) {
+  const Failure cases[] = {
+      {ready, "ReadyForQuery has no place in authentication"},
+      {key_data, "BackendKeyData has no place in authentication"},
+      {server_version, "ParameterStatus has no place in authentication"},
+      {sasl_request + key_data, "BackendKeyData has no place in the SCRAM exchange"},
+      {sasl_request + sasl_continue + ready,
+       "ReadyForQuery has no place in the end of the SCRAM exchange"},
+      {authentication_ok + authentication_ok, "AuthenticationRequest has no place in start-up"},
+      {authentication_ok + message('D', "\0\0"sv), "DataRow has no place in start-up"},
+      {authentication_ok + message('1', ""), "ParseComplete has no place in start-up"},
+      {sasl_continue, "AuthenticationRequest 11 has no place in authentication"},
+      {sasl_final, "AuthenticationRequest 12 has no place in authentication"},
+      {sasl_request + sasl_request, "AuthenticationRequest 10 has no place in the SCRAM exchange"},
+      {sasl_request + sasl_final, "AuthenticationRequest 12 has no place in the SCRAM exchange"},
+      {sasl_request + sasl_continue + sasl_continue,
+       "AuthenticationRequest 11 has no place in the end of the SCRAM exchange"},
+      {sasl_request + sasl_continue + sasl_final + sasl_request,
+       "AuthenticationRequest 10 has no place in authentication"},
+  };
+  for (const Failure& one : cases) {
+    Session session;
+    EXPECT_EQ(session.feed(one.input), State::failed) << one.why;
+    EXPECT_EQ(session.startup.failure(), one.why);
+  }
+}
+
+TEST(Startup, RefusesWhatIsMalformed) {
+  const Failure cases[] = {
+      {message('R', "\0\0\0"sv), "AuthenticationRequest is malformed"},
+      {message('R', "\0\0\0\nSCRAM-SHA-256\0"sv), "AuthenticationSASL is malformed"},
+      {message('R', "\0\0\0\nSCRAM-SHA-256"sv), "AuthenticationSASL is malformed"},
+      {message('R', "\0\0\0\n"sv), "AuthenticationSASL is malformed"},
+      {message('R', "\0\0\0\nSCRAM-SHA-256\0\0x"sv), "AuthenticationSASL is malformed"},
+      {sasl_request + message('R', "\0\0\0\x0bnonsense"sv),
+       "the server's first SCRAM message is malformed"},
+      {sasl_request + sasl_continue + message('R', "\0\0\0\x0cv=AAAA"sv),
+       "the server's SCRAM signature is wrong: it does not know this password"},
+      {authentication_ok + message('K', "\0\0\0\1"sv), "BackendKeyData is malformed"},
+      {authentication_ok + message('S', "name\0value"sv), "ParameterStatus is malformed"},
+      {authentication_ok + message('Z', "T"), "the session begins inside a transaction"},
+      {authentication_ok + message('S', "client_encoding\0LATIN1\0"sv),
+       "the server does not talk UTF8 but LATIN1"},
+      {authentication_ok + message('S', "integer_datetimes\0off\0"sv),
+       "the server's integer_datetimes is off"},
+  };
+  for (const Failure& one : cases) {
+    Session session;
+    EXPECT_EQ(session.feed(one.input), State::failed) << one.why;
+    EXPECT_EQ(session.startup.failure(), one.why);
+  }
+}
+
+}  // namespace
+}  // namespace ringpost::proto::pg
