@@ -13,6 +13,7 @@ char* put(char* at, const char (&literal)[N]) {
   return at + N - 1;
 }
 char* put(char* at, std::string_view text) {
+  if (text.empty()) return at;
   std::memcpy(at, text.data(), text.size());
   return at + text.size();
 }

@@ -19,7 +19,7 @@ struct Options {
   uint32_t pipeline_depth = 256;
   // Queries a connection takes before the next one is used or opened. Deep pipelines on few
   // connections cost PostgreSQL fewer wake-ups.
-  uint32_t packing_depth = 64;
+  uint32_t packing_depth = 16;
   // Queries that wait for a connection, at most; one more is refused at once.
   uint32_t waiting = 16'384;
   size_t answer_bytes = 16 << 20;

@@ -101,6 +101,7 @@ io::Task<void> Pool::keep(Slot& slot) {
     slot.wanted = slot.keep_open;
     lost(connection);
     co_await connection.close();
+    serve_waiting();
   }
 }
 
@@ -108,16 +109,20 @@ io::Task<void> Pool::keep(Slot& slot) {
 // undone.
 void Pool::lost(Connection& connection) {
   const bool stopping = scope_.cancellation().requested();
+  io::List<QueryBase, QueryBase> again;
   while (QueryBase* query = connection.take_unanswered()) {
     if (!stopping && query->statement_.read_only && !query->tried_again_) {
       query->tried_again_ = true;
       query->sent_ = false;
-      submit(*query);
+      again.push_back(*query);
+      ++waiting_count_;
     } else {
       query->fail(
           {Error::Kind::unavailable, nullptr, "the connection was lost after the query was sent"});
     }
   }
+  again.take(waiting_);
+  waiting_.take(again);
 }
 
 Connection* Pool::pick() {
