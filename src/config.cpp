@@ -36,15 +36,106 @@ size_t connection_limit(unsigned shards, uint32_t db_connections) {
   return files.rlim_cur > kept_back + shards ? (files.rlim_cur - kept_back) / shards : 1;
 }
 
+constexpr auto listening = "Listening", postgresql = "PostgreSQL", http_limits = "Limits of HTTP",
+               times = "Times";
+
 void add_time(CLI::App& app, const std::string& name, const std::string& variable,
               std::chrono::milliseconds& value, const std::string& what) {
   app.add_option_function<int64_t>(
          name, [&value](int64_t milliseconds) { value = std::chrono::milliseconds(milliseconds); },
-         what + ", in ms")
+         what)
       ->envname(variable)
-      ->check(CLI::Range(int64_t{1}, int64_t{86'400'000}))
-      ->type_name("MS")
-      ->default_str(std::to_string(value.count()));
+      ->check(CLI::Range(int64_t{1}, int64_t{86'400'000}).description(""))
+      ->type_name("MILLISECONDS")
+      ->default_str(std::to_string(value.count()))
+      ->group(times);
+}
+
+// A number from `least` to `most`.
+template <class T>
+CLI::Option* add_number(CLI::App& app, const std::string& name, const std::string& variable,
+                        T& value, uint64_t least, uint64_t most, const char* group,
+                        const std::string& what) {
+  return app.add_option(name, value, what)
+      ->envname(variable)
+      ->check(CLI::Range(least, most).description(""))
+      ->type_name("N")
+      ->group(group);
+}
+
+void add_listening(CLI::App& app, Config& config) {
+  app.add_option("--host", config.host, "Address to listen on; :: takes IPv4 too")
+      ->envname("LISTEN_HOST")
+      ->type_name("ADDRESS")
+      ->capture_default_str()
+      ->group(listening);
+  add_number(app, "--port", "PORT", config.port, 1, 65'535, listening, "TCP port to listen on")
+      ->capture_default_str();
+  add_number(app, "--shards", "SHARDS", config.shards, 1, 1024, listening,
+             "Threads, each on a core of its own with its own listener and connections; by default "
+             "as many as affinity and CPU quota allow");
+  app.add_option("--log-level", config.log_level, "What to log: debug, info, warning or error")
+      ->envname("LOG_LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
+      ->type_name("LEVEL")
+      ->capture_default_str();
+}
+
+void add_postgresql(CLI::App& app, Config& config, std::string& database_url) {
+  app.add_option("--database-url", database_url,
+                 "Where it is: a URI or key=value words, as libpq takes them; without it, PGHOST "
+                 "and its kin")
+      ->envname("DATABASE_URL")
+      ->type_name("CONNINFO")
+      ->group(postgresql);
+  add_number(app, "--db-max-conns", "DB_MAX_CONNS", config.db_max_conns, 1, 10'000, postgresql,
+             "Connections at most, of all shards together")
+      ->capture_default_str();
+  add_number(app, "--db-min-conns", "DB_MIN_CONNS", config.db_min_conns, 0, 10'000, postgresql,
+             "Connections that are opened at start and kept")
+      ->capture_default_str();
+  add_number(app, "--db-pipeline-depth", "DB_PIPELINE_DEPTH", config.pg.pipeline_depth, 1, 65'536,
+             postgresql, "Queries in flight on one connection at most; a power of two")
+      ->check([](const std::string& text) {
+        return std::has_single_bit(std::strtoul(text.c_str(), nullptr, 10))
+                   ? ""
+                   : text + " is no power of two";
+      })
+      ->capture_default_str();
+  add_number(app, "--db-packing-depth", "DB_PACKING_DEPTH", config.pg.packing_depth, 1, 65'536,
+             postgresql, "Queries that one connection takes before the next is used")
+      ->capture_default_str();
+  add_number(app, "--db-waiting", "DB_WAITING", config.pg.waiting, 0, 10'000'000, postgresql,
+             "Requests of a shard that wait for a connection at most; more get 503")
+      ->capture_default_str();
+}
+
+void add_http(CLI::App& app, Config& config, size_t& connections) {
+  add_number(app, "--max-connections", "MAX_CONNECTIONS", connections, 1, 10'000'000, http_limits,
+             "Connections of a shard at most, others wait; by default what ulimit -n allows");
+  add_number(app, "--max-pipelined", "MAX_PIPELINED", config.http.pipelined, 1, 100'000,
+             http_limits, "Requests of one connection that are worked on at a time")
+      ->capture_default_str();
+  add_number(app, "--max-head-bytes", "MAX_HEAD_BYTES", config.http.head.head_bytes, 256, 1 << 20,
+             http_limits, "Largest head of a request; a larger one gets 431")
+      ->capture_default_str();
+  add_number(app, "--max-body-bytes", "MAX_BODY_BYTES", config.http.body_bytes, 0,
+             uint64_t{1} << 40, http_limits, "Largest body of a request; a larger one gets 413")
+      ->capture_default_str();
+
+  add_time(app, "--request-timeout-ms", "REQUEST_TIMEOUT_MS", config.request_timeout,
+           "How long a request waits for PostgreSQL before it gets 503");
+  add_time(app, "--idle-timeout-ms", "IDLE_TIMEOUT_MS", config.http.idle_timeout,
+           "How long a connection may be idle");
+  add_time(app, "--head-timeout-ms", "HEAD_TIMEOUT_MS", config.http.head_timeout,
+           "How long a head may take to come");
+  add_time(app, "--body-timeout-ms", "BODY_TIMEOUT_MS", config.http.body_timeout,
+           "How long a body may take to come");
+  add_time(app, "--write-timeout-ms", "WRITE_TIMEOUT_MS", config.http.write_timeout,
+           "How long a client may take to read its answers");
+  add_time(
+      app, "--drain-limit-ms", "DRAIN_LIMIT_MS", config.drain_limit,
+      "How long requests in flight have after SIGTERM or SIGINT; a second signal ends at once");
 }
 
 }  // namespace
@@ -60,86 +151,9 @@ Config read_config(int argc, const char* const* argv) {
 
   std::string database_url;
   size_t connections = 0;
-
-  app.add_option("--host", config.host, "Address to listen on; :: takes IPv4 too")
-      ->envname("HOST")
-      ->capture_default_str();
-  app.add_option("--port", config.port, "TCP port to listen on")
-      ->envname("PORT")
-      ->capture_default_str();
-  auto* shards =
-      app.add_option(
-             "--shards", config.shards,
-             "Threads, each with its own ring, listener and connections; by default as many as "
-             "affinity and CPU quota allow")
-          ->envname("SHARDS")
-          ->check(CLI::Range(1, 1024));
-  app.add_option("--database-url", database_url,
-                 "PostgreSQL: a URI or key=value words, as libpq takes them; without it, PGHOST "
-                 "and its like")
-      ->envname("DATABASE_URL");
-  app.add_option("--db-max-conns", config.db_max_conns,
-                 "Connections to PostgreSQL at most, of all shards together")
-      ->envname("DB_MAX_CONNS")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
-  app.add_option("--db-min-conns", config.db_min_conns,
-                 "Connections that are opened at start and kept")
-      ->envname("DB_MIN_CONNS")
-      ->check(CLI::Range(0, 10'000))
-      ->capture_default_str();
-  app.add_option("--db-pipeline-depth", config.pg.pipeline_depth,
-                 "Queries in flight on one connection at most (a power of two)")
-      ->envname("DB_PIPELINE_DEPTH")
-      ->check(CLI::Range(1, 65'536))
-      ->check([](const std::string& text) {
-        return std::has_single_bit(std::strtoul(text.c_str(), nullptr, 10)) ? ""
-                                                                            : "is no power of two";
-      })
-      ->capture_default_str();
-  app.add_option("--db-packing-depth", config.pg.packing_depth,
-                 "Queries that one connection takes before the next is used")
-      ->envname("DB_PACKING_DEPTH")
-      ->check(CLI::Range(1, 65'536))
-      ->capture_default_str();
-  app.add_option("--db-waiting", config.pg.waiting,
-                 "Requests of a shard that wait for a connection at most; more get 503")
-      ->envname("DB_WAITING")
-      ->capture_default_str();
-  app.add_option("--max-connections", connections,
-                 "HTTP connections of one shard at most; by default what ulimit -n allows")
-      ->envname("MAX_CONNECTIONS");
-  app.add_option("--max-pipelined", config.http.pipelined,
-                 "Requests of one connection that are worked on at a time")
-      ->envname("MAX_PIPELINED")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  app.add_option("--max-head-bytes", config.http.head.head_bytes,
-                 "Largest request head; a larger one gets 431")
-      ->envname("MAX_HEAD_BYTES")
-      ->check(CLI::Range(256, 1 << 20))
-      ->capture_default_str();
-  app.add_option("--max-body-bytes", config.http.body_bytes,
-                 "Largest request body; a larger one gets 413")
-      ->envname("MAX_BODY_BYTES")
-      ->capture_default_str();
-  add_time(app, "--request-timeout-ms", "REQUEST_TIMEOUT_MS", config.request_timeout,
-           "How long a request waits for PostgreSQL before it gets 503");
-  add_time(app, "--idle-timeout-ms", "IDLE_TIMEOUT_MS", config.http.idle_timeout,
-           "How long a connection may be idle");
-  add_time(app, "--head-timeout-ms", "HEAD_TIMEOUT_MS", config.http.head_timeout,
-           "How long a head may take to come");
-  add_time(app, "--body-timeout-ms", "BODY_TIMEOUT_MS", config.http.body_timeout,
-           "How long a body may take to come");
-  add_time(app, "--write-timeout-ms", "WRITE_TIMEOUT_MS", config.http.write_timeout,
-           "How long a client may take to read its answers");
-  add_time(
-      app, "--drain-limit-ms", "DRAIN_LIMIT_MS", config.drain_limit,
-      "How long requests in flight have after SIGTERM or SIGINT; a second signal ends at once");
-  app.add_option("--log-level", config.log_level, "What to log: debug, info, warning or error")
-      ->envname("LOG_LEVEL")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
-      ->capture_default_str();
+  add_listening(app, config);
+  add_postgresql(app, config, database_url);
+  add_http(app, config, connections);
 
   try {
     app.parse(argc, argv);
@@ -157,7 +171,7 @@ Config read_config(int argc, const char* const* argv) {
   if (!conninfo) throw ConfigEnd(2, "ringpost: DATABASE_URL: " + conninfo.error() + "\n");
   config.pg.conninfo = std::move(*conninfo);
 
-  if (shards->count() == 0)
+  if (app.count("--shards") == 0)
     config.shards = ops::default_shards(ops::allowed_cpus().size(), ops::cpu_quota());
   if (config.db_min_conns > config.db_max_conns) config.db_min_conns = config.db_max_conns;
   config.http.connections =
