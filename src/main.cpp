@@ -20,6 +20,7 @@
 #include "src/config.h"
 #include "src/io/acceptor.h"
 #include "src/io/address.h"
+#include "src/io/probe.h"
 #include "src/io/ring.h"
 #include "src/ops/cpus.h"
 #include "src/ops/diagnosis.h"
@@ -74,7 +75,7 @@ std::vector<int> listen_for_all(const Config& config, unsigned shards) {
 // Fails here, in one line and before anything has started, when io_uring can't be had.
 void probe_ring() {
   try {
-    io::Ring probe(8, 16);
+    io::probe_kernel();
   } catch (const io::RingError& error) {
     give_up(ops::explain_ring_error(error.code, error.step));
   }

@@ -8,6 +8,7 @@
 
 #include "src/io/acceptor.h"
 #include "src/io/address.h"
+#include "src/io/probe.h"
 #include "src/io/scope.h"
 #include "tests/support/reactor.h"
 
@@ -154,6 +155,10 @@ TEST(Resolve, NumericAddressesAndNames) {
     found = co_await resolve(reactor, "no such host", 5432, {reactor.now() + 5s});
     EXPECT_FALSE(found.has_value());
   });
+}
+
+TEST(ProbeKernel, PassesWhereTheseTestsRun) {
+  EXPECT_NO_THROW(probe_kernel());
 }
 
 TEST(Address, UnixSocketPathsHaveALimit) {
