@@ -21,8 +21,8 @@ inline void run_on_reactor(const std::function<io::Task<void>(io::Reactor&)>& bo
 // A reactor's buffer group, published each turn for as long as it lives.
 class Buffers {
  public:
-  explicit Buffers(io::Reactor& reactor, unsigned count = 16, unsigned size = 4096)
-      : reactor_(reactor), group_(reactor.ring(), 7, count, size) {
+  explicit Buffers(io::Reactor& reactor, unsigned count = 16, unsigned size = 4096, uint16_t id = 7)
+      : reactor_(reactor), group_(reactor.ring(), id, count, size) {
     reactor_.add(group_);
   }
   ~Buffers() { reactor_.remove(group_); }

@@ -1,0 +1,134 @@
+// A Session, or a Listener, with a service that answers as the request's path tells it, on a
+// reactor of its own. The test is the peer.
+#pragma once
+
+#include <charconv>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/socket.h>
+
+#include "src/http/session.h"
+#include "src/io/scope.h"
+#include "tests/support/http_client.h"
+#include "tests/support/reactor.h"
+
+namespace ringpost::tests {
+
+// Paths: /now/TEXT answers TEXT at once; /after/MS/TEXT when it has slept; /never waits to be
+// cancelled; /large/BYTES answers so many x; /drop lets the reply go unanswered. Anything else is
+// answered 404 with no body and no type.
+class Paths final : public http::Service {
+ public:
+  using Service::Service;
+
+  void handle(const proto::http::Request& request, http::Reply reply) override {
+    handled.append(handled.empty() ? "" : " ").append(request.target);
+    std::string_view path = request.target;
+    const auto under = [&](std::string_view folder) {
+      if (!path.starts_with(folder)) return false;
+      path.remove_prefix(folder.size());
+      return true;
+    };
+    http::Session& session = reply.session();
+    if (under("/now/"))
+      reply.send(proto::http::Status::ok, "text/plain", path);
+    else if (under("/after/"))
+      session.spawn(after(std::chrono::milliseconds(number(path)),
+                          std::string(path.substr(path.find('/') + 1)), std::move(reply)));
+    else if (under("/never"))
+      session.spawn(never(std::move(reply)));
+    else if (under("/large/"))
+      reply.send(proto::http::Status::ok, "text/plain", std::string(number(path), 'x'));
+    else if (!under("/drop"))
+      reply.send(proto::http::Status::not_found, "", "", "X-Why: no such path\r\n");
+  }
+
+  std::string handled;  // the targets, in their order
+  int gave_up = 0;      // requests to /never that were cancelled
+
+ private:
+  static size_t number(std::string_view text) {
+    size_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  }
+
+  io::Task<void> after(std::chrono::milliseconds pause, std::string text, http::Reply reply) {
+    const auto until = reply.session().until(io::never);
+    if (co_await io::Sleep(reactor(), pause, until.cancellation))
+      reply.send(proto::http::Status::ok, "text/plain", text);
+  }
+  io::Task<void> never(http::Reply reply) {
+    const auto until = reply.session().until(io::never);
+    co_await io::Sleep(reactor(), std::chrono::hours(1), until.cancellation);
+    ++gave_up;
+  }
+};
+
+// What the test sees of the other side.
+struct Conversation {
+  io::Reactor& reactor;
+  io::BufferGroup& buffers;
+  Paths& service;
+  http::Session& session;
+  io::Scope& scope;  // the session runs in it, and is given up with it
+  HttpClient& client;
+
+  io::Task<void> sleep(io::Duration duration) { co_await io::Sleep(reactor, duration, nullptr); }
+  bool ended() const { return scope.running() == 0; }
+  // Waits for the session to end, for a second at most; in how many milliseconds it did.
+  io::Task<int> ends() {
+    const io::Time begin = reactor.now();
+    while (!ended() && reactor.now() < begin + std::chrono::seconds(1))
+      co_await sleep(std::chrono::milliseconds(1));
+    EXPECT_TRUE(ended());
+    co_return static_cast<int>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(reactor.now() - begin).count());
+  }
+};
+
+using Talk = std::function<io::Task<void>(Conversation&)>;
+
+inline io::Task<void> hold(io::Reactor& reactor, const http::Limits& limits, const Talk& talk,
+                           std::pair<int, int> ends) {
+  Buffers ours(reactor, 64), theirs(reactor, 64, 64 * 1024, 8);
+  Paths service(reactor, ours, limits);
+  io::Scope scope(reactor);
+  {
+    http::Session session(service, ends.first, scope.cancellation());
+    HttpClient client(reactor, theirs, ends.second);
+    Conversation conversation{reactor, ours, service, session, scope, client};
+    scope.spawn(session.run());
+    co_await talk(conversation);
+    co_await client.close();
+    scope.cancel();
+    co_await scope.join();
+  }
+}
+
+// A conversation over a pair of connected sockets of this type; the session has ended when it
+// returns.
+inline void converse(const http::Limits& limits, const Talk& talk, int type = SOCK_STREAM) {
+  io::Reactor reactor;
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+  reactor.run(hold(reactor, limits, talk, {ends[0], ends[1]}));
+}
+inline void converse(const Talk& talk) {
+  converse({}, talk);
+}
+
+// What the service answers when all went well.
+inline std::string ok(std::string_view body, std::string_view connection = "") {
+  return "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " +
+         std::to_string(body.size()) + "\r\n" + std::string(connection) + "\r\n" +
+         std::string(body);
+}
+inline std::string get(std::string_view path) {
+  return "GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n\r\n";
+}
+
+}  // namespace ringpost::tests
