@@ -1,0 +1,239 @@
+// What the tests of pool, connection and query share: three statements, the bytes that they make
+// on the wire, and a Client that runs a pool against a ScriptedPostgres.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "src/io/scope.h"
+#include "src/pg/pool.h"
+#include "tests/support/pg_messages.h"
+#include "tests/support/reactor.h"
+#include "tests/support/scripted_postgres.h"
+
+namespace ringpost::pg {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using tests::expect, tests::send, tests::send_in_pieces, tests::pause, tests::expect_end,
+    tests::close_session, tests::reset_session, tests::never_answer, tests::Gate, tests::Script,
+    tests::ScriptedPostgres, tests::run_on_reactor, tests::operator+;
+
+struct Number {
+  int32_t value;
+  static constexpr auto columns = std::tuple{&Number::value};
+};
+
+inline constexpr proto::pg::Statement<Number(int32_t)> find_number{
+    "find_number", "select n from numbers where n > $1"};
+inline constexpr proto::pg::Statement<Number(int32_t)> add_number{
+    "add_number", "insert into numbers values ($1) returning n", false};
+
+// What we send, written out.
+inline const std::string startup_message =
+    "\0\0\0\x37\0\3\0\0user\0alice\0database\0shop\0client_encoding\0UTF8\0\0"s;
+inline const std::string prepare_find =
+    "C\0\0\0\x11Sfind_number\0"
+    "P\0\0\0\x39"
+    "find_number\0select n from numbers where n > $1\0\0\1\0\0\0\x17"
+    "D\0\0\0\x11Sfind_number\0"s;
+inline const std::string prepare_add =
+    "C\0\0\0\x10Sadd_number\0"
+    "P\0\0\0\x41"
+    "add_number\0insert into numbers values ($1) returning n\0\0\1\0\0\0\x17"
+    "D\0\0\0\x10Sadd_number\0"s;
+inline const std::string sync = "S\0\0\0\4"s;
+inline const std::string terminate = "X\0\0\0\4"s;
+
+// Bind and Execute with one byte's worth of parameter, without Sync.
+inline std::string bind_find(char value) {
+  return "B\0\0\0\x23\0find_number\0\0\1\0\1\0\1\0\0\0\4\0\0\0"s + value +
+         "\0\1\0\1"
+         "E\0\0\0\x09\0\0\0\0\0"s;
+}
+inline std::string bind_add(char value) {
+  return "B\0\0\0\x22\0add_number\0\0\1\0\1\0\1\0\0\0\4\0\0\0"s + value +
+         "\0\1\0\1"
+         "E\0\0\0\x09\0\0\0\0\0"s;
+}
+inline std::string ask_find(char value) {
+  return bind_find(value) + sync;
+}
+inline std::string ask_add(char value) {
+  return bind_add(value) + sync;
+}
+
+// What a PostgreSQL answers.
+inline const std::string ready = "Z\0\0\0\5I"s;
+inline const std::string welcome =
+    "R\0\0\0\x08\0\0\0\0"
+    "S\0\0\0\x18server_version\00016.3\0"
+    "K\0\0\0\x0c\0\0\x12\x67\xca\xfe\xba\xbe"s +
+    ready;
+inline const std::string prepared =
+    "3\0\0\0\4"
+    "1\0\0\0\4"
+    "t\0\0\0\x0a\0\1\0\0\0\x17"
+    "T\0\0\0\x1a\0\1n\0\0\0\0\0\0\0\0\0\0\x17\0\4\xff\xff\xff\xff\0\1"s;
+inline std::string row(char value) {
+  return "D\0\0\0\x0e\0\1\0\0\0\4\0\0\0"s + value;
+}
+inline const std::string bound = "2\0\0\0\4"s;
+inline const std::string selected = "C\0\0\0\x0dSELECT 1\0"s;
+inline std::string answer(char value) {
+  return bound + row(value) + selected + ready;
+}
+// ErrorResponse.
+inline std::string error(std::string_view severity, std::string_view sqlstate,
+                         std::string_view text, std::string_view routine = "errfinish") {
+  return tests::message('E', "S" + tests::cstring(severity) + "V" + tests::cstring(severity) + "C" +
+                                 tests::cstring(sqlstate) + "M" + tests::cstring(text) + "R" +
+                                 tests::cstring(routine) + '\0');
+}
+
+// The start of a session, up to prepared statements.
+inline Script log_in() {
+  return {expect(startup_message), send(welcome)};
+}
+inline Script log_in_and_prepare() {
+  return log_in() + Script{expect(prepare_find + sync + prepare_add + sync),
+                           send(prepared + ready + prepared + ready)};
+}
+
+// What an asked query has brought, by value.
+struct Answer {
+  std::vector<int32_t> values;
+  bool malformed = false;
+  std::optional<Error> error;
+  bool done = false;
+  std::chrono::milliseconds took{};
+
+  bool is(std::initializer_list<int32_t> expected) const {
+    return done && !error && !malformed && values == std::vector<int32_t>(expected);
+  }
+  bool failed(Error::Kind kind) const { return done && error && error->kind == kind; }
+};
+inline void PrintTo(const Answer& answer, std::ostream* out) {
+  if (!answer.done) *out << "not done";
+  if (answer.malformed) *out << "malformed, ";
+  if (answer.error)
+    *out << "error " << static_cast<int>(answer.error->kind) << " " << answer.error->message();
+  for (const int32_t value : answer.values) *out << value << " ";
+}
+
+// Notes all that a pool says.
+class Recorder final : public Observer {
+ public:
+  void connected(std::string_view, std::string_view version) override {
+    said.push_back("connected " + std::string(version));
+  }
+  void connect_failed(std::string_view why) override {
+    said.push_back("connect_failed " + std::string(why));
+  }
+  void connection_lost(std::string_view why, size_t queries) override {
+    said.push_back("lost " + std::to_string(queries) + ": " + std::string(why));
+  }
+  void notice(std::string_view severity, std::string_view text) override {
+    said.push_back("notice " + std::string(severity) + " " + std::string(text));
+  }
+  void statement_failed(std::string_view name, std::string_view why) override {
+    said.push_back("statement_failed " + std::string(name) + ": " + std::string(why));
+  }
+  size_t count(std::string_view beginning) const {
+    size_t found = 0;
+    for (const std::string& line : said) found += line.starts_with(beginning) ? 1 : 0;
+    return found;
+  }
+  std::vector<std::string> said;
+};
+
+// One turn of the reactor.
+class Turn final : public io::Wait {
+ public:
+  explicit Turn(io::Reactor& reactor) : Wait(reactor, {}) {}
+  bool await_ready() const { return false; }
+  bool await_suspend(std::coroutine_handle<> awaiter) {
+    suspend(awaiter);
+    notify();
+    return true;
+  }
+  void await_resume() const {}
+};
+
+// A pool of one connection, if not told otherwise, at a server. Awaits stop() before it ends.
+class Client {
+ public:
+  using Ask = proto::pg::Statement<Number(int32_t)>;
+
+  Client(io::Reactor& reactor, const ScriptedPostgres& server,
+         const std::function<void(Options&)>& change = nullptr)
+      : reactor_(reactor), buffers_(reactor, 64), scope_(reactor) {
+    options.conninfo.hosts = {server.host()};
+    options.conninfo.user = "alice";
+    options.conninfo.dbname = "shop";
+    options.conninfo.password = "pencil";
+    options.first_backoff = options.last_backoff = 2ms;
+    if (change) change(options);
+    pool.emplace(reactor, buffers_, options, statements, observer);
+    scope_.spawn(pool->run());
+  }
+
+  // Asked now, in the order of calls.
+  void ask(Answer& answer, int32_t parameter, const Ask& statement = find_number,
+           std::chrono::milliseconds within = 3s, io::Cancellation* cancellation = nullptr) {
+    scope_.spawn(run(answer, parameter, statement, within, cancellation));
+  }
+  io::Task<void> run(Answer& answer, int32_t parameter, const Ask& statement = find_number,
+                     std::chrono::milliseconds within = 3s,
+                     io::Cancellation* cancellation = nullptr) {
+    const io::Time began = io::Clock::now();
+    auto query = pool->query(statement, {reactor_.now() + within, cancellation}, parameter);
+    auto rows = co_await query;
+    if (rows) {
+      while (const auto one = rows->next()) answer.values.push_back(one->value);
+      answer.malformed = rows->malformed();
+    } else {
+      answer.error = std::move(rows.error());
+    }
+    answer.took = std::chrono::duration_cast<std::chrono::milliseconds>(io::Clock::now() - began);
+    EXPECT_FALSE(answer.done) << "answered twice";
+    answer.done = true;
+  }
+
+  // Turns until `reached()`, but no longer than `patience`.
+  template <class Reached>
+  io::Task<bool> until(Reached reached) {
+    const io::Time end = io::Clock::now() + tests::patience;
+    while (!reached() && io::Clock::now() < end) co_await io::Sleep(reactor_, 1ms, nullptr);
+    co_return reached();
+  }
+  io::Task<void> answered(std::initializer_list<const Answer*> answers) {
+    for (const Answer* each : answers) {
+      const bool done = co_await until([each] { return each->done; });
+      EXPECT_TRUE(done) << "a query is never answered";
+    }
+  }
+
+  io::Task<void> stop() {
+    pool->stop();
+    co_await scope_.join();
+  }
+
+  Options options;
+  Recorder observer;
+  std::optional<Pool> pool;
+
+ private:
+  static constexpr std::array<const proto::pg::StatementDescription*, 2> statements{&find_number,
+                                                                                    &add_number};
+  io::Reactor& reactor_;
+  tests::Buffers buffers_;
+  io::Scope scope_;
+};
+
+}  // namespace ringpost::pg
