@@ -1,7 +1,9 @@
-// The character classes of RFC 9110 (5.6.2, 5.5) and RFC 3986 (2, 3), as tables.
+// The character classes of RFC 9110 (5.5, 5.6.2) and RFC 3986 (2, 3) as one table: a byte of bits
+// for each character.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -10,12 +12,12 @@ namespace ringpost::proto::http {
 namespace detail {
 
 enum Class : uint8_t {
-  token = 1,   // tchar: methods, field names
-  field = 2,   // field-vchar, obs-text, SP, HTAB: field values
-  target = 4,  // what RFC 3986 lets stand in a path, a query or an authority
-  digit = 8,
-  hex = 16,
-  authority = 32,  // reg-name, IP-literal, port: what may stand in Host
+  tchar = 1,          // methods, field names, transfer codings
+  field_content = 2,  // field-vchar, obs-text, SP, HTAB: field values
+  uri = 4,            // what may stand in a request-target
+  decimal = 8,
+  hexdig = 16,
+  reg_name = 32,  // a host's name (RFC 3986, 3.2.2), but for "%"
 };
 
 constexpr std::array<uint8_t, 256> classify() {
@@ -23,29 +25,46 @@ constexpr std::array<uint8_t, 256> classify() {
   const auto mark = [&table](std::string_view characters, uint8_t what) {
     for (const char c : characters) table[static_cast<uint8_t>(c)] |= what;
   };
-  constexpr std::string_view alpha = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
-                             digits = "0123456789";
-  mark(alpha, token | target | authority);
-  mark(digits, token | target | digit | hex | authority);
-  mark("abcdefABCDEF", hex);
-  mark("!#$%&'*+-.^_`|~", token);
-  mark("-._~!$&'()*+,;=%:[]", authority);
-  mark("-._~!$&'()*+,;=%:@/?[]", target);
-  // Not of RFC 3986, but sent unescaped by browsers and accepted everywhere; none of them has a
-  // meaning here.
-  mark("\"<>\\^`{|}", target);
-  for (int c = 0x20; c < 256; ++c)
-    if (c != 0x7f) table[static_cast<size_t>(c)] |= field;
-  table['\t'] |= field;
+  mark("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", tchar | uri | reg_name);
+  mark("0123456789", tchar | uri | decimal | hexdig | reg_name);
+  mark("abcdefABCDEF", hexdig);
+  mark("!#$%&'*+-.^_`|~", tchar);
+  mark("-._~!$&'()*+,;=", uri | reg_name);
+  mark("%:@/?[]", uri);
+  // Not of RFC 3986, but browsers send them unescaped in queries, servers take them, and none of
+  // them has a meaning here.
+  mark("\"<>\\^`{|}", uri);
+  for (size_t c = 0x20; c < 256; ++c)
+    if (c != 0x7f) table[c] |= field_content;
+  table['\t'] |= field_content;
   return table;
 }
 
 inline constexpr std::array<uint8_t, 256> classes = classify();
 
+constexpr bool is(Class what, char c) {
+  return (classes[static_cast<uint8_t>(c)] & what) != 0;
+}
+
 }  // namespace detail
 
-constexpr bool is(detail::Class what, char c) {
-  return (detail::classes[static_cast<uint8_t>(c)] & what) != 0;
+constexpr bool is_tchar(char c) {
+  return detail::is(detail::tchar, c);
+}
+constexpr bool is_field_content(char c) {
+  return detail::is(detail::field_content, c);
+}
+constexpr bool is_uri(char c) {
+  return detail::is(detail::uri, c);
+}
+constexpr bool is_digit(char c) {
+  return detail::is(detail::decimal, c);
+}
+constexpr bool is_hexdig(char c) {
+  return detail::is(detail::hexdig, c);
+}
+constexpr bool is_reg_name(char c) {
+  return detail::is(detail::reg_name, c);
 }
 
 constexpr char lower(char c) {
@@ -59,6 +78,7 @@ constexpr bool equals_ignoring_case(std::string_view text, std::string_view lowe
   return true;
 }
 
+// -1 when `c` is no hexadecimal digit.
 constexpr int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   const char folded = lower(c);

@@ -7,17 +7,37 @@
 namespace ringpost::proto::http {
 
 namespace {
-constexpr uint32_t most_extension_bytes = 1024, most_trailer_bytes = 8 * 1024;
-constexpr uint64_t most_before_another_digit = UINT64_MAX >> 4;
+
+constexpr uint8_t most_digits = 16;  // leading zeros too: they are no reason to read on forever
+constexpr uint32_t most_extension_bytes = 16 * 1024, most_trailer_bytes = 8 * 1024;
+
+constexpr Refusal size_malformed{Status::bad_request, "a chunk's size is no hexadecimal number"};
+constexpr Refusal size_too_long{Status::bad_request, "a chunk's size has too many digits"};
+constexpr Refusal size_then_blank{Status::bad_request, "there is a blank behind a chunk's size"};
+constexpr Refusal size_unended{Status::bad_request, "a chunk's size does not end in CRLF"};
+constexpr Refusal extension_malformed{Status::bad_request,
+                                      "a chunk extension has a control character"};
+constexpr Refusal chunk_unended{Status::bad_request,
+                                "a chunk is longer than its size or does not end in CRLF"};
+constexpr Refusal trailer_malformed{Status::bad_request,
+                                    "a trailer does not begin with a name and a colon"};
+constexpr Refusal trailer_value_malformed{Status::bad_request, "a trailer has a control character"};
+constexpr Refusal trailer_unended{Status::bad_request, "a trailer does not end in CRLF"};
+constexpr Refusal body_unended{Status::bad_request, "the body does not end in CRLF"};
+constexpr Refusal too_large{Status::content_too_large, "the body is larger than this server takes"};
+constexpr Refusal too_much_extension{Status::request_header_fields_too_large,
+                                     "there are more chunk extensions than this server takes"};
+constexpr Refusal too_many_trailers{Status::request_header_fields_too_large,
+                                    "there are more trailers than this server takes"};
+
 }  // namespace
 
-ChunkedDecoder::State ChunkedDecoder::fail(Status status, const char* reason) {
-  error_ = status;
-  reason_ = reason;
+ChunkedDecoder::State ChunkedDecoder::fail(const Refusal& refusal) {
+  refusal_ = &refusal;
   return State::failed;
 }
 
-size_t ChunkedDecoder::skip(std::string_view input) {
+ChunkedDecoder::Piece ChunkedDecoder::feed(std::string_view input) {
   size_t at = 0;
   while (at < input.size() && !done() && !failed()) {
     if (state_ != State::data) {
@@ -25,87 +45,83 @@ size_t ChunkedDecoder::skip(std::string_view input) {
       continue;
     }
     const auto taken = static_cast<size_t>(std::min<uint64_t>(chunk_, input.size() - at));
-    at += taken;
     chunk_ -= taken;
     if (chunk_ == 0) state_ = State::data_cr;
+    return {at + taken, input.substr(at, taken)};
   }
-  return at;
+  return {at, {}};
 }
 
-ChunkedDecoder::State ChunkedDecoder::end_of_size(char c) {
-  aside_ = 0;
-  if (c == '\r') return State::size_lf;
-  if (c == ';') return State::extension;
-  if (c == ' ' || c == '\t') return State::blank;
-  return fail(Status::bad_request, "a chunk's size is no hexadecimal number");
+size_t ChunkedDecoder::skip(std::string_view input) {
+  size_t at = 0;
+  while (at < input.size() && !done() && !failed()) at += feed(input.substr(at)).consumed;
+  return at;
 }
 
 ChunkedDecoder::State ChunkedDecoder::step(char c) {
   switch (state_) {
     case State::size:
-    case State::more_size: {
-      const int digit = hex_value(c);
-      if (digit < 0) {
-        if (state_ == State::size)
-          return fail(Status::bad_request, "a chunk's size is no hexadecimal number");
-        return end_of_size(c);
-      }
-      if (chunk_ > most_before_another_digit)
-        return fail(Status::bad_request, "a chunk's size is too large");
-      chunk_ = chunk_ << 4 | static_cast<uint64_t>(digit);
-      return State::more_size;
-    }
+      return size(c);
     case State::blank:
-      if (++aside_ > most_extension_bytes) break;
+      if (++extension_bytes_ > most_extension_bytes) return fail(too_much_extension);
       if (c == ' ' || c == '\t') return State::blank;
-      return c == ';' ? State::extension
-                      : fail(Status::bad_request, "blanks behind a chunk's size");
+      return c == ';' ? State::extension : fail(size_then_blank);
     case State::extension:
-      if (++aside_ > most_extension_bytes) break;
       if (c == '\r') return State::size_lf;
-      return is(detail::field, c)
-                 ? State::extension
-                 : fail(Status::bad_request, "a chunk extension has a control character in it");
+      if (++extension_bytes_ > most_extension_bytes) return fail(too_much_extension);
+      return is_field_content(c) ? State::extension : fail(extension_malformed);
     case State::size_lf:
-      if (c != '\n') return fail(Status::bad_request, "a chunk's size does not end in CRLF");
-      aside_ = 0;
-      if (chunk_ == 0) return State::trailer;
-      if (chunk_ > left_)
-        return fail(Status::content_too_large, "the body is larger than this server takes");
-      left_ -= chunk_;
-      return State::data;
+      return size_lf(c);
     case State::data_cr:
-      return c == '\r' ? State::data_lf
-                       : fail(Status::bad_request, "a chunk is longer than its size");
+      return c == '\r' ? State::data_lf : fail(chunk_unended);
     case State::data_lf:
-      return c == '\n' ? State::size : fail(Status::bad_request, "a chunk does not end in CRLF");
+      return c == '\n' ? State::size : fail(chunk_unended);
     case State::trailer:
       if (c == '\r') return State::last_lf;
-      [[fallthrough]];
+      if (++trailer_bytes_ > most_trailer_bytes) return fail(too_many_trailers);
+      return is_tchar(c) ? State::trailer_name : fail(trailer_malformed);
     case State::trailer_name:
-      if (++aside_ > most_trailer_bytes) break;
-      if (is(detail::token, c)) return State::trailer_name;
-      return c == ':' && state_ == State::trailer_name
-                 ? State::trailer_value
-                 : fail(Status::bad_request, "a trailer does not begin with a name and a colon");
+      if (++trailer_bytes_ > most_trailer_bytes) return fail(too_many_trailers);
+      if (c == ':') return State::trailer_value;
+      return is_tchar(c) ? State::trailer_name : fail(trailer_malformed);
     case State::trailer_value:
-      if (++aside_ > most_trailer_bytes) break;
       if (c == '\r') return State::trailer_lf;
-      return is(detail::field, c)
-                 ? State::trailer_value
-                 : fail(Status::bad_request, "a trailer has a control character in it");
+      if (++trailer_bytes_ > most_trailer_bytes) return fail(too_many_trailers);
+      return is_field_content(c) ? State::trailer_value : fail(trailer_value_malformed);
     case State::trailer_lf:
-      return c == '\n' ? State::trailer
-                       : fail(Status::bad_request, "a trailer does not end in CRLF");
+      return c == '\n' ? State::trailer : fail(trailer_unended);
     case State::last_lf:
-      return c == '\n' ? State::done : fail(Status::bad_request, "the body does not end in CRLF");
+      return c == '\n' ? State::done : fail(body_unended);
     case State::data:
     case State::done:
     case State::failed:
-      return state_;
+      break;
   }
-  return fail(Status::request_header_fields_too_large,
-              "there are more chunk extensions or trailers than this server takes");
+  return state_;
+}
+
+// 1*HEXDIG, and the white space that may stand before an extension, but not before CRLF (RFC
+// 9112, 7.1.1).
+ChunkedDecoder::State ChunkedDecoder::size(char c) {
+  if (const int digit = hex_value(c); digit >= 0) {
+    if (++digits_ > most_digits) return fail(size_too_long);
+    chunk_ = chunk_ << 4 | static_cast<uint64_t>(digit);
+    return State::size;
+  }
+  if (digits_ == 0) return fail(size_malformed);
+  if (c == '\r') return State::size_lf;
+  if (c != ';' && c != ' ' && c != '\t') return fail(size_malformed);
+  if (++extension_bytes_ > most_extension_bytes) return fail(too_much_extension);
+  return c == ';' ? State::extension : State::blank;
+}
+
+ChunkedDecoder::State ChunkedDecoder::size_lf(char c) {
+  if (c != '\n') return fail(size_unended);
+  digits_ = 0;
+  if (chunk_ == 0) return State::trailer;
+  if (chunk_ > left_) return fail(too_large);
+  left_ -= chunk_;
+  return State::data;
 }
 
 }  // namespace ringpost::proto::http

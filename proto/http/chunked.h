@@ -1,11 +1,13 @@
-// ChunkedDecoder: finds the end of a chunked body, whatever the pieces it comes in (RFC 9112, 7.1).
+// ChunkedDecoder: takes a chunked body apart, whatever the pieces it comes in (RFC 9112, 7.1).
 //
 //     size [;extension] CRLF data CRLF ... 0 [;extension] CRLF *(trailer CRLF) CRLF
 //
-// The content is counted and dropped; extensions and trailers are checked and dropped. Limits:
-// `body_bytes` of content (413), 1 KiB of extensions a chunk, 8 KiB of trailers (431).
+// It owns nothing: content is handed on as views of the input. Extensions and trailers are checked
+// and dropped. Limits: `body_bytes` of content (413); 16 KiB of extensions in all the body, so that
+// tiny chunks can't carry any amount of them, and 8 KiB of trailers (431).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -17,44 +19,55 @@ class ChunkedDecoder {
  public:
   explicit ChunkedDecoder(uint64_t body_bytes) : left_(body_bytes) {}
 
-  // Takes what belongs to the body from the front of `input`; returns how many bytes that was. All
-  // of it, unless done() or failed().
+  struct Piece {
+    size_t consumed = 0;       // bytes of the input that are dealt with
+    std::string_view content;  // the last of them, when they are content
+  };
+  // Takes the front of `input`: up to the end of the first run of content, or of the input, or of
+  // the body. Again with what is left, until nothing is, or done(), or failed().
+  Piece feed(std::string_view input);
+
+  // The same without handing on the content: takes all of `input` that belongs to the body, and
+  // returns how many bytes that was.
   size_t skip(std::string_view input);
 
   bool done() const { return state_ == State::done; }
+  // When it failed: the answer's status (400, 413, 431), and what was wrong.
   bool failed() const { return state_ == State::failed; }
-  Status error() const { return error_; }
-  const char* reason() const { return reason_; }
+  Status error() const { return refusal_->status; }
+  std::string_view reason() const { return refusal_->reason; }
 
  private:
+  // What comes next.
   enum class State : uint8_t {
-    size,       // the first digit of a chunk's size
-    more_size,  // further digits, or what ends them
-    blank,      // white space before an extension
-    extension,  // up to the line's end
-    size_lf,    // LF of the size's line
-    data,       // content
-    data_cr,    // CRLF behind it
-    data_lf,
-    trailer,  // the first character of a trailer, or of the last line
-    trailer_name,
-    trailer_value,
-    trailer_lf,
-    last_lf,  // LF of the last line
+    size,           // a digit of a chunk's size, or what ends it
+    blank,          // white space before an extension
+    extension,      // up to the line's end
+    size_lf,        // LF of the size's line
+    data,           // content
+    data_cr,        // CRLF behind it
+    data_lf,        //
+    trailer,        // the first character of a trailer's name, or CR of the last line
+    trailer_name,   // up to its colon
+    trailer_value,  // up to the line's end
+    trailer_lf,     // LF of a trailer
+    last_lf,        // LF of the last line
     done,
     failed,
   };
 
   State step(char c);
-  State end_of_size(char c);
-  State fail(Status status, const char* reason);
+  State size(char c);
+  State size_lf(char c);
+  State fail(const Refusal& refusal);
 
   State state_ = State::size;
+  uint8_t digits_ = 0;            // of this chunk's size
+  uint32_t extension_bytes_ = 0;  // of the body
+  uint32_t trailer_bytes_ = 0;
   uint64_t left_;       // content that may still come
-  uint64_t chunk_ = 0;  // of this chunk
-  uint32_t aside_ = 0;  // bytes of extensions of this chunk, or of trailers
-  Status error_ = Status::bad_request;
-  const char* reason_ = "";
+  uint64_t chunk_ = 0;  // content of this chunk that is still to come
+  const Refusal* refusal_ = nullptr;
 };
 
 }  // namespace ringpost::proto::http

@@ -1,4 +1,8 @@
-// The Date field's format: IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7).
+// The Date field's format, IMF-fixdate (RFC 9110, 5.6.7):
+//
+//     Sun, 06 Nov 1994 08:49:37 GMT
+//
+// Neither locale nor clock: a server formats it once a second and keeps it.
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,67 @@
 #include "proto/http/response_head.h"
 
+#include <algorithm>
+#include <array>
+#include <cassert>
 #include <charconv>
 #include <cstring>
+#include <iterator>
+
+#include "proto/http/date.h"
 
 namespace ringpost::proto::http {
 
 namespace {
+
+// Status lines are composed when this file is compiled, each in a block of one size, so that
+// writing one is a copy without a loop.
+struct StatusLine {
+  Status status = Status::ok;
+  uint32_t size = 0;
+  std::array<char, 56> text{};
+};
+
+constexpr StatusLine compose(Status status) {
+  StatusLine line{.status = status};
+  const auto put = [&line](std::string_view text) {
+    for (const char c : text) line.text[line.size++] = c;
+  };
+  const auto code = static_cast<unsigned>(status);
+  const char digits[] = {static_cast<char>('0' + code / 100),
+                         static_cast<char>('0' + code / 10 % 10),
+                         static_cast<char>('0' + code % 10)};
+  put("HTTP/1.1 ");
+  put({digits, 3});
+  put(" ");
+  put(reason_phrase(status));
+  put("\r\n");
+  return line;
+}
+
+// The commonest first.
+constexpr StatusLine status_lines[] = {
+    compose(Status::ok),
+    compose(Status::not_found),
+    compose(Status::bad_request),
+    compose(Status::service_unavailable),
+    compose(Status::no_content),
+    compose(Status::method_not_allowed),
+    compose(Status::request_timeout),
+    compose(Status::content_too_large),
+    compose(Status::uri_too_long),
+    compose(Status::expectation_failed),
+    compose(Status::request_header_fields_too_large),
+    compose(Status::internal_server_error),
+    compose(Status::not_implemented),
+    compose(Status::http_version_not_supported),
+    compose(Status::continue_),
+};
+
+const StatusLine& status_line(Status status) {
+  const auto* found = std::ranges::find(status_lines, status, &StatusLine::status);
+  assert(found != std::end(status_lines));
+  return *found;
+}
 
 template <size_t N>
 char* put(char* at, const char (&literal)[N]) {
@@ -13,19 +69,8 @@ char* put(char* at, const char (&literal)[N]) {
   return at + N - 1;
 }
 char* put(char* at, std::string_view text) {
-  if (text.empty()) return at;
   std::memcpy(at, text.data(), text.size());
   return at + text.size();
-}
-
-char* put_status_line(char* at, Status status) {
-  if (status == Status::ok) return put(at, "HTTP/1.1 200 OK\r\nDate: ");
-  const auto code = static_cast<unsigned>(status);
-  at = put(at, "HTTP/1.1 ");
-  for (const unsigned place : {100U, 10U, 1U}) *at++ = static_cast<char>('0' + code / place % 10);
-  *at++ = ' ';
-  at = put(at, reason_phrase(status));
-  return put(at, "\r\nDate: ");
 }
 
 }  // namespace
@@ -34,22 +79,30 @@ void append(wire::Buffer& out, const ResponseHead& head) {
   // All that is constant, and the 20 digits of the longest length.
   constexpr size_t fixed = 256;
   char* const begin = out.prepare(fixed + head.content_type.size() + head.fields.size());
-  char* at = put_status_line(begin, head.status);
-  at = put(at, head.date);
-  if (!head.content_type.empty()) {
-    at = put(at, "\r\nContent-Type: ");
-    at = put(at, head.content_type);
+  const StatusLine& line = status_line(head.status);
+  std::memcpy(begin, line.text.data(), line.text.size());
+  char* at = begin + line.size;
+  if (!head.date.empty()) {
+    assert(head.date.size() == date_length);
+    at = put(at, "Date: ");
+    std::memcpy(at, head.date.data(), date_length);
+    at = put(at + date_length, "\r\n");
   }
-  if (head.status != Status::no_content) {
-    at = put(at, "\r\nContent-Length: ");
+  if (!head.content_type.empty()) {
+    at = put(at, "Content-Type: ");
+    at = put(at, head.content_type);
+    at = put(at, "\r\n");
+  }
+  if (head.status != Status::no_content && head.status != Status::continue_) {
+    at = put(at, "Content-Length: ");
     at = std::to_chars(at, at + 20, head.content_length).ptr;
+    at = put(at, "\r\n");
   }
   if (head.connection == ResponseHead::Connection::close)
-    at = put(at, "\r\nConnection: close");
+    at = put(at, "Connection: close\r\n");
   else if (head.connection == ResponseHead::Connection::keep_alive)
-    at = put(at, "\r\nConnection: keep-alive");
-  at = put(at, "\r\n");
-  at = put(at, head.fields);
+    at = put(at, "Connection: keep-alive\r\n");
+  if (!head.fields.empty()) at = put(at, head.fields);
   at = put(at, "\r\n");
   out.commit(static_cast<size_t>(at - begin));
 }

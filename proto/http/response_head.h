@@ -1,6 +1,14 @@
 // The head of an answer, appended to a connection's outgoing bytes (RFC 9112, 4).
 //
-//     HTTP/1.1 200 OK\r\nDate: ...\r\nContent-Type: ...\r\nContent-Length: ...\r\n\r\n
+//     HTTP/1.1 200 OK\r\n
+//     Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n
+//     Content-Type: application/json\r\n
+//     Content-Length: 15\r\n
+//     Connection: close\r\n
+//     Allow: GET, HEAD\r\n
+//     \r\n
+//
+// Every text is the caller's own: none of it is escaped or checked.
 #pragma once
 
 #include <cstddef>
@@ -13,19 +21,21 @@
 namespace ringpost::proto::http {
 
 struct ResponseHead {
+  // What an HTTP/1.1 client takes for granted, "close" or, to an HTTP/1.0 client, "keep-alive".
   enum class Connection : uint8_t { unsaid, close, keep_alive };
 
   Status status = Status::ok;
   Connection connection = Connection::unsaid;
-  std::string_view date;          // 29 characters, see date.h
+  std::string_view date;          // 29 characters, see date.h; empty without a clock
   std::string_view content_type;  // empty: none
-  size_t content_length = 0;      // left out with 204 (RFC 9110, 8.6)
+  uint64_t content_length = 0;    // left out with 204 (RFC 9110, 8.6)
   std::string_view fields;        // further lines, each with its CRLF
 };
 
 void append(wire::Buffer& out, const ResponseHead& head);
 
-// The interim answer to `Expect: 100-continue` (RFC 9110, 15.2.1).
+// The interim answer to `Expect: 100-continue`: a head of its own, without fields (RFC
+// 9110, 15.2.1).
 void append_continue(wire::Buffer& out);
 
 }  // namespace ringpost::proto::http

@@ -1,4 +1,7 @@
 // Status codes of RFC 9110 (15) that a server of this library sends, and their reason phrases.
+//
+// A Refusal is one reason not to take a message: the status that answers it, and what was wrong
+// with it, in words. Refusals are constants; they are passed as pointers, and none is nullptr.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +10,7 @@
 namespace ringpost::proto::http {
 
 enum class Status : uint16_t {
+  continue_ = 100,
   ok = 200,
   no_content = 204,
   bad_request = 400,
@@ -23,8 +27,15 @@ enum class Status : uint16_t {
   http_version_not_supported = 505,
 };
 
+struct Refusal {
+  Status status;
+  std::string_view reason;
+};
+
 constexpr std::string_view reason_phrase(Status status) {
   switch (status) {
+    case Status::continue_:
+      return "Continue";
     case Status::ok:
       return "OK";
     case Status::no_content:
