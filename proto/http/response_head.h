@@ -26,10 +26,10 @@ struct ResponseHead {
 
   Status status = Status::ok;
   Connection connection = Connection::unsaid;
-  std::string_view date;          // 29 characters, see date.h; empty without a clock
-  std::string_view content_type;  // empty: none
-  uint64_t content_length = 0;    // left out with 204 (RFC 9110, 8.6)
-  std::string_view fields;        // further lines, each with its CRLF
+  std::string_view date{};          // 29 characters, see date.h; empty without a clock
+  std::string_view content_type{};  // empty: none
+  uint64_t content_length = 0;      // left out with 204 (RFC 9110, 8.6)
+  std::string_view fields{};        // further lines, each with its CRLF
 };
 
 void append(wire::Buffer& out, const ResponseHead& head);
