@@ -22,7 +22,6 @@ BufferGroup::BufferGroup(Ring& ring, uint16_t id, unsigned count, unsigned size)
     : ring_(ring),
       ring_bytes_(count * sizeof(io_uring_buf)),
       memory_bytes_(size_t{count} * size),
-      count_(count),
       size_(size),
       mask_(io_uring_buf_ring_mask(count)),
       id_(id),

@@ -60,7 +60,7 @@ class BufferGroup {
   io_uring_buf_ring* ring_memory_ = nullptr;
   char* memory_ = nullptr;
   size_t ring_bytes_, memory_bytes_;
-  unsigned count_, size_;
+  unsigned size_;
   int mask_, returned_ = 0;
   uint16_t id_;
   std::vector<Received> received_;
