@@ -109,6 +109,13 @@ void Pipeline::drop_scanned() {
 Pipeline::Event Pipeline::next(std::string_view input) {
   consumed_ = 0;
   for (;;) {
+    // Notices count too: a function may raise any number of them.
+    if (in_answer_ && scanned_ > answer_limit_ && !front_forgotten()) {
+      answer_ = Answer();
+      answer_.owner = entries_[popped_ & mask_].owner;
+      forget(popped_);
+      return Event::too_large;
+    }
     switch (next_message(input.substr(consumed_ + scanned_), message_)) {
       case wire::Parse::partial:
         if (in_answer_ && front_forgotten()) drop_scanned();
@@ -137,11 +144,6 @@ Pipeline::Event Pipeline::next(std::string_view input) {
       finish(input.substr(before));
       consumed_ += before;
       if (wanted) return Event::answer;
-    } else if (scanned_ > answer_limit_ && !front_forgotten()) {
-      answer_ = Answer();
-      answer_.owner = entries_[popped_ & mask_].owner;
-      forget(popped_);
-      return Event::too_large;
     }
   }
 }

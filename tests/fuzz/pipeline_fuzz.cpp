@@ -1,0 +1,128 @@
+// Invariant: whatever comes, and however it is cut, the same is said about it; each query that is
+// wanted is told once, in its order, one that is forgotten never; all views lie inside of what was
+// given; and no more is kept of an answer than the limit and one message.
+//
+//     query count (1 byte)  queries (1 byte each: Expect, and 4 when forgotten)  pieces (1 byte)
+//     what the server sends
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "proto/pg/pipeline.h"
+#include "tests/support/pg_messages.h"
+
+namespace ringpost {
+namespace {
+
+using namespace proto::pg;
+using Event = Pipeline::Event;
+
+constexpr size_t answer_limit = 256;
+constexpr uint8_t forgotten = 4;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+bool inside(std::string_view part, std::string_view whole) {
+  return part.empty() ||
+         (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
+}
+
+class Listener {
+ public:
+  explicit Listener(const std::vector<uint8_t>& queries)
+      : queries_(queries), pipeline_(64, answer_limit) {
+    proto::wire::Buffer out;
+    for (const uint8_t& query : queries) {
+      const uint64_t number = pipeline_.push(out, static_cast<Pipeline::Expect>(query & 3),
+                                             const_cast<uint8_t*>(&query));
+      if ((query & forgotten) != 0) pipeline_.forget(number);
+    }
+    require(out.size() == 5 * queries.size());
+  }
+
+  void hear(std::string_view piece) {
+    kept_ += piece;
+    while (!over_) {
+      const tests::Exact input(kept_);
+      const Event event = pipeline_.next(input.view());
+      require(pipeline_.consumed() <= input.view().size());
+      if (event == Event::answer || event == Event::too_large) note_told(event, input.view());
+      if (event == Event::asynchronous || event == Event::fatal) {
+        require(inside(pipeline_.message().body, input.view()));
+        log_ += pipeline_.message().type;
+        log_ += pipeline_.message().body;
+      }
+      kept_.erase(0, pipeline_.consumed());
+      if (event == Event::more) break;
+      log_ += static_cast<char>('0' + static_cast<int>(event));
+      over_ = event == Event::fatal || event == Event::violation;
+    }
+    Message next;
+    if (!over_ && kept_.size() > answer_limit) {
+      // All that is kept above the limit is one message that has not come whole.
+      size_t at = 0;
+      while (next_message(std::string_view(kept_).substr(at), next) == proto::wire::Parse::complete)
+        at += next.size;
+      require(at <= answer_limit);
+    }
+  }
+
+  // Everything that was said, and what is left.
+  std::string log() {
+    std::string said = log_;
+    while (!pipeline_.empty())
+      said += pipeline_.pop_unanswered() == nullptr ? "forgotten" : "unanswered";
+    return said;
+  }
+
+ private:
+  void note_told(Event event, std::string_view input) {
+    const Pipeline::Answer& answer = pipeline_.answer();
+    const auto* query = static_cast<const uint8_t*>(answer.owner);
+    require(query >= queries_.data() + next_ && query < queries_.data() + queries_.size());
+    require((*query & forgotten) == 0);
+    for (const uint8_t* skipped = queries_.data() + next_; skipped < query; ++skipped)
+      require((*skipped & forgotten) != 0);
+    next_ = static_cast<size_t>(query - queries_.data()) + 1;
+    if (event == Event::answer) require(answer.expect == static_cast<Pipeline::Expect>(*query & 3));
+    for (const std::string_view part : {answer.error, answer.parameter_description,
+                                        answer.row_description, answer.rows, answer.command_tag}) {
+      require(inside(part, input));
+      log_ += std::to_string(part.size());
+      log_ += part;
+    }
+  }
+
+  const std::vector<uint8_t>& queries_;
+  Pipeline pipeline_;
+  std::string kept_, log_;
+  size_t next_ = 0;
+  bool over_ = false;
+};
+
+}  // namespace
+}  // namespace ringpost
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace ringpost;
+  if (size < 2 || size > 4096) return 0;
+  const size_t count = std::min<size_t>(data[0] % 64, size - 2);
+  std::vector<uint8_t> queries;
+  for (size_t i = 1; i <= count; ++i) {
+    const uint8_t expect = data[i] & 3;
+    queries.push_back(static_cast<uint8_t>((expect == 3 ? 0 : expect) | (data[i] & forgotten)));
+  }
+  const size_t piece = 1 + data[count + 1] % 64;
+  const std::string_view sent(reinterpret_cast<const char*>(data) + count + 2, size - count - 2);
+
+  Listener whole(queries);
+  whole.hear(sent);
+  Listener pieces(queries);
+  for (size_t at = 0; at < sent.size(); at += piece) pieces.hear(sent.substr(at, piece));
+  require(whole.log() == pieces.log());
+  return 0;
+}
