@@ -32,11 +32,15 @@ class Exchange : public io::ListNode<Exchange> {
 // The head of a request, kept while its body is received and dropped.
 struct Session::Body {
   Body(std::string_view head_bytes, const Request& request, uint64_t limit)
-      : framing(request.framing), remaining(request.content_length), chunked(limit) {
+      : framing(request.framing),
+        head_only(request.method == "HEAD"),
+        remaining(request.content_length),
+        chunked(limit) {
     head.append(head_bytes);
   }
   proto::wire::Buffer head;
   Framing framing;
+  bool head_only;
   uint64_t remaining;
   proto::http::ChunkedDecoder chunked;
 };
@@ -100,12 +104,6 @@ io::Task<void> Session::run() {
       input_ = unread_.view();
     }
     stash();
-    if (continue_due_) {
-      continue_due_ = false;
-      co_await Settled(*this, 0);  // an interim answer must not overtake an earlier final one
-      proto::http::append_continue(stream_.out());
-      stream_.send();
-    }
   }
   co_await finish();
 }
@@ -191,23 +189,24 @@ void Session::parse() {
     proto::http::RequestParser& parser = half_head_ != nullptr ? *half_head_ : service_.parser();
     switch (parser.parse(input_)) {
       case Parse::partial:
-        if (half_head_ == nullptr) {
+        if (half_head_ != nullptr) return;
+        if (parser.started()) {  // empty lines are none: the connection is idle
           half_head_ = std::make_unique<proto::http::RequestParser>(parser);
-          parser.reset();
           since_ = service_.reactor().now();
         }
+        parser.reset();
         return;
       case Parse::invalid:
         refuse(parser.error(), parser.reason());
         break;
       case Parse::complete: {
         const Request& request = parser.request();
-        const size_t length = parser.head_bytes();
+        const std::string_view head = input_.substr(0, parser.head_bytes());
+        input_.remove_prefix(head.size());
         if (request.framing == Framing::none)
           dispatch(request);
         else
-          begin_body(request, length);
-        input_.remove_prefix(length);
+          begin_body(request, head);
         break;
       }
     }
@@ -217,24 +216,37 @@ void Session::parse() {
 }
 
 void Session::dispatch(const Request& request) {
-  if (!request.keep_alive) closing_ = true;
-  Exchange& exchange =
-      begin_exchange(request.method == "HEAD", request.minor_version == 0, !request.keep_alive);
+  // While draining, the last that has come is the last that is taken: its answer says so.
+  const bool last = !request.keep_alive || (draining_ && input_.empty());
+  if (last) closing_ = true;
+  Exchange& exchange = begin_exchange(request.method == "HEAD", request.minor_version == 0, last);
   service_.handle(request, Reply(exchange));
 }
 
-void Session::begin_body(const Request& request, size_t head_bytes) {
+void Session::begin_body(const Request& request, std::string_view head) {
+  const bool head_only = request.method == "HEAD";
   if (request.framing == Framing::length && request.content_length > service_.limits().body_bytes)
-    return refuse(Status::content_too_large, "the body is larger than this server takes");
-  body_ =
-      std::make_unique<Body>(input_.substr(0, head_bytes), request, service_.limits().body_bytes);
+    return refuse(Status::content_too_large, "the body is larger than this server takes",
+                  head_only);
+  body_ = std::make_unique<Body>(head, request, service_.limits().body_bytes);
   since_ = service_.reactor().now();
-  continue_due_ = request.expect_continue && input_.size() == head_bytes;
+  continue_due_ = request.expect_continue && input_.empty();
+  send_continue();
   if (request.framing == Framing::length && request.content_length == 0) take_body();
+}
+
+// The client waits for it before it sends the body. An interim answer must not overtake an earlier
+// final one.
+void Session::send_continue() {
+  if (!continue_due_ || in_flight_ != 0 || closing_) return;
+  continue_due_ = false;
+  proto::http::append_continue(stream_.out());
+  stream_.send();
 }
 
 // Drops what has come of the body; the request is dispatched when all of it has.
 void Session::take_body() {
+  continue_due_ = false;
   bool whole = false;
   if (body_->framing == Framing::length) {
     const auto taken = static_cast<size_t>(std::min<uint64_t>(body_->remaining, input_.size()));
@@ -245,14 +257,13 @@ void Session::take_body() {
     const size_t taken = body_->chunked.skip(input_);
     input_.remove_prefix(taken);
     if (body_->chunked.failed()) {
-      refuse(body_->chunked.error(), body_->chunked.reason());
+      refuse(body_->chunked.error(), body_->chunked.reason(), body_->head_only);
       body_.reset();
       return;
     }
     whole = body_->chunked.done();
   }
   if (!whole) return;
-  continue_due_ = false;
   const std::unique_ptr<Body> body = std::move(body_);
   proto::http::RequestParser parser(service_.limits().head);
   parser.parse(body->head.view());
@@ -261,19 +272,19 @@ void Session::take_body() {
 
 // The request can't be understood, or is not taken: it is answered in its turn and the connection
 // ends (RFC 9112, 9.6).
-void Session::refuse(Status status, std::string_view reason) {
+void Session::refuse(Status status, std::string_view reason, bool head_only) {
   closing_ = true;
-  continue_due_ = false;
   std::string body(R"({"error":")");
   for (const char c : proto::http::reason_phrase(status))
     body += c == ' ' ? '_' : static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
   body.append(R"(","detail":")").append(reason).append(R"("})");
-  Reply(begin_exchange(false, false, true)).send(status, "application/json", body);
+  Reply(begin_exchange(head_only, false, true)).send(status, "application/json", body);
 }
 
 void Session::refuse_late() {
   refuse(Status::request_timeout,
-         body_ != nullptr ? "the body did not come in time" : "the head did not come in time");
+         body_ != nullptr ? "the body did not come in time" : "the head did not come in time",
+         body_ != nullptr && body_->head_only);
   half_head_.reset();
   body_.reset();
 }
@@ -309,6 +320,7 @@ void Session::answer(Exchange& exchange, Status status, std::string_view content
     delete &sent;
     --in_flight_;
   }
+  send_continue();
   stream_.send();
   if (idle()) since_ = service_.reactor().now();
   if (settled_ != nullptr && settled_->outcome() == io::Wait::Outcome::pending &&

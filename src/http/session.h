@@ -76,9 +76,10 @@ class Session final {
   void stash();
   bool backlogged() const;
   void dispatch(const proto::http::Request& request);
-  void begin_body(const proto::http::Request& request, size_t head_bytes);
+  void begin_body(const proto::http::Request& request, std::string_view head);
+  void send_continue();
   void take_body();
-  void refuse(proto::http::Status status, std::string_view reason);
+  void refuse(proto::http::Status status, std::string_view reason, bool head_only = false);
   void refuse_late();
 
   bool idle() const { return in_flight_ == 0 && half_head_ == nullptr && body_ == nullptr; }

@@ -8,8 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include <sys/socket.h>
-
 #include "src/http/session.h"
 #include "src/io/scope.h"
 #include "tests/support/http_client.h"
@@ -109,13 +107,11 @@ inline io::Task<void> hold(io::Reactor& reactor, const http::Limits& limits, con
   }
 }
 
-// A conversation over a pair of connected sockets of this type; the session has ended when it
-// returns.
-inline void converse(const http::Limits& limits, const Talk& talk, int type = SOCK_STREAM) {
+// A conversation over two connected sockets; the session has ended when it returns.
+inline void converse(const http::Limits& limits, const Talk& talk,
+                     std::pair<int, int> ends = socket_pair()) {
   io::Reactor reactor;
-  int ends[2];
-  ASSERT_EQ(socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
-  reactor.run(hold(reactor, limits, talk, {ends[0], ends[1]}));
+  reactor.run(hold(reactor, limits, talk, ends));
 }
 inline void converse(const Talk& talk) {
   converse({}, talk);

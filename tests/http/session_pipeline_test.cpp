@@ -38,7 +38,6 @@ TEST(Pipeline, NothingIsSentAheadOfAnEarlierAnswer) {
   });
 }
 
-// A SOCK_SEQPACKET socket keeps the borders of sends.
 TEST(Pipeline, WhatIsReadyInOneTurnLeavesInOneSend) {
   converse(
       {},
@@ -53,7 +52,7 @@ TEST(Pipeline, WhatIsReadyInOneTurnLeavesInOneSend) {
         for (int i = 0; i < 3; ++i) HttpClient::take_date(sent);
         EXPECT_EQ(sent, ok("slow") + ok("2") + ok("3")) << "with those that waited for it";
       },
-      SOCK_SEQPACKET);
+      tests::socket_pair(SOCK_SEQPACKET));
 }
 
 TEST(Pipeline, AtItsLimitFurtherRequestsWaitAndNoneIsLost) {

@@ -1,11 +1,15 @@
 // Runs a coroutine on a reactor of its own until it has ended, for tests of what waits.
 #pragma once
 
+#include <cstdlib>
 #include <functional>
 #include <utility>
 
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "src/io/acceptor.h"
+#include "src/io/address.h"
 #include "src/io/buffer_group.h"
 #include "src/io/reactor.h"
 #include "src/io/task.h"
@@ -33,11 +37,31 @@ class Buffers {
   io::BufferGroup group_;
 };
 
-// Two connected sockets; whoever takes an end closes it.
-inline std::pair<int, int> socket_pair() {
+// Where a socket of port 0 really listens.
+inline io::Address bound_to(int fd) {
+  io::Address address;
+  address.length = sizeof address.storage;
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
+  return address;
+}
+
+// Two connected sockets; whoever takes an end closes it. SOCK_SEQPACKET keeps the borders of sends.
+inline std::pair<int, int> socket_pair(int type = SOCK_STREAM) {
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) std::abort();
+  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) std::abort();
   return {ends[0], ends[1]};
+}
+
+// The same over TCP, where closing with bytes unread resets the connection: the accepted end, then
+// the connecting one.
+inline std::pair<int, int> tcp_pair() {
+  const int listening = io::listen_tcp(*io::Address::numeric("127.0.0.1", 0), 1).value();
+  const io::Address address = bound_to(listening);
+  const int connecting = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (::connect(connecting, address.data(), address.length) != 0) std::abort();
+  const int accepted = ::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  ::close(listening);
+  return {accepted, connecting};
 }
 
 }  // namespace ringpost::tests
