@@ -1,0 +1,207 @@
+#include "src/http/listener.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include "src/io/address.h"
+#include "tests/http/conversation.h"
+
+namespace ringpost::http {
+namespace {
+
+using namespace std::chrono_literals;
+using io::Task;
+using tests::get;
+using tests::HttpClient;
+using tests::ok;
+
+constexpr std::string_view closed = "|receive: closed by the peer";
+
+// A listener that serves, and how to reach it.
+struct Served {
+  io::Reactor& reactor;
+  io::BufferGroup& buffers;
+  tests::Paths& service;
+  Listener& listener;
+  io::Scope& scope;
+  io::Address address;
+
+  // A client's connected socket; -1 when it was refused.
+  int connect() const {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (::connect(fd, address.data(), address.length) == 0) return fd;
+    ::close(fd);
+    return -1;
+  }
+  HttpClient client() const { return {reactor, buffers, connect()}; }
+  Task<void> sleep(io::Duration duration) { co_await io::Sleep(reactor, duration, nullptr); }
+  bool ended() const { return scope.running() == 0; }
+};
+
+using Talk = std::function<Task<void>(Served&)>;
+
+Task<void> hold(io::Reactor& reactor, const Limits& limits, const Talk& talk) {
+  tests::Buffers ours(reactor, 64), theirs(reactor, 64, 4096, 8);
+  tests::Paths service(reactor, ours, limits);
+  const int listening = io::listen_tcp(*io::Address::numeric("127.0.0.1", 0), 64).value();
+  io::Scope scope(reactor);
+  Listener listener(service, listening);
+  Served served{reactor, theirs, service, listener, scope, tests::bound_to(listening)};
+  scope.spawn(listener.run());
+  co_await talk(served);
+  listener.cancel();
+  co_await scope.join();
+}
+
+void serve(const Limits& limits, const Talk& talk) {
+  io::Reactor reactor;
+  reactor.run(hold(reactor, limits, talk));
+}
+
+TEST(Listener, ServesManyConnections) {
+  serve({}, [](Served& s) -> Task<void> {
+    std::vector<std::unique_ptr<HttpClient>> clients;
+    for (int i = 0; i < 50; ++i) {
+      clients.push_back(std::make_unique<HttpClient>(s.reactor, s.buffers, s.connect()));
+      clients.back()->send(get("/now/" + std::to_string(i)));
+    }
+    for (size_t i = 0; i < clients.size(); ++i)
+      EXPECT_EQ(co_await clients[i]->answer(), ok(std::to_string(i)));
+    EXPECT_EQ(s.listener.connections(), 50u);
+    for (const auto& client : clients) co_await client->close();
+    co_await s.sleep(20ms);
+    EXPECT_EQ(s.listener.connections(), 0u);
+  });
+}
+
+TEST(Listener, AtTheLimitOfConnectionsTheNextWaits) {
+  Limits limits;
+  limits.connections = 2;
+  limits.linger_timeout = 10ms;
+  serve(limits, [](Served& s) -> Task<void> {
+    HttpClient one = s.client(), two = s.client(), three = s.client();
+    one.send(get("/now/1"));
+    two.send(get("/now/2"));
+    three.send(get("/now/3"));
+    EXPECT_EQ(co_await one.answer(), ok("1"));
+    EXPECT_EQ(co_await two.answer(), ok("2"));
+    EXPECT_EQ(co_await three.within(80ms), "");
+    EXPECT_EQ(s.listener.connections(), 2u);
+    co_await one.close();
+    EXPECT_EQ(co_await three.answer(), ok("3"));
+    co_await two.close();
+    co_await three.close();
+  });
+}
+
+TEST(Listener, OutOfDescriptorsItSlowsDown) {
+  serve({}, [](Served& s) -> Task<void> {
+    rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    const rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = 100;  // before accepting begins: the kernel notes it then
+    setrlimit(RLIMIT_NOFILE, &limit);
+    HttpClient one = s.client();
+    one.send(get("/now/1"));
+    EXPECT_EQ(co_await one.answer(), ok("1"));
+    HttpClient two = s.client();
+    std::vector<int> taken;
+    for (int fd; (fd = ::dup(one.fd())) != -1;) taken.push_back(fd);
+    two.send(get("/now/2"));
+    EXPECT_EQ(co_await two.within(30ms), "");
+    one.send(get("/now/on"));
+    EXPECT_EQ(co_await one.answer(), ok("on")) << "who is served already is served on";
+    for (const int fd : taken) ::close(fd);
+    EXPECT_EQ(co_await two.answer(), ok("2"));
+    limit.rlim_cur = before;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    co_await one.close();
+    co_await two.close();
+  });
+}
+
+TEST(Listener, DrainAnswersWhatWasAskedAndEnds) {
+  serve({}, [](Served& s) -> Task<void> {
+    HttpClient idle = s.client(), working = s.client();
+    idle.send(get("/now/1"));
+    EXPECT_EQ(co_await idle.answer(), ok("1"));
+    co_await working.send_now(get("/after/50/2"));
+    // Connected and asked, but not yet accepted: no turn has passed.
+    HttpClient late = s.client();
+    EXPECT_EQ(::send(late.fd(), "GET /now/3 HTTP/1.1\r\nHost: a\r\n\r\n", 32, 0), 32);
+    s.listener.drain();
+    EXPECT_EQ(co_await late.answer(), ok("3", "Connection: close\r\n"));
+    EXPECT_EQ(co_await working.answer(), ok("2", "Connection: close\r\n"));
+    EXPECT_EQ(co_await working.rest(), closed);
+    EXPECT_EQ(co_await idle.rest(), closed);
+    EXPECT_EQ(s.connect(), -1) << "nobody listens any more";
+    co_await idle.close();
+    co_await working.close();
+    co_await late.close();
+    co_await s.sleep(20ms);
+    EXPECT_TRUE(s.ended());
+  });
+}
+
+TEST(Listener, DrainingTwiceIsDrainingOnce) {
+  serve({}, [](Served& s) -> Task<void> {
+    HttpClient working = s.client();
+    co_await working.send_now(get("/after/30/x"));
+    s.listener.drain();
+    co_await s.sleep(5ms);
+    s.listener.drain();
+    EXPECT_EQ(co_await working.answer(), ok("x", "Connection: close\r\n"));
+    co_await working.close();
+  });
+}
+
+TEST(Listener, DrainAtTheLimitOfConnectionsStillAnswersWhoWaited) {
+  Limits limits;
+  limits.connections = 1;
+  serve(limits, [](Served& s) -> Task<void> {
+    HttpClient one = s.client(), two = s.client();
+    co_await one.send_now(get("/after/30/1"));
+    co_await two.send_now(get("/now/2"));
+    EXPECT_EQ(s.service.handled, "/after/30/1");
+    s.listener.drain();
+    EXPECT_EQ(co_await two.answer(), ok("2", "Connection: close\r\n"));
+    EXPECT_EQ(co_await one.answer(), ok("1", "Connection: close\r\n"));
+    co_await one.close();
+    co_await two.close();
+  });
+}
+
+TEST(Listener, CancelEndsEverything) {
+  serve({}, [](Served& s) -> Task<void> {
+    HttpClient idle = s.client(), half = s.client(), working = s.client(), large = s.client();
+    idle.send(get("/now/1"));
+    EXPECT_EQ(co_await idle.answer(), ok("1"));
+    co_await half.send_now("GET / HT");
+    co_await working.send_now(get("/never"));
+    co_await large.send_now(get("/large/50000000"));
+    EXPECT_EQ(s.listener.connections(), 4u);
+    s.listener.cancel();
+    co_await s.sleep(30ms);
+    EXPECT_TRUE(s.ended());
+    EXPECT_EQ(s.service.gave_up, 1);
+    EXPECT_EQ(s.connect(), -1);
+    for (HttpClient* client : {&idle, &half, &working, &large}) co_await client->close();
+  });
+}
+
+TEST(Listener, CancelAfterDrainEndsWhatIsLeft) {
+  serve({}, [](Served& s) -> Task<void> {
+    HttpClient working = s.client();
+    co_await working.send_now(get("/never"));
+    s.listener.drain();
+    co_await s.sleep(150ms);
+    EXPECT_FALSE(s.ended());
+    s.listener.cancel();
+    co_await s.sleep(20ms);
+    EXPECT_TRUE(s.ended());
+    co_await working.close();
+  });
+}
+
+}  // namespace
+}  // namespace ringpost::http
