@@ -11,9 +11,11 @@ namespace {
 using Settings = std::map<std::string, std::string, std::less<>>;
 using Failure = std::unexpected<std::string>;
 
-// In single quotes, for messages.
+// In single quotes, for messages, which are one line whatever the string has in it.
 std::string quoted(std::string_view text) {
-  return std::string("'").append(text).append("'");
+  std::string line("'");
+  for (const char c : text) line += (c >= 0 && c < 0x20) || c == 0x7f ? '?' : c;
+  return line.append("'");
 }
 
 struct Keyword {
@@ -167,7 +169,7 @@ std::expected<void, std::string> parse_keywords(std::string_view text, Settings&
     std::string key(text.substr(begin, at - begin)), value;
     skip_blanks();
     if (at == text.size() || text[at] != '=')
-      return Failure(quoted(key) + " has no value; write " + key + "=...");
+      return Failure(quoted(key) + " has no value; write name=value");
     ++at;
     skip_blanks();
     const bool in_quotes = at < text.size() && text[at] == '\'';

@@ -19,8 +19,6 @@ void for_each(std::string_view body, Each each) {
 
 std::string* field(Error& error, char code) {
   switch (code) {
-    case 'V':
-      return &error.severity;
     case 'C':
       return &error.sqlstate;
     case 'M':
@@ -50,27 +48,30 @@ std::string* field(Error& error, char code) {
   }
 }
 
+// V, or where it is missing (servers before 9.6) S, which is in the server's language.
+std::string_view severity_of(std::string_view body) {
+  std::string_view plain, translated;
+  for_each(body, [&](char code, std::string_view value) {
+    if (code == 'V') plain = value;
+    if (code == 'S') translated = value;
+  });
+  return plain.empty() ? translated : plain;
+}
+
 }  // namespace
 
 Error decode_error(std::string_view body) {
   Error error;
-  std::string translated;  // S: the severity in the server's language; V is there since 9.6
   for_each(body, [&](char code, std::string_view value) {
-    if (code == 'S') translated = value;
     if (std::string* to = field(error, code)) *to = value;
   });
-  if (error.severity.empty()) error.severity = translated;
+  error.severity = severity_of(body);
   return error;
 }
 
 bool is_fatal(std::string_view body) {
-  bool fatal = false, said = false;
-  for_each(body, [&](char code, std::string_view value) {
-    if (code != 'V' && (code != 'S' || said)) return;
-    said = code == 'V';
-    fatal = value == "FATAL" || value == "PANIC";
-  });
-  return fatal;
+  const std::string_view severity = severity_of(body);
+  return severity == "FATAL" || severity == "PANIC";
 }
 
 std::string Error::text() const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "proto/pg/saslprep_tables.h"
 
@@ -115,20 +116,28 @@ std::optional<char32_t> compose(char32_t first, char32_t second) {
   return found->composed;
 }
 
+// Canonical order (Unicode, 3.11): runs of marks stand by their class, those of one class as they
+// came. Class, place and code point make one number, so that an ordinary sort does it.
+void order_marks(std::u32string& points) {
+  std::vector<uint64_t> run;
+  for (size_t at = 0; at <= points.size(); ++at) {
+    const uint8_t value = at < points.size() ? combining_class(points[at]) : 0;
+    if (value != 0) {
+      run.push_back(uint64_t{value} << 53 | uint64_t{run.size()} << 21 | points[at]);
+      continue;
+    }
+    std::sort(run.begin(), run.end());
+    for (size_t i = 0; i < run.size(); ++i)
+      points[at - run.size() + i] = static_cast<char32_t>(run[i] & 0x1fffff);
+    run.clear();
+  }
+}
+
 // Normalization Form KC (Unicode Standard Annex 15).
 std::u32string normalize_nfkc(const std::u32string& text) {
   std::u32string points;
   for (const char32_t point : text) decompose(point, points);
-  // Canonical order: runs of marks are sorted by their class.
-  for (auto run = points.begin(); run != points.end();) {
-    run =
-        std::find_if(run, points.end(), [](char32_t point) { return combining_class(point) != 0; });
-    const auto end =
-        std::find_if(run, points.end(), [](char32_t point) { return combining_class(point) == 0; });
-    std::stable_sort(
-        run, end, [](char32_t a, char32_t b) { return combining_class(a) < combining_class(b); });
-    run = end;
-  }
+  order_marks(points);
   std::u32string composed;
   size_t starter = std::u32string::npos;
   uint8_t last_class = 0;

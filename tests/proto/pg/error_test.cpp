@@ -82,6 +82,7 @@ TEST(IsFatal, ReadsTheUntranslatedSeverity) {
       {"SFATAL\0VERROR\0C22012\0\0"sv, false},
       {"VERROR\0SFATAL\0C22012\0\0"sv, false},
       {"SERROR\0C22012\0\0"sv, false},
+      {"SFATAL\0V\0C57P01\0\0"sv, true},
       {"MFATAL\0\0"sv, false},
       {"\0"sv, false},
       {""sv, false},
