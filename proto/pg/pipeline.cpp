@@ -113,6 +113,7 @@ Pipeline::Event Pipeline::next(std::string_view input) {
     if (in_answer_ && scanned_ > answer_limit_ && !front_forgotten()) {
       answer_ = Answer();
       answer_.owner = entries_[popped_ & mask_].owner;
+      answer_.expect = entries_[popped_ & mask_].expect;
       forget(popped_);
       return Event::too_large;
     }

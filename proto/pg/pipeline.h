@@ -43,8 +43,8 @@ class Pipeline {
   enum class Event : uint8_t {
     more,    // the input ends inside an answer (or before one): keep what was not consumed, read on
     answer,  // answer() is there
-    too_large,     // answer().owner's answer passed the limit: the owner is forgotten and the rest
-                   // drained
+    too_large,     // the answer to answer().owner and expect passed the limit: the owner is
+                   // forgotten and the rest drained
     asynchronous,  // message(): NoticeResponse, NotificationResponse or ParameterStatus
     fatal,         // message(): an ErrorResponse that ends the connection, asked for by no query in
                    // particular

@@ -260,16 +260,9 @@ std::optional<std::string> Connection::take(std::string_view& input) {
         answered(answer);
         break;
       }
-      case Pipeline::Event::too_large: {
-        auto& query = *static_cast<QueryBase*>(pipeline_.answer().owner);
-        query.connection_ = nullptr;
-        query.fail({.kind = Error::Kind::too_large,
-                    .server = nullptr,
-                    .detail = "the answer to " + std::string(query.statement_.name) +
-                              " is larger than " + std::to_string(options_.answer_bytes) +
-                              " bytes"});
+      case Pipeline::Event::too_large:
+        passed_limit(pipeline_.answer());
         break;
-      }
       case Pipeline::Event::asynchronous:
         if (pipeline_.message().type == 'N') {
           const messages::Error notice = messages::decode_error(pipeline_.message().body);
@@ -284,6 +277,19 @@ std::optional<std::string> Connection::take(std::string_view& input) {
     }
     input.remove_prefix(consumed);
   }
+}
+
+void Connection::passed_limit(const Pipeline::Answer& answer) {
+  const std::string limit = " is larger than " + std::to_string(options_.answer_bytes) + " bytes";
+  if (answer.expect == Pipeline::Expect::prepare) {
+    const auto& statement = *static_cast<const StatementDescription*>(answer.owner);
+    return observer_.statement_failed(statement.name, "its description" + limit);
+  }
+  auto& query = *static_cast<QueryBase*>(answer.owner);
+  query.connection_ = nullptr;
+  query.fail({.kind = Error::Kind::too_large,
+              .server = nullptr,
+              .detail = "the answer to " + std::string(query.statement_.name) + limit});
 }
 
 // Why the answer shows that `statement` can't be used as it is declared; no value when it can.

@@ -70,6 +70,7 @@ class Connection final {
   // Hands out all whole answers in `input`; why the session has to end, if it has to.
   std::optional<std::string> take(std::string_view& input);
   void answered(const proto::pg::Pipeline::Answer& answer);
+  void passed_limit(const proto::pg::Pipeline::Answer& answer);
   std::optional<std::string> check_prepared(const proto::pg::Pipeline::Answer& answer,
                                             const proto::pg::StatementDescription& statement);
   void encode_prepare(proto::wire::Buffer& out, const proto::pg::StatementDescription& statement);

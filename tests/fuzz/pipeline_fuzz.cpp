@@ -50,7 +50,7 @@ class Listener {
       const tests::Exact input(kept_);
       const Event event = pipeline_.next(input.view());
       require(pipeline_.consumed() <= input.view().size());
-      if (event == Event::answer || event == Event::too_large) note_told(event, input.view());
+      if (event == Event::answer || event == Event::too_large) note_told(input.view());
       if (event == Event::asynchronous || event == Event::fatal) {
         require(inside(pipeline_.message().body, input.view()));
         log_ += pipeline_.message().type;
@@ -80,7 +80,7 @@ class Listener {
   }
 
  private:
-  void note_told(Event event, std::string_view input) {
+  void note_told(std::string_view input) {
     const Pipeline::Answer& answer = pipeline_.answer();
     const auto* query = static_cast<const uint8_t*>(answer.owner);
     require(query >= queries_.data() + next_ && query < queries_.data() + queries_.size());
@@ -88,7 +88,7 @@ class Listener {
     for (const uint8_t* skipped = queries_.data() + next_; skipped < query; ++skipped)
       require((*skipped & forgotten) != 0);
     next_ = static_cast<size_t>(query - queries_.data()) + 1;
-    if (event == Event::answer) require(answer.expect == static_cast<Pipeline::Expect>(*query & 3));
+    require(answer.expect == static_cast<Pipeline::Expect>(*query & 3));
     for (const std::string_view part : {answer.error, answer.parameter_description,
                                         answer.row_description, answer.rows, answer.command_tag}) {
       require(inside(part, input));

@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 using namespace std::string_literals;
 using tests::expect, tests::send, tests::send_in_pieces, tests::pause, tests::expect_end,
     tests::close_session, tests::reset_session, tests::never_answer, tests::Gate, tests::Script,
-    tests::ScriptedPostgres, tests::run_on_reactor, tests::operator+;
+    tests::ScriptedPostgres, tests::run_on_reactor, tests::printable, tests::operator+;
 
 struct Number {
   int32_t value;
@@ -96,6 +96,10 @@ inline std::string error(std::string_view severity, std::string_view sqlstate,
                                  tests::cstring(routine) + '\0');
 }
 
+inline std::string notice(std::string_view text) {
+  return tests::message('N', "SNOTICE\0VNOTICE\0C00000\0M"s + tests::cstring(text) + '\0');
+}
+
 // The start of a session, up to prepared statements.
 inline Script log_in() {
   return {expect(startup_message), send(welcome)};
@@ -118,12 +122,12 @@ struct Answer {
   }
   bool failed(Error::Kind kind) const { return done && error && error->kind == kind; }
 };
-inline void PrintTo(const Answer& answer, std::ostream* out) {
-  if (!answer.done) *out << "not done";
-  if (answer.malformed) *out << "malformed, ";
+inline std::ostream& operator<<(std::ostream& out, const Answer& answer) {
+  out << (answer.done ? " [" : " [not done ") << (answer.malformed ? "malformed " : "");
   if (answer.error)
-    *out << "error " << static_cast<int>(answer.error->kind) << " " << answer.error->message();
-  for (const int32_t value : answer.values) *out << value << " ";
+    out << "error " << static_cast<int>(answer.error->kind) << ": " << answer.error->message();
+  for (const int32_t value : answer.values) out << value << " ";
+  return out << "]";
 }
 
 // Notes all that a pool says.
@@ -150,19 +154,6 @@ class Recorder final : public Observer {
     return found;
   }
   std::vector<std::string> said;
-};
-
-// One turn of the reactor.
-class Turn final : public io::Wait {
- public:
-  explicit Turn(io::Reactor& reactor) : Wait(reactor, {}) {}
-  bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<> awaiter) {
-    suspend(awaiter);
-    notify();
-    return true;
-  }
-  void await_resume() const {}
 };
 
 // A pool of one connection, if not told otherwise, at a server. Awaits stop() before it ends.
@@ -212,7 +203,16 @@ class Client {
     while (!reached() && io::Clock::now() < end) co_await io::Sleep(reactor_, 1ms, nullptr);
     co_return reached();
   }
-  io::Task<void> answered(std::initializer_list<const Answer*> answers) {
+  // For tests that ask several things in one turn.
+  io::Task<void> connected() {
+    const bool there = co_await until([this] { return observer.count("connected") != 0; });
+    EXPECT_TRUE(there) << "no connection";
+  }
+  template <class... Answers>
+  io::Task<void> answered(const Answers&... answers) {
+    return all_answered(std::vector<const Answer*>{&answers...});
+  }
+  io::Task<void> all_answered(std::vector<const Answer*> answers) {
     for (const Answer* each : answers) {
       const bool done = co_await until([each] { return each->done; });
       EXPECT_TRUE(done) << "a query is never answered";
