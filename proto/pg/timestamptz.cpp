@@ -1,99 +1,123 @@
 #include "proto/pg/timestamptz.h"
 
+#include <array>
+#include <bit>
+#include <cstddef>
 #include <cstring>
 
 namespace ringpost::proto::pg {
 
 namespace {
 
-struct Pairs {
-  char of[100][2];
-  constexpr Pairs() : of() {
-    for (int i = 0; i < 100; ++i) {
-      of[i][0] = static_cast<char>('0' + i / 10);
-      of[i][1] = static_cast<char>('0' + i % 10);
-    }
-  }
-};
-constexpr Pairs pairs;
+constexpr int64_t second = 1'000'000, day = 86'400 * second;
 
-char* two(char* at, uint32_t value) {
-  std::memcpy(at, pairs.of[value], 2);
-  return at + 2;
+// "00" to "99", the first digit in the lower byte.
+constexpr auto pairs = [] {
+  std::array<uint16_t, 100> table{};
+  for (unsigned i = 0; i < 100; ++i)
+    table[i] = static_cast<uint16_t>(('0' + i / 10) | ('0' + i % 10) << 8);
+  return table;
+}();
+
+// Writes the lowest byte first.
+template <class T>
+void store(char* at, T characters) {
+  if constexpr (std::endian::native == std::endian::big) characters = std::byteswap(characters);
+  std::memcpy(at, &characters, sizeof characters);
 }
 
 struct Date {
-  int64_t year;
-  uint32_t month, day;
+  uint32_t year, month, day;
 };
 
-// Of the proleptic Gregorian calendar. Years are counted from March, so that the leap day comes
-// last, and in eras of 400 years, which are all alike.
-Date civil(int64_t days_since_2000) {
-  constexpr int64_t era_days = 146097, days_from_year_0 = 730425;  // 0000-03-01 to 2000-01-01
-  const int64_t days = days_since_2000 + days_from_year_0;
-  const int64_t era = (days >= 0 ? days : days - (era_days - 1)) / era_days;
-  const auto day_of_era = static_cast<uint32_t>(days - era * era_days);
-  const uint32_t year_of_era =
-      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const uint32_t day_of_year =
-      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const uint32_t month_from_march = (5 * day_of_year + 2) / 153;
-  const uint32_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-  const uint32_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-  return {static_cast<int64_t>(year_of_era) + era * 400 + (month <= 2 ? 1 : 0), month, day};
+// Days since 0000-03-01 to a date, where years begin in March, so that the leap day comes last.
+// Divisions become multiplications that are exact in this range, and the rest of one is the input
+// of the next: C. Neri and L. Schneider, "Euclidean affine functions and their application to
+// calendar algorithms", 2022. Good to 2^30 days.
+Date date_of(uint32_t days) {
+  const uint32_t quarters = 4 * days + 3;
+  const uint32_t century = quarters / 146'097;
+  const uint32_t quarters_of_century = quarters % 146'097 | 3;
+  const uint64_t year_product = uint64_t{2'939'745} * quarters_of_century;
+  const auto year_of_century = static_cast<uint32_t>(year_product >> 32);
+  const auto day_of_year = static_cast<uint32_t>(year_product) / 2'939'745 / 4;
+  const uint32_t month_product = 2141 * day_of_year + 197'913;  // March is month 3
+  const uint32_t month = month_product >> 16, day_of_month = (month_product & 0xffff) / 2141;
+  const bool after_december = day_of_year >= 306;
+  return {100 * century + year_of_century + after_december, after_december ? month - 12 : month,
+          day_of_month + 1};
 }
 
-char* write_year(char* at, int64_t year) {
-  if (year >= 0 && year <= 9999) {
-    at = two(at, static_cast<uint32_t>(year / 100));
-    return two(at, static_cast<uint32_t>(year % 100));
+// From "-MM-DD" on.
+char* write_behind_year(char* at, const Date& date, uint64_t microseconds_of_day) {
+  const auto seconds = static_cast<uint32_t>(microseconds_of_day / second);
+  const auto fraction = static_cast<uint32_t>(microseconds_of_day % second);
+  const uint32_t minutes = seconds / 60;
+  store(at, uint32_t{'-'} | uint32_t{pairs[date.month]} << 8 | uint32_t{'-'} << 24);
+  store(at + 4, uint64_t{pairs[date.day]} | uint64_t{'T'} << 16 |
+                    uint64_t{pairs[minutes / 60]} << 24 | uint64_t{':'} << 40 |
+                    uint64_t{pairs[minutes % 60]} << 48);
+  const uint32_t end_of_time = uint32_t{':'} | uint32_t{pairs[seconds % 60]} << 8;
+  if (fraction == 0) {
+    store(at + 12, end_of_time | uint32_t{'Z'} << 24);
+    return at + 16;
   }
-  *at++ = year < 0 ? '-' : '+';
-  const auto magnitude =
-      static_cast<uint32_t>(year < 0 ? -year : year);  // PostgreSQL's range ends at 294276
-  at = two(at, magnitude / 10000);
-  at = two(at, magnitude / 100 % 100);
-  return two(at, magnitude % 100);
+  store(at + 12, uint64_t{end_of_time} | uint64_t{'.'} << 24 |
+                     uint64_t{pairs[fraction / 10'000]} << 32 |
+                     uint64_t{pairs[fraction / 100 % 100]} << 48);
+  store(at + 20, uint32_t{pairs[fraction % 100]} | uint32_t{'Z'} << 16);
+  return at + 23;
+}
+
+// 400 years, after which the calendar repeats; enough of them to make every year positive.
+constexpr uint32_t cycle_days = 146'097, cycles_before = 750;
+constexpr int64_t days_before_2000 = 730'425;  // since 0000-03-01
+
+char* write_year(char* at, int32_t year) {
+  const auto magnitude = static_cast<uint32_t>(year < 0 ? -year : year);
+  if (year < 0 || year > 9999) {
+    *at = year < 0 ? '-' : '+';
+    store(at + 1, pairs[magnitude / 10'000]);
+    at += 3;
+  }
+  store(at, uint32_t{pairs[magnitude / 100 % 100]} | uint32_t{pairs[magnitude % 100]} << 16);
+  return at + 4;
+}
+
+char* write_far(char* at, int64_t microseconds) {
+  int64_t days = microseconds / day, rest = microseconds % day;
+  if (rest < 0) {
+    rest += day;
+    --days;
+  }
+  const Date date =
+      date_of(static_cast<uint32_t>(days + days_before_2000 + int64_t{cycles_before} * cycle_days));
+  at = write_year(at, static_cast<int32_t>(date.year) - static_cast<int32_t>(cycles_before * 400));
+  return write_behind_year(at, date, static_cast<uint64_t>(rest));
+}
+
+template <size_t N>
+char* write_word(char* at, const char (&word)[N]) {
+  std::memcpy(at, word, N - 1);
+  return at + N - 1;
 }
 
 }  // namespace
 
 char* write_rfc3339(char* at, Timestamptz time) {
-  if (time == infinity || time == minus_infinity) {
-    constexpr char text[] = "-infinity";
-    const size_t skipped = time == infinity ? 1 : 0, length = sizeof text - 1 - skipped;
-    std::memcpy(at, text + skipped, length);
-    return at + length;
+  // From 0000-03-01 on, where days count from: the two months before it are rare enough.
+  constexpr int64_t before_2000 = days_before_2000 * day;
+  constexpr uint64_t until_10000 = uint64_t{10'000 / 400 * cycle_days - 60} * uint64_t{day};
+  const uint64_t since_year_0 =
+      static_cast<uint64_t>(time.microseconds) + static_cast<uint64_t>(before_2000);
+  if (since_year_0 < until_10000) [[likely]] {
+    const Date date = date_of(static_cast<uint32_t>(since_year_0 / day));
+    store(at, uint32_t{pairs[date.year / 100]} | uint32_t{pairs[date.year % 100]} << 16);
+    return write_behind_year(at + 4, date, since_year_0 % day);
   }
-  constexpr int64_t day_microseconds = 86'400'000'000;
-  int64_t days = time.microseconds / day_microseconds, rest = time.microseconds % day_microseconds;
-  if (rest < 0) {
-    rest += day_microseconds;
-    --days;
-  }
-  const auto seconds = static_cast<uint32_t>(rest / 1'000'000),
-             fraction = static_cast<uint32_t>(rest % 1'000'000);
-  const Date date = civil(days);
-  at = write_year(at, date.year);
-  *at++ = '-';
-  at = two(at, date.month);
-  *at++ = '-';
-  at = two(at, date.day);
-  *at++ = 'T';
-  at = two(at, seconds / 3600);
-  *at++ = ':';
-  at = two(at, seconds / 60 % 60);
-  *at++ = ':';
-  at = two(at, seconds % 60);
-  if (fraction != 0) {
-    *at++ = '.';
-    at = two(at, fraction / 10000);
-    at = two(at, fraction / 100 % 100);
-    at = two(at, fraction % 100);
-  }
-  *at++ = 'Z';
-  return at;
+  if (time == infinity) return write_word(at, "infinity");
+  if (time == minus_infinity) return write_word(at, "-infinity");
+  return write_far(at, time.microseconds);
 }
 
 }  // namespace ringpost::proto::pg
