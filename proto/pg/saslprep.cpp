@@ -184,13 +184,13 @@ std::string saslprep(std::string_view password) {
     else if (!in(mapped_to_nothing, point))
       mapped += point;
   }
-  const std::u32string normal = normalize_nfkc(mapped);
-  if (normal.empty() ||
-      std::any_of(normal.begin(), normal.end(),
+  // RFC 4013 judges what normalisation brings; PostgreSQL, on both sides, what it is given.
+  if (mapped.empty() ||
+      std::any_of(mapped.begin(), mapped.end(),
                   [](char32_t point) { return in(prohibited, point); }) ||
-      !is_bidi_well_formed(normal))
+      !is_bidi_well_formed(mapped))
     return as_it_is;
-  return encode_utf8(normal);
+  return encode_utf8(normalize_nfkc(mapped));
 }
 
 }  // namespace ringpost::proto::pg

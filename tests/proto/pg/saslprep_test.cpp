@@ -68,6 +68,8 @@ TEST(Saslprep, LeavesWhatItProhibitsAsItIs) {
       {"right-to-left mark", "\xe2\x80\x8f\xc2\xad", ""},
       {"tagging", "\xf3\xa0\x80\x81\xc2\xad", ""},
       {"not assigned in Unicode 3.2: an emoji", "\xf0\x9f\x98\x80\xc2\xad", ""},
+      {"a mark that is prohibited, though it normalises to one that is not", "a\xcd\x80", ""},
+      {"not assigned in Unicode 3.2, though it normalises to a letter", "\xcf\xb9", ""},
       {"nothing is left", "\xc2\xad", ""},
       {"both directions", "\xd7\xa9\xc3\xa9\xd7\x9d\xc2\xad", ""},
       {"right-to-left that begins otherwise", "1\xd7\xa9\xc2\xad", ""},
