@@ -21,7 +21,11 @@
 namespace ringpost::io {
 
 std::string Address::text() const {
-  if (family() == AF_UNIX) return reinterpret_cast<const sockaddr_un&>(storage).sun_path;
+  if (family() == AF_UNIX) {
+    const char* path = reinterpret_cast<const sockaddr_un&>(storage).sun_path;
+    if (*path != '\0') return path;
+    return "@" + std::string(path + 1, length - offsetof(sockaddr_un, sun_path) - 1);
+  }
   char host[NI_MAXHOST], port[NI_MAXSERV];
   if (getnameinfo(data(), length, host, sizeof host, port, sizeof port,
                   NI_NUMERICHOST | NI_NUMERICSERV) != 0)
@@ -37,7 +41,11 @@ std::optional<Address> Address::unix_socket(std::string_view path) {
   if (path.size() >= sizeof name.sun_path) return std::nullopt;
   name.sun_family = AF_UNIX;
   std::memcpy(name.sun_path, path.data(), path.size());
-  address.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  // An abstract name begins with a zero byte and has none at its end (unix(7)).
+  const bool abstract = path.starts_with('@');
+  if (abstract) name.sun_path[0] = '\0';
+  address.length =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 0 : 1));
   return address;
 }
 

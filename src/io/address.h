@@ -24,7 +24,8 @@ struct Address {
   // "127.0.0.1:5432", "[::1]:5432", "/run/postgresql/.s.PGSQL.5432".
   std::string text() const;
 
-  // No value when the path does not fit a sockaddr_un (107 bytes), or `host` is no numeric address.
+  // A path that begins with '@' is a name in the abstract namespace. No value when the path does
+  // not fit a sockaddr_un (107 bytes), or `host` is no numeric address.
   static std::optional<Address> unix_socket(std::string_view path);
   static std::optional<Address> numeric(const std::string& host, uint16_t port);
 };

@@ -84,9 +84,10 @@ io::Task<void> Pool::keep(Slot& slot) {
     const Result<void> opened =
         co_await connection.open(scope_.until(reactor_.now() + options_.connect_timeout));
     if (!opened) {
-      std::string why = opened.error().message();
-      if (why != trouble_ && !scope_.cancellation().requested()) observer_.connect_failed(why);
-      trouble_ = std::move(why);
+      const Error& why = opened.error();
+      if (why.detail != trouble_ && !scope_.cancellation().requested())
+        observer_.connect_failed(why.message());
+      trouble_ = why.detail;
       co_await io::Sleep(reactor_, backoff(failures++), &scope_.cancellation());
       // The work that wanted it may be gone by now.
       slot.wanted = slot.keep_open || !waiting_.empty();

@@ -1,17 +1,18 @@
 #include "tests/support/scripted_postgres.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "proto/wire/base64.h"
 #include "proto/wire/bytes.h"
-#include "src/io/address.h"
 #include "src/io/once.h"
 #include "tests/support/pg_messages.h"
 #include "tests/support/plain_crypto.h"
@@ -239,13 +240,24 @@ Step scram(std::string password, bool wrong_signature) {
   };
 }
 
-ScriptedPostgres::ScriptedPostgres(io::Reactor& reactor) : reactor_(reactor), scope_(reactor) {
+ScriptedPostgres::ScriptedPostgres(io::Reactor& reactor, Name name)
+    : reactor_(reactor), scope_(reactor), name_(name) {
   char folder[] = "/tmp/scripted_postgres.XXXXXX";
   if (mkdtemp(folder) == nullptr) std::abort();
   folder_ = folder;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = host().socket_path();
+  if (path.size() >= sizeof address.sun_path) std::abort();
+  std::copy(path.begin(), path.end(), address.sun_path);
+  // unix(7): an abstract name begins with a zero byte, and ends where the address does.
+  if (name == Name::abstract) address.sun_path[0] = '\0';
+  const size_t length =
+      offsetof(sockaddr_un, sun_path) + path.size() + (name == Name::file ? 1 : 0);
   listening_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  const auto address = io::Address::unix_socket(host().socket_path());
-  if (bind(listening_, address->data(), address->length) != 0) std::abort();
+  if (bind(listening_, reinterpret_cast<const sockaddr*>(&address),
+           static_cast<socklen_t>(length)) != 0)
+    std::abort();
 }
 
 ScriptedPostgres::~ScriptedPostgres() {
@@ -256,7 +268,7 @@ ScriptedPostgres::~ScriptedPostgres() {
 
 proto::pg::Host ScriptedPostgres::host() const {
   proto::pg::Host host;
-  host.name = folder_;
+  host.name = (name_ == Name::abstract ? "@" : "") + folder_;
   return host;
 }
 

@@ -126,7 +126,8 @@ Step scram(std::string password, bool wrong_signature = false);
 class ScriptedPostgres {
  public:
   // Its address is taken, but it refuses connections until listen().
-  explicit ScriptedPostgres(io::Reactor& reactor);
+  enum class Name { file, abstract };
+  explicit ScriptedPostgres(io::Reactor& reactor, Name name = Name::file);
   ~ScriptedPostgres();
 
   proto::pg::Host host() const;
@@ -147,6 +148,7 @@ class ScriptedPostgres {
   io::Reactor& reactor_;
   io::Scope scope_;
   std::string folder_;
+  Name name_;
   int listening_ = -1;
   std::optional<io::Acceptor> acceptor_;
   std::deque<Script> scripts_;
