@@ -37,37 +37,40 @@ constexpr int backlog = 4096;
   std::exit(1);
 }
 
-io::Address listening_address(const Config& config) {
-  std::optional<io::Address> address = io::Address::numeric(config.host, config.port);
-  if (!address) give_up("HOST is " + config.host + ", which is no IPv4 or IPv6 address");
-  return *address;
-}
-
 // SO_REUSEPORT would let a second server share the port in silence: the first bind is without it.
 void check_port_is_free(const io::Address& address) {
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd == -1) return;
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const int result = ::bind(fd, address.data(), address.length);
+  const bool free = ::bind(fd, address.data(), address.length) == 0 && ::listen(fd, 1) == 0;
   const int error = errno;
-  const bool listens = result == 0 && ::listen(fd, 1) == 0;
   ::close(fd);
-  if (!listens && error == EADDRINUSE)
+  if (!free && error == EADDRINUSE)
     give_up("port " + address.text() +
             " is in use; stop what uses it or choose another: PORT=8081");
 }
 
+// `::` is both families at once; on a host that has no IPv6 it is IPv4 alone.
+bool falls_back_to_ipv4(const Config& config, const io::Error& error) {
+  return config.host == "::" && (error.code == EAFNOSUPPORT || error.code == EADDRNOTAVAIL);
+}
+
 std::vector<int> listen_for_all(const Config& config, unsigned shards) {
-  io::Address address = listening_address(config);
-  if (config.host == "::" && ::access("/proc/net/if_inet6", F_OK) != 0)  // a host without IPv6
-    address = *io::Address::numeric("0.0.0.0", config.port);
-  check_port_is_free(address);
+  std::optional<io::Address> address = io::Address::numeric(config.host, config.port);
+  if (!address) give_up("LISTEN_HOST is " + config.host + ", which is no IPv4 or IPv6 address");
+  check_port_is_free(*address);
   std::vector<int> sockets;
-  for (unsigned i = 0; i < shards; ++i) {
-    const io::Result<int> fd = io::listen_tcp(address, backlog);
-    if (!fd) give_up("can't listen on " + address.text() + ": " + fd.error().message());
-    sockets.push_back(*fd);
+  while (sockets.size() < shards) {
+    const io::Result<int> fd = io::listen_tcp(*address, backlog);
+    if (fd) {
+      sockets.push_back(*fd);
+    } else if (address->family() == AF_INET6 && falls_back_to_ipv4(config, fd.error())) {
+      address = io::Address::numeric("0.0.0.0", config.port);
+      check_port_is_free(*address);
+    } else {
+      give_up("can't listen on " + address->text() + ": " + fd.error().message());
+    }
   }
   return sockets;
 }
