@@ -94,18 +94,24 @@ bool decode_column(const char*& at, const char* end, T& value) {
 
 }  // namespace detail
 
-// The columns of one DataRow: no value when they are not what Row declares.
+// Reads the columns of one DataRow into `row`; false when they are not what Row declares, and `row`
+// is then of no use. REQUIRES: `row` as it was made, its optional members empty.
 template <class Row>
-std::optional<Row> decode_row(std::string_view body) {
+bool decode_row(std::string_view body, Row& row) {
   using Columns = detail::ColumnsOf<Row>;
   if (body.size() < 2 || wire::load_big_endian<uint16_t>(body.data()) != Columns::count)
-    return std::nullopt;
+    return false;
   const char *at = body.data() + 2, *const end = body.data() + body.size();
+  return std::apply(
+             [&](auto... member) { return (detail::decode_column(at, end, row.*member) && ...); },
+             Row::columns) &&
+         at == end;
+}
+
+template <class Row>
+std::optional<Row> decode_row(std::string_view body) {
   std::optional<Row> row(std::in_place);
-  const bool decoded = std::apply(
-      [&](auto... member) { return (detail::decode_column(at, end, (*row).*member) && ...); },
-      Row::columns);
-  if (!decoded || at != end) return std::nullopt;
+  if (!decode_row(body, *row)) row.reset();
   return row;
 }
 
@@ -119,18 +125,18 @@ class Rows {
   explicit Rows(std::string_view messages) : rest_(messages) {}
 
   std::optional<Row> next() {
+    std::optional<Row> row;  // the one variable returned, so that it is made in its place
     Message message;
-    while (next_message(rest_, message) == wire::Parse::complete) {
+    while (!row && next_message(rest_, message) == wire::Parse::complete) {
       rest_.remove_prefix(message.size);
       if (message.type != 'D') continue;
-      std::optional<Row> row = decode_row<Row>(message.body);
-      if (!row) {
+      if (!decode_row(message.body, row.emplace())) {
+        row.reset();
         malformed_ = true;
         rest_ = {};
       }
-      return row;
     }
-    return std::nullopt;
+    return row;
   }
   bool malformed() const { return malformed_; }
 
