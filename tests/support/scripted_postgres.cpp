@@ -103,7 +103,7 @@ Task<bool> PgSession::expect_end() {
   co_return !more && ended_;
 }
 
-Task<bool> PgSession::send(std::string bytes, size_t piece) {
+Task<bool> PgSession::send(std::string bytes, size_t piece, bool early) {
   for (size_t at = 0; at < bytes.size();) {
     const size_t size = std::min(piece, bytes.size() - at);
     auto sending = io::Once(reactor_, until(), "send", [&](io_uring_sqe* entry) {
@@ -111,7 +111,7 @@ Task<bool> PgSession::send(std::string bytes, size_t piece) {
     });
     const io::Result<int> sent = co_await sending;
     if (!sent) {
-      complain("its answer can't be sent: " + sent.error().message());
+      if (!early) complain("its answer can't be sent: " + sent.error().message());
       co_return false;
     }
     at += static_cast<size_t>(*sent);
@@ -168,6 +168,11 @@ Step send(std::string bytes) {
 Step send_in_pieces(std::string bytes, size_t piece) {
   return
       [bytes = std::move(bytes), piece](PgSession& session) { return session.send(bytes, piece); };
+}
+Step send_while_open(std::string bytes, size_t piece) {
+  return [bytes = std::move(bytes), piece](PgSession& session) {
+    return session.send(bytes, piece, true);
+  };
 }
 Step pause(Gate& gate) {
   return [&gate](PgSession& session) { return session.pause(gate); };

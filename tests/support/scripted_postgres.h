@@ -78,8 +78,9 @@ class PgSession {
   io::Task<std::string> message(bool typed);
   // The peer closes, and sends nothing more.
   io::Task<bool> expect_end();
-  // In pieces of `piece` bytes, each in a turn of its own.
-  io::Task<bool> send(std::string bytes, size_t piece);
+  // In pieces of `piece` bytes, each in a turn of its own. Fails when they can't be sent; not so
+  // when the peer may close `early`.
+  io::Task<bool> send(std::string bytes, size_t piece, bool early = false);
   io::Task<bool> pause(Gate& gate);
   // Closes as soon as the peer has sent something that is left unread: it sees a reset.
   io::Task<bool> reset();
@@ -115,6 +116,8 @@ Step expect(std::string bytes);
 Step expect_end();
 Step send(std::string bytes);
 Step send_in_pieces(std::string bytes, size_t piece);
+// The same; the peer may close before the last piece.
+Step send_while_open(std::string bytes, size_t piece);
 Step pause(Gate& gate);
 Step close_session();
 Step reset_session();
