@@ -132,17 +132,18 @@ io::Task<Result<void>> Connection::start(io::Until until) {
   }
 }
 
-// All in one round trip. A statement that fails is tried again when it is first used: the table may
-// be there by then.
+// All in one round trip, if the pipeline is deep enough. A statement that fails is tried again when
+// it is first used: the table may be there by then.
 io::Task<Result<void>> Connection::prepare_statements(io::Until until) {
   std::fill(prepared_.begin(), prepared_.end(), false);
-  for (const StatementDescription* statement : statements_) {
-    encode_prepare(stream_->out(), *statement);
-    pipeline_.push(stream_->out(), Pipeline::Expect::prepare,
-                   const_cast<StatementDescription*>(statement));
-  }
-  stream_->send();
-  while (!pipeline_.empty()) {
+  auto next = statements_.begin();
+  while (next != statements_.end() || !pipeline_.empty()) {
+    for (; next != statements_.end() && !pipeline_.full(); ++next) {
+      encode_prepare(stream_->out(), **next);
+      pipeline_.push(stream_->out(), Pipeline::Expect::prepare,
+                     const_cast<StatementDescription*>(*next));
+    }
+    stream_->send();
     const io::Result<std::string_view> bytes = co_await receive(until);
     if (!bytes) co_return std::unexpected(unavailable(address_ + ": " + bytes.error().message()));
     std::string_view input = *bytes;
@@ -155,14 +156,14 @@ io::Task<Result<void>> Connection::prepare_statements(io::Until until) {
 
 io::Task<std::string> Connection::serve(io::Until until) {
   std::string why;
-  io::Time heard = reactor_.now();
+  heard_ = reactor_.now();
   for (;;) {
     auto reading = stream_->read(until.sooner(reactor_.now() + options_.stall_timeout));
     const io::Result<std::string_view> bytes = co_await reading;
     if (!bytes) {
       if (bytes.error().kind == io::Error::Kind::timed_out && !stream_->failed()) {
         const bool stalled = !pipeline_.empty() && pipeline_.front_forgotten() &&
-                             reactor_.now() - heard >= options_.stall_timeout;
+                             reactor_.now() - heard_ >= options_.stall_timeout;
         if (!stalled) continue;
         ready_ = false;
         co_await cancel_running();
@@ -172,7 +173,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
       }
       break;
     }
-    heard = reactor_.now();
+    heard_ = reactor_.now();
     std::string_view input = *bytes;
     const bool kept = !unread_.empty();
     if (kept) {
@@ -219,6 +220,7 @@ void Connection::encode_prepare(proto::wire::Buffer& out, const StatementDescrip
 
 void Connection::send(QueryBase& query) {
   assert(available());
+  if (pipeline_.empty()) heard_ = reactor_.now();
   proto::wire::Buffer& out = stream_->out();
   auto expect = Pipeline::Expect::execute;
   if (!prepared_[index_of(query.statement_)]) [[unlikely]] {

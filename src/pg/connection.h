@@ -90,6 +90,7 @@ class Connection final {
   proto::pg::Pipeline pipeline_;
   std::vector<bool> prepared_;  // by index of statement
   bool ready_ = false;
+  io::Time heard_;  // when last something came, or was asked of an idle session
   std::string server_version_, address_;
   proto::pg::BackendKeyData cancel_key_{};
 };

@@ -152,6 +152,7 @@ void Pool::want_another() {
 }
 
 void Pool::submit(QueryBase& query) {
+  if (scope_.cancellation().requested()) return query.fail({Error::Kind::cancelled, nullptr, {}});
   if (Connection* connection = waiting_.empty() ? pick() : nullptr) return connection->send(query);
   if (waiting_count_ >= options_.waiting) return query.fail({Error::Kind::overloaded, nullptr, {}});
   waiting_.push_back(query);

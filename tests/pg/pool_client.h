@@ -109,6 +109,12 @@ inline Script log_in_and_prepare() {
                            send(prepared + ready + prepared + ready)};
 }
 
+// The same, over a pipeline that holds no more than one.
+inline Script log_in_and_prepare_singly() {
+  return log_in() + Script{expect(prepare_find + sync), send(prepared + ready),
+                           expect(prepare_add + sync), send(prepared + ready)};
+}
+
 // What an asked query has brought, by value.
 struct Answer {
   std::vector<int32_t> values;
