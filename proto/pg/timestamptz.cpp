@@ -27,7 +27,7 @@ void store(char* at, T characters) {
 }
 
 struct Date {
-  uint32_t year, month, day;
+  uint32_t century, year_of_century, month, day;
 };
 
 // Days since 0000-03-01 to a date, where years begin in March, so that the leap day comes last.
@@ -42,30 +42,42 @@ Date date_of(uint32_t days) {
   const auto year_of_century = static_cast<uint32_t>(year_product >> 32);
   const auto day_of_year = static_cast<uint32_t>(year_product) / 2'939'745 / 4;
   const uint32_t month_product = 2141 * day_of_year + 197'913;  // March is month 3
-  const uint32_t month = month_product >> 16, day_of_month = (month_product & 0xffff) / 2141;
-  const bool after_december = day_of_year >= 306;
-  return {100 * century + year_of_century + after_december, after_december ? month - 12 : month,
-          day_of_month + 1};
+  const uint32_t month = month_product >> 16, day_of_month = (month_product & 0xffff) / 2141 + 1;
+  if (day_of_year < 306) return {century, year_of_century, month, day_of_month};
+  if (year_of_century < 99) return {century, year_of_century + 1, month - 12, day_of_month};
+  return {century + 1, 0, month - 12, day_of_month};
+}
+
+// A number's next part in fixed point, below the point: times `base`, what comes above it.
+template <int Point>
+uint32_t next_part(uint64_t& rest, uint64_t base) {
+  rest = (rest & ((uint64_t{1} << Point) - 1)) * base;
+  return static_cast<uint32_t>(rest >> Point);
 }
 
 // From "-MM-DD" on.
 char* write_behind_year(char* at, const Date& date, uint64_t microseconds_of_day) {
   const auto seconds = static_cast<uint32_t>(microseconds_of_day / second);
   const auto fraction = static_cast<uint32_t>(microseconds_of_day % second);
-  const uint32_t minutes = seconds / 60;
+  // Seconds as hours, and microseconds as hundredths, with the parts below the point: both factors
+  // are rounded up by so little that no part is ever one too many.
+  uint64_t of_day = seconds * ((uint64_t{1} << 32) / 3600 + 1);
+  const auto hours = static_cast<uint32_t>(of_day >> 32);
+  const uint32_t minutes = next_part<32>(of_day, 60), of_minute = next_part<32>(of_day, 60);
   store(at, uint32_t{'-'} | uint32_t{pairs[date.month]} << 8 | uint32_t{'-'} << 24);
-  store(at + 4, uint64_t{pairs[date.day]} | uint64_t{'T'} << 16 |
-                    uint64_t{pairs[minutes / 60]} << 24 | uint64_t{':'} << 40 |
-                    uint64_t{pairs[minutes % 60]} << 48);
-  const uint32_t end_of_time = uint32_t{':'} | uint32_t{pairs[seconds % 60]} << 8;
+  store(at + 4, uint64_t{pairs[date.day]} | uint64_t{'T'} << 16 | uint64_t{pairs[hours]} << 24 |
+                    uint64_t{':'} << 40 | uint64_t{pairs[minutes]} << 48);
+  const uint32_t end_of_time = uint32_t{':'} | uint32_t{pairs[of_minute]} << 8;
   if (fraction == 0) {
     store(at + 12, end_of_time | uint32_t{'Z'} << 24);
     return at + 16;
   }
-  store(at + 12, uint64_t{end_of_time} | uint64_t{'.'} << 24 |
-                     uint64_t{pairs[fraction / 10'000]} << 32 |
-                     uint64_t{pairs[fraction / 100 % 100]} << 48);
-  store(at + 20, uint32_t{pairs[fraction % 100]} | uint32_t{'Z'} << 16);
+  uint64_t of_second = fraction * ((uint64_t{1} << 48) / 10'000 + 1);
+  const auto first = static_cast<uint32_t>(of_second >> 48);
+  const uint32_t middle = next_part<48>(of_second, 100), last = next_part<48>(of_second, 100);
+  store(at + 12, uint64_t{end_of_time} | uint64_t{'.'} << 24 | uint64_t{pairs[first]} << 32 |
+                     uint64_t{pairs[middle]} << 48);
+  store(at + 20, uint32_t{pairs[last]} | uint32_t{'Z'} << 16);
   return at + 23;
 }
 
@@ -92,7 +104,9 @@ char* write_far(char* at, int64_t microseconds) {
   }
   const Date date =
       date_of(static_cast<uint32_t>(days + days_before_2000 + int64_t{cycles_before} * cycle_days));
-  at = write_year(at, static_cast<int32_t>(date.year) - static_cast<int32_t>(cycles_before * 400));
+  const uint32_t year_since_cycles = 100 * date.century + date.year_of_century;
+  at = write_year(
+      at, static_cast<int32_t>(year_since_cycles) - static_cast<int32_t>(cycles_before * 400));
   return write_behind_year(at, date, static_cast<uint64_t>(rest));
 }
 
@@ -112,7 +126,7 @@ char* write_rfc3339(char* at, Timestamptz time) {
       static_cast<uint64_t>(time.microseconds) + static_cast<uint64_t>(before_2000);
   if (since_year_0 < until_10000) [[likely]] {
     const Date date = date_of(static_cast<uint32_t>(since_year_0 / day));
-    store(at, uint32_t{pairs[date.year / 100]} | uint32_t{pairs[date.year % 100]} << 16);
+    store(at, uint32_t{pairs[date.century]} | uint32_t{pairs[date.year_of_century]} << 16);
     return write_behind_year(at + 4, date, since_year_0 % day);
   }
   if (time == infinity) return write_word(at, "infinity");
