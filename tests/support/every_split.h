@@ -22,7 +22,7 @@ void every_split(std::string_view bytes, Check check) {
   check(Pieces{bytes});
   for (size_t cut = 1; cut < bytes.size(); ++cut)
     check(Pieces{bytes.substr(0, cut), bytes.substr(cut)});
-  for (const size_t length : {3, 2, 1}) check(pieces_of(bytes, length));
+  for (const size_t length : {3uz, 2uz, 1uz}) check(pieces_of(bytes, length));
 }
 
 // For messages: "3|17|1".

@@ -34,7 +34,7 @@ size_t stop(Scan scan, std::string_view text, size_t from) {
 // a time, one by one, and within the last sixteen.
 TEST(Scan, StopsAtTheFirstCharacterNotOfTheClass) {
   for (const Case& scan : cases) {
-    for (const size_t size : {1, 2, 15, 16, 17, 31, 32, 33, 40}) {
+    for (const size_t size : {1uz, 2uz, 15uz, 16uz, 17uz, 31uz, 32uz, 33uz, 40uz}) {
       for (size_t place = 0; place < size; ++place) {
         for (int c = 0; c < 256; ++c) {
           std::string text(size, scan.filler);
