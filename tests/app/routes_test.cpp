@@ -7,8 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/http_client.h"
-#include "tests/support/reactor.h"
+#include "tests/app/api.h"
 
 namespace ringpost::app {
 namespace {
@@ -16,54 +15,25 @@ namespace {
 using namespace std::chrono_literals;
 using io::Task;
 
-class Unheard final : public pg::Observer {
- public:
-  void connected(std::string_view, std::string_view) override {}
-  void connect_failed(std::string_view) override {}
-  void connection_lost(std::string_view, size_t) override {}
-  void notice(std::string_view, std::string_view) override {}
-  void statement_failed(std::string_view, std::string_view) override {}
-};
-
 // Where nobody listens.
-pg::Options nowhere() {
+proto::pg::Host nowhere() {
   const int listening = io::listen_tcp(*io::Address::numeric("127.0.0.1", 0), 1).value();
-  const io::Address address = tests::bound_to(listening);
+  const std::string text = tests::bound_to(listening).text();
   ::close(listening);
-  const std::string text = address.text();
-  pg::Options options;
-  options.conninfo.hosts = {
-      {.name = "127.0.0.1",
-       .address = "127.0.0.1",
-       .port = static_cast<uint16_t>(std::stoi(text.substr(text.find(':') + 1)))}};
-  options.conninfo.user = options.conninfo.dbname = "nobody";
-  options.conninfo.sslmode = proto::pg::Conninfo::SslMode::disable;
-  return options;
+  return {.name = "127.0.0.1",
+          .address = "127.0.0.1",
+          .port = static_cast<uint16_t>(std::stoi(text.substr(text.find(':') + 1)))};
 }
-
-constexpr std::chrono::milliseconds request_timeout{120}, ready_timeout{40};
 
 Task<void> ask(io::Reactor& reactor, const std::vector<std::string>& requests,
                std::vector<std::string>& answers) {
-  tests::Buffers buffers(reactor, 64), theirs(reactor, 16, 16384, 8);
-  const pg::Options options = nowhere();
-  Unheard unheard;
-  pg::Pool pool(reactor, buffers, options, statements, unheard);
-  io::Scope scope(reactor);
-  scope.spawn(pool.run());
-  const http::Limits limits;
-  Routes routes(reactor, buffers, limits, pool,
-                {.request = request_timeout, .ready = ready_timeout});
-  const auto [server, peer] = tests::socket_pair();
-  http::Session session(routes, server, scope.cancellation());
-  scope.spawn(session.run());
-  tests::HttpClient client(reactor, theirs, peer);
-  for (const std::string& request : requests) client.send(request);
-  for (const std::string& request : requests)
-    answers.push_back(co_await client.answer(request.starts_with("HEAD ")));
+  Api api(reactor, options_for(nowhere()));
+  tests::HttpClient client = api.client();
+  for (const std::string& each : requests) client.send(each);
+  for (const std::string& each : requests)
+    answers.push_back(co_await client.answer(each.starts_with("HEAD ")));
   co_await client.close();
-  pool.stop();
-  co_await scope.join();
+  co_await api.stop();
 }
 
 // The answers to requests that are sent at once.
@@ -72,10 +42,6 @@ std::vector<std::string> answers_to(const std::vector<std::string>& requests) {
   io::Reactor reactor;
   reactor.run(ask(reactor, requests, answers));
   return answers;
-}
-
-std::string request(std::string_view line) {
-  return std::string(line) + " HTTP/1.1\r\nHost: a\r\n\r\n";
 }
 
 constexpr std::string_view fine =

@@ -88,6 +88,15 @@ struct Conversation {
   }
 };
 
+// Limits that a test waits for none of, but the last: each sets what it is about.
+inline http::Limits patient() {
+  http::Limits limits;
+  limits.idle_timeout = limits.head_timeout = limits.body_timeout = limits.write_timeout =
+      std::chrono::seconds(10);
+  limits.linger_timeout = std::chrono::milliseconds(50);
+  return limits;
+}
+
 using Talk = std::function<io::Task<void>(Conversation&)>;
 
 inline io::Task<void> hold(io::Reactor& reactor, const http::Limits& limits, const Talk& talk,

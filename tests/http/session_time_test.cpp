@@ -1,5 +1,4 @@
-// How long a session waits for its peer, and what happens when the peer goes, at each point where
-// the session waits; and how it ends when its program does.
+// How long a session waits for its peer: idle, in mid-request, and in mid-answer.
 #include <gtest/gtest.h>
 
 #include "tests/http/conversation.h"
@@ -8,7 +7,6 @@ namespace ringpost::http {
 namespace {
 
 using namespace std::chrono_literals;
-using namespace std::string_literals;
 using io::Task;
 using tests::Conversation;
 using tests::converse;
@@ -18,15 +16,8 @@ using tests::ok;
 constexpr std::string_view closed = "|receive: closed by the peer";
 constexpr std::string_view post = "POST /now/x HTTP/1.1\r\nHost: a\r\n";
 
-Limits hasty() {
-  Limits limits;
-  limits.idle_timeout = limits.head_timeout = limits.body_timeout = limits.write_timeout = 10s;
-  limits.linger_timeout = 50ms;
-  return limits;
-}
-
 TEST(Timeout, IdleEndsInSilence) {
-  Limits limits = hasty();
+  Limits limits = tests::patient();
   limits.idle_timeout = 30ms;
   converse(limits, [](Conversation& c) -> Task<void> {
     const io::Time begin = c.reactor.now();
@@ -44,7 +35,7 @@ TEST(Timeout, IdleEndsInSilence) {
 }
 
 TEST(Timeout, ASlowAnswerIsNoIdleness) {
-  Limits limits = hasty();
+  Limits limits = tests::patient();
   limits.idle_timeout = 20ms;
   converse(limits, [](Conversation& c) -> Task<void> {
     c.client.send(get("/after/70/late"));
@@ -56,7 +47,7 @@ TEST(Timeout, ASlowAnswerIsNoIdleness) {
 }
 
 TEST(Timeout, AHalfHeadIsAnswered408) {
-  Limits limits = hasty();
+  Limits limits = tests::patient();
   limits.head_timeout = 30ms;
   converse(limits, [](Conversation& c) -> Task<void> {
     const io::Time begin = c.reactor.now();
@@ -76,7 +67,7 @@ TEST(Timeout, AHalfHeadIsAnswered408) {
 }
 
 TEST(Timeout, AHalfBodyIsAnswered408) {
-  Limits limits = hasty();
+  Limits limits = tests::patient();
   limits.body_timeout = 30ms;
   for (const std::string_view rest : {"Content-Length: 10\r\n\r\n", "Content-Length: 10\r\n\r\nxxx",
                                       "Transfer-Encoding: chunked\r\n\r\n3\r\nab"}) {
@@ -95,7 +86,7 @@ TEST(Timeout, AHalfBodyIsAnswered408) {
 
 // Some clients send an empty line behind a body (RFC 9112, 2.2): no request has begun.
 TEST(Timeout, EmptyLinesAreIdleness) {
-  Limits limits = hasty();
+  Limits limits = tests::patient();
   limits.head_timeout = 10ms;
   limits.idle_timeout = 50ms;
   for (const std::string_view lines : {"\r", "\r\n", "\r\n\r"}) {
@@ -112,7 +103,7 @@ TEST(Timeout, EmptyLinesAreIdleness) {
 }
 
 TEST(Timeout, AReaderThatTakesNothingIsCutOff) {
-  Limits limits = hasty();
+  Limits limits = tests::patient();
   limits.write_timeout = 30ms;
   converse(
       limits,
@@ -128,175 +119,6 @@ TEST(Timeout, AReaderThatTakesNothingIsCutOff) {
         EXPECT_LT(begun, 200u) << "what is not taken is not made";
       },
       tests::tcp_pair());
-}
-
-struct Gone {
-  const char* when;
-  std::string sent;
-};
-
-std::vector<Gone> ways_to_go() {
-  return {
-      {"before a request", ""},
-      {"behind empty lines", "\r\n"},
-      {"half a head", "GET /now/x HTTP/1.1\r\nHo"},
-      {"half a body", std::string(post) + "Content-Length: 10\r\n\r\nxxx"},
-      {"before 100 is answered",
-       get("/never") + std::string(post) + "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n"},
-      {"during the work", get("/never")},
-      {"during the work on several", get("/never") + get("/after/1/x") + get("/never")},
-      {"during a large answer", get("/large/10000000")},
-      {"while others wait for a large answer", get("/large/10000000") + get("/never")},
-  };
-}
-
-// A reset: nobody is there to be answered, so the work is given up too.
-TEST(PeerGone, TheSessionEndsAtOnce) {
-  for (const Gone& gone : ways_to_go()) {
-    SCOPED_TRACE(gone.when);
-    converse(
-        hasty(),
-        [&](Conversation& c) -> Task<void> {
-          co_await c.client.send_now(gone.sent);
-          co_await c.sleep(5ms);
-          EXPECT_FALSE(c.ended());
-          const linger reset{.l_onoff = 1, .l_linger = 0};
-          setsockopt(c.client.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-          co_await c.client.close();
-          EXPECT_LT(co_await c.ends(), 300);
-        },
-        tests::tcp_pair());
-  }
-}
-
-// The end of what the peer sends: it may well read on.
-TEST(PeerEnds, AndIsStillAnswered) {
-  converse(
-      hasty(),
-      [](Conversation& c) -> Task<void> {
-        c.client.send(get("/after/30/1") + get("/now/2"));
-        co_await c.sleep(5ms);
-        c.client.end();
-        EXPECT_EQ(co_await c.client.answer(), ok("1"));
-        const std::string second = co_await c.client.answer();
-        EXPECT_TRUE(second == ok("2") || second == ok("2", "Connection: close\r\n")) << second;
-        EXPECT_EQ(co_await c.client.rest(), closed);
-        EXPECT_LT(co_await c.ends(), 300);
-      },
-      tests::tcp_pair());
-}
-
-TEST(PeerEnds, AndGetsALargeAnswerWhole) {
-  converse(
-      hasty(),
-      [](Conversation& c) -> Task<void> {
-        co_await c.client.send_now(get("/large/5000000"));
-        c.client.end();
-        EXPECT_TRUE(co_await c.client.answer() == ok(std::string(5'000'000, 'x')));
-        EXPECT_EQ(co_await c.client.rest(), closed);
-      },
-      tests::tcp_pair());
-}
-
-TEST(PeerEnds, WithHalfARequestAndGetsNothing) {
-  for (const std::string& half :
-       {std::string("GET / HTTP/1.1\r\n"), std::string(post) + "Content-Length: 10\r\n\r\nxxx"}) {
-    converse(hasty(), [&](Conversation& c) -> Task<void> {
-      co_await c.client.send_now(half);
-      c.client.end();
-      EXPECT_EQ(co_await c.client.rest(), closed);
-      EXPECT_LT(co_await c.ends(), 300);
-    });
-  }
-}
-
-TEST(Drain, AnIdleConnectionIsClosedAfterTheGrace) {
-  Limits limits = hasty();
-  limits.drain_grace = 40ms;
-  converse(limits, [](Conversation& c) -> Task<void> {
-    c.client.send(get("/now/x"));
-    EXPECT_EQ(co_await c.client.answer(), ok("x"));
-    const io::Time begin = c.reactor.now();
-    c.session.drain();
-    EXPECT_EQ(co_await c.client.rest(), closed);
-    EXPECT_GE(c.reactor.now() - begin, 39ms);
-    EXPECT_LT(c.reactor.now() - begin, 300ms);
-  });
-}
-
-TEST(Drain, WhatIsInFlightIsAnsweredAndTheAnswerSaysTheEnd) {
-  converse(hasty(), [](Conversation& c) -> Task<void> {
-    co_await c.client.send_now(get("/after/40/1") + get("/after/60/2"));
-    c.session.drain();
-    EXPECT_EQ(co_await c.client.answer(), ok("1"));
-    EXPECT_EQ(co_await c.client.answer(), ok("2", "Connection: close\r\n"));
-    EXPECT_EQ(co_await c.client.rest(), closed);
-  });
-}
-
-TEST(Drain, ARequestWithinTheGraceIsAnsweredAndTheAnswerSaysTheEnd) {
-  Limits limits = hasty();
-  limits.drain_grace = 500ms;
-  for (const std::string& requests :
-       {get("/now/2"), get("/after/5/2"), get("/now/1") + get("/now/2"),
-        get("/now/1") + get("/after/5/2"),
-        "POST /now/2 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxy"s}) {
-    SCOPED_TRACE(requests);
-    converse(limits, [&](Conversation& c) -> Task<void> {
-      c.session.drain();
-      co_await c.sleep(10ms);
-      c.client.send(requests);
-      if (requests.find("/now/1") != std::string::npos) {
-        EXPECT_EQ(co_await c.client.answer(), ok("1"));
-      }
-      EXPECT_EQ(co_await c.client.answer(), ok("2", "Connection: close\r\n"));
-      EXPECT_EQ(co_await c.client.rest(), closed);
-    });
-  }
-}
-
-TEST(Drain, AHalfRequestMayComeToItsEnd) {
-  Limits limits = hasty();
-  limits.drain_grace = 20ms;
-  for (const std::string& request :
-       {get("/now/x"), "POST /now/x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n123456789"s})
-    converse(limits, [&](Conversation& c) -> Task<void> {
-      co_await c.client.send_now(request.substr(0, request.size() - 5));
-      c.session.drain();
-      co_await c.sleep(50ms);
-      c.client.send(request.substr(request.size() - 5));
-      EXPECT_EQ(co_await c.client.answer(), ok("x", "Connection: close\r\n"));
-      EXPECT_EQ(co_await c.client.rest(), closed);
-    });
-}
-
-// Given up by whoever owns it: wherever it waits, it ends without waiting for the peer.
-TEST(Cancel, EndsTheSessionWhereverItWaits) {
-  for (const Gone& at : ways_to_go()) {
-    SCOPED_TRACE(at.when);
-    converse(
-        hasty(),
-        [&](Conversation& c) -> Task<void> {
-          co_await c.client.send_now(at.sent);
-          co_await c.sleep(5ms);
-          EXPECT_FALSE(c.ended());
-          c.scope.cancel();
-          EXPECT_LT(co_await c.ends(), 40) << "no lingering";
-        },
-        tests::tcp_pair());
-  }
-}
-
-TEST(Cancel, EndsALingeringSession) {
-  Limits limits = hasty();
-  limits.linger_timeout = 10s;
-  converse(limits, [](Conversation& c) -> Task<void> {
-    co_await c.client.send_now("nonsense\r\n\r\n");
-    co_await c.sleep(5ms);
-    EXPECT_FALSE(c.ended());
-    c.scope.cancel();
-    EXPECT_LT(co_await c.ends(), 40);
-  });
 }
 
 }  // namespace
