@@ -42,19 +42,23 @@ def prohibited(c):
     )
 
 
+def print_table(name, of, items):
+    print(f"constexpr {of} {name}_table[] = {{")
+    print_wrapped(items)
+    print("};")
+    print(f"constinit const std::span<const {of}> {name}({name}_table);\n")
+
+
 def print_ranges(name, found):
-    print(f"const std::span<const CodePointRange> {name} = [] {{")
-    print("  static constexpr CodePointRange table[] = {")
-    print_wrapped(f"{{0x{a:x}, 0x{b:x}}}" for a, b in found)
-    print("  };\n  return std::span<const CodePointRange>(table);\n}();\n")
+    print_table(name, "CodePointRange", (f"{{0x{a:x}, 0x{b:x}}}" for a, b in found))
 
 
 def print_wrapped(items):
-    line = "     "
+    line = "   "
     for item in items:
         if len(line) + len(item) > 97:
             print(line)
-            line = "     "
+            line = "   "
         line += " " + item + ","
     print(line)
 
@@ -78,6 +82,7 @@ def compositions():
 def main():
     print("// Written by saslprep_tables.py; do not edit.")
     print(f"// Unicode 3.2 decides what is assigned, Unicode {unicodedata.unidata_version} how it is normalised.")
+    print("// clang-format off")
     print('#include "proto/pg/saslprep_tables.h"\n\nnamespace ringpost::proto::pg::detail {\n')
     print_ranges("mapped_to_space", ranges(stringprep.in_table_c12))
     print_ranges("mapped_to_nothing", ranges(stringprep.in_table_b1))
@@ -86,24 +91,21 @@ def main():
     print_ranges("left_to_right", ranges(stringprep.in_table_d2))
 
     classes = [(c, unicodedata.combining(chr(c))) for c in ASSIGNED if unicodedata.combining(chr(c))]
-    print("const std::span<const CombiningClass> combining_classes = [] {\n  static constexpr CombiningClass table[] = {")
-    print_wrapped(f"{{0x{c:x}, {k}}}" for c, k in classes)
-    print("  };\n  return std::span<const CombiningClass>(table);\n}();\n")
+    print_table("combining_classes", "CombiningClass", (f"{{0x{c:x}, {k}}}" for c, k in classes))
 
     text, entries = [], []
     for c, parts in full_decompositions():
         entries.append((c, len(text), len(parts)))
         text += parts
-    print("const std::span<const char32_t> decomposed = [] {\n  static constexpr char32_t table[] = {")
-    print_wrapped(f"0x{c:x}" for c in text)
-    print("  };\n  return std::span<const char32_t>(table);\n}();\n")
-    print("const std::span<const Decomposition> decompositions = [] {\n  static constexpr Decomposition table[] = {")
-    print_wrapped(f"{{0x{c:x}, {at}, {n}}}" for c, at, n in entries)
-    print("  };\n  return std::span<const Decomposition>(table);\n}();\n")
-
-    print("const std::span<const Composition> compositions = [] {\n  static constexpr Composition table[] = {")
-    print_wrapped(f"{{0x{a:x}, 0x{b:x}, 0x{c:x}}}" for a, b, c in sorted(compositions()))
-    print("  };\n  return std::span<const Composition>(table);\n}();\n")
+    print_table("decomposed", "char32_t", (f"0x{c:x}" for c in text))
+    print_table(
+        "decompositions", "Decomposition", (f"{{0x{c:x}, {at}, {n}}}" for c, at, n in entries)
+    )
+    print_table(
+        "compositions",
+        "Composition",
+        (f"{{0x{a:x}, 0x{b:x}, 0x{c:x}}}" for a, b, c in sorted(compositions())),
+    )
     print("}  // namespace ringpost::proto::pg::detail")
 
 
