@@ -31,7 +31,7 @@ inline pg::Options options_for(proto::pg::Host host) {
   return options;
 }
 
-inline constexpr std::chrono::milliseconds request_timeout{120}, ready_timeout{40};
+inline constexpr std::chrono::milliseconds request_timeout{300}, ready_timeout{40};
 
 class Api {
  public:

@@ -232,7 +232,7 @@ TEST(Users, AnAnswerThatDoesNotComeIs503ByItsDeadline) {
     client.send(request(get_user) + request("GET /users") + request("GET /readyz"));
     for (int i = 0; i < 3; ++i) EXPECT_EQ(co_await client.answer(), unavailable);
     EXPECT_GE(reactor.now() - begin, 49ms);
-    EXPECT_LT(reactor.now() - begin, 300ms);
+    EXPECT_LT(reactor.now() - begin, 1s);
     co_await client.close();
     co_await api.stop();
     co_await postgres.stop();

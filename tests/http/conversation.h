@@ -93,7 +93,7 @@ inline http::Limits patient() {
   http::Limits limits;
   limits.idle_timeout = limits.head_timeout = limits.body_timeout = limits.write_timeout =
       std::chrono::seconds(10);
-  limits.linger_timeout = std::chrono::milliseconds(50);
+  limits.linger_timeout = std::chrono::seconds(1);
   return limits;
 }
 

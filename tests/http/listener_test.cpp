@@ -36,6 +36,17 @@ struct Served {
   HttpClient client() const { return {reactor, buffers, connect()}; }
   Task<void> sleep(io::Duration duration) { co_await io::Sleep(reactor, duration, nullptr); }
   bool ended() const { return scope.running() == 0; }
+  // Waits until `count` connections are left, for a second at most.
+  Task<void> leaves(size_t count) {
+    const io::Time until = reactor.now() + 1s;
+    while (listener.connections() != count && reactor.now() < until) co_await sleep(1ms);
+    EXPECT_EQ(listener.connections(), count);
+  }
+  Task<void> ends() {
+    co_await leaves(0);
+    co_await sleep(5ms);
+    EXPECT_TRUE(ended());
+  }
 };
 
 using Talk = std::function<Task<void>(Served&)>;
@@ -69,8 +80,7 @@ TEST(Listener, ServesManyConnections) {
       EXPECT_EQ(co_await clients[i]->answer(), ok(std::to_string(i)));
     EXPECT_EQ(s.listener.connections(), 50u);
     for (const auto& client : clients) co_await client->close();
-    co_await s.sleep(20ms);
-    EXPECT_EQ(s.listener.connections(), 0u);
+    co_await s.leaves(0);
   });
 }
 
@@ -138,8 +148,7 @@ TEST(Listener, DrainAnswersWhatWasAskedAndEnds) {
     co_await idle.close();
     co_await working.close();
     co_await late.close();
-    co_await s.sleep(20ms);
-    EXPECT_TRUE(s.ended());
+    co_await s.ends();
   });
 }
 
@@ -181,8 +190,7 @@ TEST(Listener, CancelEndsEverything) {
     co_await large.send_now(get("/large/50000000"));
     EXPECT_EQ(s.listener.connections(), 4u);
     s.listener.cancel();
-    co_await s.sleep(30ms);
-    EXPECT_TRUE(s.ended());
+    co_await s.ends();
     EXPECT_EQ(s.service.gave_up, 1);
     EXPECT_EQ(s.connect(), -1);
     for (HttpClient* client : {&idle, &half, &working, &large}) co_await client->close();
@@ -197,8 +205,7 @@ TEST(Listener, CancelAfterDrainEndsWhatIsLeft) {
     co_await s.sleep(150ms);
     EXPECT_FALSE(s.ended());
     s.listener.cancel();
-    co_await s.sleep(20ms);
-    EXPECT_TRUE(s.ended());
+    co_await s.ends();
     co_await working.close();
   });
 }

@@ -169,7 +169,7 @@ TEST(Cancel, EndsTheSessionWhereverItWaits) {
           co_await c.sleep(5ms);
           EXPECT_FALSE(c.ended());
           c.scope.cancel();
-          EXPECT_LT(co_await c.ends(), 40) << "no lingering";
+          EXPECT_LT(co_await c.ends(), 300) << "no lingering";
         },
         tests::tcp_pair());
   }
@@ -183,7 +183,7 @@ TEST(Cancel, EndsALingeringSession) {
     co_await c.sleep(5ms);
     EXPECT_FALSE(c.ended());
     c.scope.cancel();
-    EXPECT_LT(co_await c.ends(), 40);
+    EXPECT_LT(co_await c.ends(), 300);
   });
 }
 

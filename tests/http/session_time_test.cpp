@@ -18,15 +18,15 @@ constexpr std::string_view post = "POST /now/x HTTP/1.1\r\nHost: a\r\n";
 
 TEST(Timeout, IdleEndsInSilence) {
   Limits limits = tests::patient();
-  limits.idle_timeout = 30ms;
+  limits.idle_timeout = 100ms;
   converse(limits, [](Conversation& c) -> Task<void> {
     const io::Time begin = c.reactor.now();
     EXPECT_EQ(co_await c.client.rest(), closed) << "before the first request";
-    EXPECT_GE(c.reactor.now() - begin, 29ms);
+    EXPECT_GE(c.reactor.now() - begin, 99ms);
   });
   converse(limits, [](Conversation& c) -> Task<void> {
-    for (int i = 0; i < 4; ++i) {  // each request begins the wait anew
-      co_await c.sleep(20ms);
+    for (int i = 0; i < 3; ++i) {  // each request begins the wait anew
+      co_await c.sleep(50ms);
       c.client.send(get("/now/x"));
       EXPECT_EQ(co_await c.client.answer(), ok("x"));
     }
@@ -36,9 +36,9 @@ TEST(Timeout, IdleEndsInSilence) {
 
 TEST(Timeout, ASlowAnswerIsNoIdleness) {
   Limits limits = tests::patient();
-  limits.idle_timeout = 20ms;
+  limits.idle_timeout = 100ms;
   converse(limits, [](Conversation& c) -> Task<void> {
-    c.client.send(get("/after/70/late"));
+    c.client.send(get("/after/250/late"));
     EXPECT_EQ(co_await c.client.answer(), ok("late"));
     co_await c.sleep(10ms);
     c.client.send(get("/now/on"));
@@ -61,7 +61,7 @@ TEST(Timeout, AHalfHeadIsAnswered408) {
               "Content-Length: 68\r\nConnection: close\r\n\r\n"
               "{\"error\":\"request_timeout\",\"detail\":\"the head did not come in time\"}");
     EXPECT_GE(c.reactor.now() - begin, 29ms);
-    EXPECT_LT(c.reactor.now() - begin, 200ms);
+    EXPECT_LT(c.reactor.now() - begin, 1s);
     EXPECT_EQ(co_await c.client.rest(), closed);
   });
 }
@@ -87,13 +87,13 @@ TEST(Timeout, AHalfBodyIsAnswered408) {
 // Some clients send an empty line behind a body (RFC 9112, 2.2): no request has begun.
 TEST(Timeout, EmptyLinesAreIdleness) {
   Limits limits = tests::patient();
-  limits.head_timeout = 10ms;
-  limits.idle_timeout = 50ms;
+  limits.head_timeout = 20ms;
+  limits.idle_timeout = 200ms;
   for (const std::string_view lines : {"\r", "\r\n", "\r\n\r"}) {
     converse(limits, [&](Conversation& c) -> Task<void> {
       c.client.send(std::string(post).append("Content-Length: 1\r\n\r\nx").append(lines));
       EXPECT_EQ(co_await c.client.answer(), ok("x"));
-      co_await c.sleep(25ms);
+      co_await c.sleep(50ms);
       c.client.send((lines.ends_with('\r') ? "\n" : "") + get("/now/y"));
       EXPECT_EQ(co_await c.client.answer(), ok("y"));
       c.client.send(lines);
