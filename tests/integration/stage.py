@@ -136,6 +136,7 @@ class Server:
             environment["DATABASE_URL"] = url
         environment.update({k: str(v) for k, v in settings.items()})
         self._log = tempfile.TemporaryFile("w+")
+        self._last_log = None
         self.process = subprocess.Popen(
             [PROGRAM, *arguments], env=environment, stdout=self._log, stderr=self._log,
             stdin=subprocess.DEVNULL)
@@ -164,19 +165,29 @@ class Server:
         eventually(listening, 5 * SLOW, "the port is open")
 
     def log(self):
+        if self._last_log is not None:
+            return self._last_log
         self._log.seek(0)
         return self._log.read()
 
     def stop(self, how=signal.SIGTERM, limit_s=15):
-        """The exit status."""
+        """Sends a signal and waits; the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(how)
+        return self.ended(limit_s)
+
+    def ended(self, limit_s=15):
+        """Waits for the end; the exit status."""
         try:
             return self.process.wait(limit_s * SLOW)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
             raise AssertionError("did not end in time: " + self.log()[-2000:])
+        finally:
+            if self._last_log is None:
+                self._last_log = self.log()
+                self._log.close()
 
     def connect(self, timeout_s=10):
         return Connection(self.port, timeout_s * SLOW)

@@ -1,0 +1,347 @@
+"""PostgreSQL away, restarted, frozen, refusing or failing: what clients then see, and how soon all is well again."""
+import os
+import random
+import signal
+import threading
+import time
+import unittest
+import urllib.parse
+
+import stage
+from stage import seed_id
+
+UNAVAILABLE = '{"error":"unavailable"}'
+cluster = None
+
+
+def setUpModule():
+    global cluster
+    cluster = stage.Cluster(rows=1000)
+    unittest.addModuleCleanup(cluster.destroy)
+
+
+class Database(unittest.TestCase):
+    def serve(self, url=None, **settings):
+        server = stage.Server(url or cluster.url, **settings)
+        self.addCleanup(server.stop)
+        return server
+
+    def assert_unavailable(self, response):
+        self.assertEqual((response.status, response.body.decode()), (503, UNAVAILABLE))
+        self.assertEqual(response.headers["retry-after"], "1")
+        self.assertEqual(response.headers["content-type"], "application/json")
+
+
+class Load:
+    """Clients that ask for users, each for its own, until told to stop; what they saw, with times."""
+
+    def __init__(self, server, clients=12):
+        self.server, self.running = server, True
+        self.seen, self.problems, self.slowest = [], [], 0
+        self._threads = [threading.Thread(target=self._ask, args=(i,)) for i in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self, seed):
+        chance = random.Random(seed)
+        connection = self.server.connect()
+        try:
+            while self.running:
+                n = chance.randint(1, 1000)
+                start = time.monotonic()
+                response = connection.request("/users/" + seed_id(n))
+                now = time.monotonic()
+                self.slowest = max(self.slowest, now - start)
+                if response is None:
+                    self.problems.append("closed")
+                    return
+                if response.status == 200 and response.json()["id"] != seed_id(n):
+                    self.problems.append(f"asked for {seed_id(n)}, got {response.body}")
+                elif response.status not in (200, 503):
+                    self.problems.append(repr(response))
+                self.seen.append((now, response.status))
+        except (OSError, AssertionError) as error:
+            self.problems.append(repr(error))
+        finally:
+            connection.close()
+
+    def end(self):
+        self.running = False
+        for thread in self._threads:
+            thread.join()
+
+    def last(self, status):
+        return max((at for at, s in self.seen if s == status), default=0)
+
+
+class Restart(Database):
+    def restart_under_load(self, immediate):
+        server = self.serve()
+        load = Load(server)
+        time.sleep(0.5)
+        cluster.stop(immediate)
+        time.sleep(0.7)
+        cluster.start()
+        back = time.monotonic()
+        time.sleep(2.5 * stage.SLOW)
+        load.end()
+        self.assertEqual(load.problems, [])
+        self.assertLess(load.slowest, 2.6 * stage.SLOW, "none may hang")
+        self.assertLess(load.last(503) - back, 2 * stage.SLOW, "all is well within 2 s")
+        self.assertGreater(load.last(200), back + 1)
+        self.assertGreater(sum(1 for at, status in load.seen if at < back and status == 200), 50)
+
+    def test_fast(self):
+        self.restart_under_load(immediate=False)
+
+    def test_immediate(self):
+        self.restart_under_load(immediate=True)
+
+    def test_backends_ended_under_load(self):
+        """Reads that got no answer are asked once more: clients see nothing of it."""
+        server = self.serve()
+        load = Load(server)
+        for _ in range(5):
+            time.sleep(0.3)
+            cluster.query("select pg_terminate_backend(pid) from pg_stat_activity"
+                          " where application_name = 'ringpost'")
+        time.sleep(0.5)
+        load.end()
+        self.assertEqual(load.problems, [])
+        lost = sum(1 for _, status in load.seen if status == 503)
+        self.assertEqual(lost, 0, f"of {len(load.seen)}")
+
+    def test_statements_cancelled_under_load(self):
+        server = self.serve()
+        load = Load(server)
+        for _ in range(20):
+            time.sleep(0.03)
+            cluster.query("select pg_cancel_backend(pid) from pg_stat_activity"
+                          " where application_name = 'ringpost'")
+        load.end()
+        # A cancelled statement is an error of its own request (500) or of none.
+        wrong = [p for p in load.problems if not p.startswith("500 ")]
+        self.assertEqual(wrong, [])
+        self.assertEqual(server.get("/users/" + seed_id(1)).status, 200)
+
+
+class Away(Database):
+    def test_at_start(self):
+        cluster.stop()
+        try:
+            server = stage.Server(cluster.url, wait=False)
+            self.addCleanup(server.stop)
+            server.wait_listening()
+            self.assertEqual(server.get("/healthz").status, 200)
+            for target, deadline in ("/readyz", 1), ("/users/" + seed_id(1), 2), ("/users", 2):
+                start = time.monotonic()
+                self.assert_unavailable(server.get(target))
+                self.assertLess(time.monotonic() - start, (deadline + 0.5) * stage.SLOW)
+            # What needs no database is answered as ever.
+            self.assertEqual(server.get("/users/x").status, 400)
+            self.assertEqual(server.get("/nothing").status, 404)
+        finally:
+            cluster.start()
+        server.wait_ready(limit_s=2)
+        self.assertEqual(server.get("/users/" + seed_id(1)).status, 200)
+
+    def test_head_of_unavailable(self):
+        server = self.serve()
+        cluster.stop()
+        try:
+            response = server.get("/readyz", "HEAD")
+            self.assertEqual(response.status, 503)
+            self.assertEqual(int(response.headers["content-length"]), len(UNAVAILABLE))
+        finally:
+            cluster.start()
+
+    def test_ends_at_once_while_it_is_away(self):
+        cluster.stop()
+        try:
+            server = stage.Server(cluster.url, wait=False)
+            server.wait_listening()
+            time.sleep(0.3)
+            start = time.monotonic()
+            self.assertEqual(server.stop(), 0)
+            self.assertLess(time.monotonic() - start, 2 * stage.SLOW)
+        finally:
+            cluster.start()
+
+    def test_frozen(self):
+        """Processes that exist but do not answer: 503 at the deadline, then nobody gets an old answer."""
+        server = self.serve()
+        for n in range(1, 30):
+            self.assertEqual(server.get("/users/" + seed_id(n)).status, 200)
+        frozen = cluster.backends()
+        self.assertTrue(frozen)
+        connections = [server.connect() for _ in range(20)]
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            start = time.monotonic()
+            for n, connection in enumerate(connections, 100):
+                connection.send(f"GET /users/{seed_id(n)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            for n, connection in enumerate(connections, 100):
+                response = connection.read()
+                if response.status == 200:  # by a connection opened since
+                    self.assertEqual(response.json()["id"], seed_id(n))
+                else:
+                    self.assert_unavailable(response)
+            self.assertLess(time.monotonic() - start, 2.7 * stage.SLOW)
+            self.assertEqual(server.get("/healthz").status, 200)
+        finally:
+            for pid in frozen:
+                try:
+                    os.kill(pid, signal.SIGCONT)
+                except ProcessLookupError:
+                    pass
+        server.wait_ready(limit_s=3)
+        for n, connection in enumerate(connections, 200):
+            self.assertEqual(connection.request("/users/" + seed_id(n)).json()["id"], seed_id(n))
+            connection.close()
+
+    def test_locked(self):
+        """A statement that takes longer than the deadline costs its own request alone."""
+        server = self.serve()
+        lock = cluster.session()
+        lock.stdin.write("begin; lock table users in access exclusive mode; select 'locked';\n")
+        lock.stdin.flush()
+        self.assertEqual(lock.stdout.readline(), "locked\n")
+        start = time.monotonic()
+        self.assert_unavailable(server.get("/users/" + seed_id(1)))
+        self.assertTrue(1.5 <= time.monotonic() - start <= 2.6 * stage.SLOW)
+        lock.communicate("rollback;\n")
+        for n in range(1, 50):
+            self.assertEqual(server.get("/users/" + seed_id(n)).json()["id"], seed_id(n))
+
+
+class Failing(Database):
+    def test_an_error_that_is_no_outage(self):
+        server = self.serve()
+        self.assertEqual(server.get("/users/" + seed_id(1)).status, 200)
+        cluster.query("alter table users rename column full_name to whole_name")
+        try:
+            for target in "/users/" + seed_id(1), "/users?limit=1":
+                response = server.get(target)
+                self.assertEqual((response.status, response.body), (500, b'{"error":"internal"}'))
+                self.assertEqual(response.headers["content-type"], "application/json")
+            self.assertIn("42703", server.log())
+            self.assertEqual(server.get("/healthz").status, 200)
+        finally:
+            cluster.query("alter table users rename column whole_name to full_name")
+        stage.eventually(lambda: server.get("/users/" + seed_id(1)).status == 200, 2, "answers again")
+
+    def test_one_failure_is_one_requests(self):
+        """Pipelined with others on the same connection, only the reader of the bad row fails."""
+        server = self.serve(SHARDS=1, DB_MAX_CONNS=1)
+        try:
+            cluster.query("alter table users owner to postgres")  # whom the policy would not bind
+            cluster.query("grant select on users to ringpost")
+            cluster.query("create policy division_by_zero on users using"
+                          " (case when email = 'user7@example.com' then 1 / (age - age) = 0 else true end)")
+            cluster.query("alter table users enable row level security")
+            connection = server.connect()
+            order = [5, 7, 6, 7, 8] * 10
+            connection.send(b"".join(
+                f"GET /users/{seed_id(n)} HTTP/1.1\r\nHost: x\r\n\r\n".encode() for n in order))
+            for n in order:
+                response = connection.read()
+                if n == 7:
+                    self.assertEqual((response.status, response.body), (500, b'{"error":"internal"}'))
+                else:
+                    self.assertEqual((response.status, response.json()["id"]), (200, seed_id(n)))
+            self.assertIn("22012", server.log())
+            connection.close()
+        finally:
+            cluster.query("alter table users disable row level security")
+            cluster.query("drop policy if exists division_by_zero on users")
+            cluster.query("alter table users owner to ringpost")
+
+
+class Login(Database):
+    def parts(self):
+        return urllib.parse.urlsplit(cluster.url), cluster.environment
+
+    def test_wrong_password(self):
+        url = cluster.url.replace(cluster.environment["PGPASSWORD"], "wrong")
+        server = stage.Server(url, wait=False)
+        self.addCleanup(server.stop)
+        server.wait_listening()
+        self.assert_unavailable(server.get("/users/" + seed_id(1)))
+        self.assertIn("password authentication failed", server.log())
+        self.assertIn("28P01", server.log())
+        self.assertEqual(server.get("/healthz").status, 200)
+
+    def test_unknown_database(self):
+        server = stage.Server(cluster.url.removesuffix("ringpost") + "nowhere", wait=False)
+        self.addCleanup(server.stop)
+        server.wait_listening()
+        self.assert_unavailable(server.get("/readyz"))
+        self.assertIn('database "nowhere" does not exist', server.log().replace('\\"', '"'))
+
+    def test_too_many_connections(self):
+        cluster.query("alter role ringpost connection limit 2")
+        try:
+            server = self.serve(DB_MAX_CONNS=6, DB_MIN_CONNS=6, SHARDS=2)
+            for n in range(1, 100):
+                self.assertEqual(server.get("/users/" + seed_id(n)).status, 200)
+        finally:
+            cluster.query("alter role ringpost connection limit -1")
+
+    def test_every_way_to_name_it(self):
+        parts, environment = self.parts()
+        socket_folder, password = environment["PGHOST"], environment["PGPASSWORD"]
+        port = parts.port
+        for url, settings in [
+            (f"postgres://ringpost:{password}@localhost:{port}/ringpost", {}),
+            (f"postgresql://ringpost:%{ord(password[0]):02X}{password[1:]}@127.0.0.1:{port}/ringpost", {}),
+            (f"postgresql://ringpost@/ringpost?host={urllib.parse.quote(socket_folder, safe='')}&port={port}", {}),
+            (f"host=127.0.0.1 port={port} user=ringpost password='{password}' dbname=ringpost", {}),
+            (f"host={socket_folder} port={port} user=ringpost dbname=ringpost", {}),
+            ("", {"PGHOST": "127.0.0.1", "PGPORT": port, "PGUSER": "ringpost", "PGPASSWORD": password,
+                  "PGDATABASE": "ringpost"}),
+            (None, {"PGHOST": socket_folder, "PGPORT": port, "PGUSER": "ringpost", "PGDATABASE": "ringpost"}),
+        ]:
+            with self.subTest(url=url, settings=settings):
+                server = stage.Server(url, **settings)
+                self.addCleanup(server.stop)
+                self.assertEqual(server.get("/users/" + seed_id(1)).status, 200)
+                self.assertEqual(
+                    cluster.query("select distinct application_name from pg_stat_activity where usename = 'ringpost'"),
+                    "ringpost")
+                self.assertEqual(server.stop(), 0)
+
+    def test_passwords_that_need_care(self):
+        _, environment = self.parts()
+        for password in "p w'\\\"%/@:?#", "пароль", "\u2168\u00aa", "x" * 500:
+            with self.subTest(password=password):
+                quoted = password.replace("'", "''")
+                cluster.query(f"create role other login password '{quoted}'")
+                try:
+                    cluster.query("grant select on users to other")
+                    server = stage.Server(
+                        f"postgresql://other:{urllib.parse.quote(password, safe='')}@127.0.0.1:"
+                        f"{environment['PGPORT']}/ringpost")
+                    self.addCleanup(server.stop)
+                    self.assertEqual(server.get("/users/" + seed_id(1)).status, 200)
+                    self.assertEqual(server.stop(), 0)
+                finally:
+                    cluster.query("revoke select on users from other")
+                    cluster.query("drop role other")
+
+
+class Budget(Database):
+    def test_never_more_than_allowed(self):
+        server = self.serve(SHARDS=2, DB_MAX_CONNS=3, DB_MIN_CONNS=1)
+        load = Load(server, clients=24)
+        most = 0
+        for _ in range(15):
+            time.sleep(0.05)
+            most = max(most, len(cluster.backends()))
+        load.end()
+        self.assertEqual(load.problems, [])
+        self.assertTrue(1 <= most <= 3, most)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,308 @@
+"""The process: its options, what stops it at start, how it drains, that nothing stays when it has gone."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+import stage
+from stage import seed_id
+
+cluster = None
+
+
+def setUpModule():
+    global cluster
+    cluster = stage.Cluster(rows=1000)
+    unittest.addModuleCleanup(cluster.destroy)
+
+
+def run(*arguments, **environment):
+    """Exit status, standard output, standard error of a start that ends by itself."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PG") and k != "DATABASE_URL"}
+    done = subprocess.run(
+        [stage.PROGRAM, *arguments], env={**clean, "DATABASE_URL": cluster.url, **environment},
+        capture_output=True, text=True, timeout=10 * stage.SLOW)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Options(unittest.TestCase):
+    def test_help(self):
+        status, out, err = run("--help")
+        self.assertEqual((status, err), (0, ""))
+        for word in "DATABASE_URL", "PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "DRAIN_LIMIT_MS", "--port":
+            self.assertIn(word, out)
+
+    def test_version(self):
+        status, out, err = run("--version")
+        self.assertEqual((status, err), (0, ""))
+        self.assertRegex(out, r"^ringpost \d+\.\d+\.\d+\n$")
+
+    def test_wrong_settings_are_one_clear_line(self):
+        for arguments, environment, word in [
+            (["--nonsense"], {}, "nonsense"),
+            (["--port", "0"], {}, "port"),
+            (["--port", "65536"], {}, "port"),
+            (["--port", "x"], {}, "port"),
+            ([], {"PORT": "http"}, "port"),
+            ([], {"SHARDS": "0"}, "shards"),
+            ([], {"SHARDS": "-1"}, "shards"),
+            ([], {"DB_MAX_CONNS": "0"}, "conns"),
+            ([], {"DB_MAX_CONNS": "many"}, "conns"),
+            ([], {"DATABASE_URL": "postgresql://host:port/x"}, "port"),
+            ([], {"DATABASE_URL": "mysql://host/x"}, "DATABASE_URL"),
+            ([], {"DATABASE_URL": "host=localhost nonsense=1"}, "nonsense"),
+            ([], {"DATABASE_URL": "host='open"}, "DATABASE_URL"),
+        ]:
+            with self.subTest(arguments=arguments, environment=environment):
+                status, out, err = run(*arguments, **environment)
+                self.assertNotEqual(status, 0)
+                self.assertEqual(out, "")
+                self.assertEqual(len(err.splitlines()), 1, err)
+                self.assertIn(word.lower(), err.lower())
+
+    def test_the_command_line_wins(self):
+        port = stage.free_port()
+        server = stage.Server(cluster.url, ["--port", str(port)], wait=False)
+        server.port = port
+        server.wait_ready()
+        self.assertEqual(server.stop(), 0)
+
+
+class Ports(unittest.TestCase):
+    def test_in_use(self):
+        for family, address in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::"):
+            with self.subTest(address=address), socket.socket(family) as other:
+                port = stage.free_port()
+                other.bind((address, port))
+                other.listen()
+                status, _, err = run(PORT=str(port))
+                self.assertNotEqual(status, 0)
+                self.assertEqual(len(err.splitlines()), 1, err)
+                self.assertIn(str(port), err)
+                self.assertIn("in use", err)
+
+    def test_in_use_by_itself(self):
+        server = stage.Server(cluster.url)
+        self.addCleanup(server.stop)
+        status, _, err = run(PORT=str(server.port))
+        self.assertNotEqual(status, 0)
+        self.assertIn("in use", err)
+        self.assertEqual(server.get("/healthz").status, 200)
+
+    def test_free_again_at_once(self):
+        port = stage.free_port()
+        for how in signal.SIGTERM, signal.SIGINT, signal.SIGTERM:
+            server = stage.Server(cluster.url, PORT=port)
+            connections = [server.connect() for _ in range(20)]
+            for connection in connections[:10]:
+                self.assertEqual(connection.request("/readyz").status, 200)
+            self.assertEqual(server.stop(how), 0)
+            with socket.socket() as probe:  # without SO_REUSEPORT: nobody else may listen
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+                probe.listen()
+            for connection in connections:
+                connection.close()
+
+    def test_ipv6_and_ipv4(self):
+        server = stage.Server(cluster.url)
+        self.addCleanup(server.stop)
+        self.assertEqual(server.get("/healthz").status, 200)
+        if not socket.has_ipv6 or not os.path.exists("/proc/net/if_inet6"):
+            self.skipTest("no IPv6 here")
+        with socket.create_connection(("::1", server.port), 5) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            self.assertTrue(connection.recv(100).startswith(b"HTTP/1.1 200"))
+
+
+class Drain(unittest.TestCase):
+    def test_idle_server_ends_at_once(self):
+        server = stage.Server(cluster.url)
+        idle = [server.connect() for _ in range(30)]
+        for connection in idle[:20]:
+            self.assertEqual(connection.request("/healthz").status, 200)
+        start = time.monotonic()
+        self.assertEqual(server.stop(), 0)
+        self.assertLess(time.monotonic() - start, 2 * stage.SLOW)
+        for connection in idle:
+            self.assertTrue(connection.at_end())
+            connection.close()
+
+    def test_what_waits_for_postgresql_is_answered(self):
+        server = stage.Server(cluster.url)
+        lock = cluster.session()
+        self.addCleanup(lock.wait)
+        lock.stdin.write("begin; lock table users in access exclusive mode; select 'locked';\n")
+        lock.stdin.flush()
+        self.assertEqual(lock.stdout.readline(), "locked\n")
+        connections = [server.connect() for _ in range(50)]
+        for n, connection in enumerate(connections, 1):
+            connection.send(f"GET /users/{seed_id(n)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        self.assertIsNone(server.process.poll(), "ended while requests waited")
+        with self.assertRaises(OSError):  # takes no new connections
+            server.connect(1).request("/healthz").status
+        lock.stdin.write("rollback;\n")
+        lock.stdin.close()
+        for n, connection in enumerate(connections, 1):
+            response = connection.read()
+            self.assertEqual((response.status, response.json()["id"]), (200, seed_id(n)))
+            self.assertEqual(response.headers.get("connection"), "close")
+            connection.close()
+        self.assertEqual(server.ended(), 0)
+        lock.stdout.close()
+
+    def under_load(self, in_flight):
+        """16 clients keep `in_flight` requests on the way each; then SIGTERM. Each request sent before it on a
+        connection that was accepted must be answered, rightly; those sent after it may be, or the
+        connection closes between two answers."""
+        server = stage.Server(cluster.url)
+        problems, answered, signalled = [], [], []
+
+        def client(seed):
+            connection = server.connect()
+            sent, got, closing = [], 0, False
+            try:
+                while not closing:
+                    while len(sent) - got < in_flight:
+                        n = 1 + (seed * 101 + len(sent)) % 1000
+                        connection.send(f"GET /users/{seed_id(n)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                        sent.append((n, time.monotonic()))
+                    response = connection.read()
+                    if response is None:
+                        break
+                    if response.status != 200 or response.json()["id"] != seed_id(sent[got][0]):
+                        problems.append(f"not the answer to {sent[got]}: {response}")
+                    got += 1
+                    closing = response.headers.get("connection") == "close"
+            except OSError:
+                pass
+            except AssertionError as error:
+                problems.append(str(error))
+            connection.close()
+            answered.append(got)
+            early = [n for n, at in sent[got:] if not signalled or at < signalled[0]]
+            if early:
+                problems.append(f"{len(early)} requests lost that were sent before the signal")
+
+        clients = [threading.Thread(target=client, args=(i,)) for i in range(16)]
+        for thread in clients:
+            thread.start()
+        time.sleep(0.7)
+        signalled.append(time.monotonic())
+        status = server.stop()
+        for thread in clients:
+            thread.join()
+        self.assertEqual(problems, [])
+        self.assertEqual(status, 0)
+        self.assertGreater(min(answered), 0)
+
+    def test_under_load_of_pipelines(self):
+        for _ in range(4):
+            self.under_load(in_flight=4)
+
+    def test_under_load_of_single_requests(self):
+        for _ in range(4):
+            self.under_load(in_flight=1)
+
+    def test_a_request_on_its_way_in_is_answered(self):
+        server = stage.Server(cluster.url)
+        connection = server.connect()
+        self.assertEqual(connection.request("/healthz").status, 200)
+        connection.send(f"GET /users/{seed_id(5)} HTTP/1.1\r\nHos".encode())
+        time.sleep(0.1)
+        server.process.send_signal(signal.SIGTERM)
+        connection.send(b"t: x\r\n\r\n")
+        response = connection.read()
+        self.assertIsNotNone(response)
+        self.assertEqual(response.json()["id"], seed_id(5))
+        self.assertEqual(server.ended(), 0)
+        connection.close()
+
+    def test_the_limit_ends_what_hangs(self):
+        server = stage.Server(cluster.url, DRAIN_LIMIT_MS=500, REQUEST_TIMEOUT_MS=60000)
+        lock = cluster.session()
+        lock.stdin.write("begin; lock table users in access exclusive mode; select 'locked';\n")
+        lock.stdin.flush()
+        self.assertEqual(lock.stdout.readline(), "locked\n")
+        connection = server.connect()
+        connection.send(f"GET /users/{seed_id(1)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        time.sleep(0.2)
+        start = time.monotonic()
+        status = server.stop()
+        self.assertTrue(0.4 <= time.monotonic() - start <= 3 * stage.SLOW)
+        self.assertNotEqual(status, 0)
+        lock.communicate("rollback;\n")  # closes its pipes too
+        connection.close()
+
+    def test_a_second_signal_ends_at_once(self):
+        server = stage.Server(cluster.url, REQUEST_TIMEOUT_MS=60000)
+        lock = cluster.session()
+        lock.stdin.write("begin; lock table users in access exclusive mode; select 'locked';\n")
+        lock.stdin.flush()
+        self.assertEqual(lock.stdout.readline(), "locked\n")
+        connection = server.connect()
+        connection.send(f"GET /users/{seed_id(1)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        self.assertIsNone(server.process.poll())
+        start = time.monotonic()
+        self.assertNotEqual(server.stop(signal.SIGINT), 0)
+        self.assertLess(time.monotonic() - start, 1 * stage.SLOW)
+        lock.communicate("rollback;\n")
+        connection.close()
+
+
+class Shards(unittest.TestCase):
+    def test_fewer_connections_than_shards(self):
+        server = stage.Server(cluster.url, SHARDS=4, DB_MAX_CONNS=2)
+        self.addCleanup(server.stop)
+        self.assertIn("shards=2", server.log())
+        for n in range(1, 20):
+            self.assertEqual(server.get("/users/" + seed_id(n)).status, 200)
+        self.assertLessEqual(len(cluster.backends()), 2)
+
+    def test_as_many_as_affinity_allows(self):
+        cpu = min(os.sched_getaffinity(0))
+        port = stage.free_port()
+        process = subprocess.Popen(
+            [stage.PROGRAM], stderr=subprocess.PIPE, text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
+            env={**os.environ, "DATABASE_URL": cluster.url, "PORT": str(port)})
+        try:
+            self.assertIn("shards=1", process.stderr.readline())
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate()
+
+    def test_budget_is_split(self):
+        server = stage.Server(cluster.url, SHARDS=2, DB_MAX_CONNS=5, DB_MIN_CONNS=5)
+        self.addCleanup(server.stop)
+        stage.eventually(lambda: len(cluster.backends()) == 5, 5 * stage.SLOW, "DB_MIN_CONNS are open")
+
+
+class Log(unittest.TestCase):
+    def test_one_line_per_event_and_none_per_request(self):
+        server = stage.Server(cluster.url)
+        for n in range(1, 50):
+            server.get("/users/" + seed_id(n))
+            server.get("/users/x")
+        before = server.log()
+        self.assertEqual(server.stop(), 0)
+        self.assertLess(len(before.splitlines()), 12, before)
+        self.assertNotIn("/users", before)
+        password = re.search(r":([0-9a-f]{32})@", cluster.url).group(1)
+        self.assertNotIn(password, server.log())
+        for line in server.log().splitlines():
+            self.assertRegex(line, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z level=\w+ event=\w+")
+
+
+if __name__ == "__main__":
+    unittest.main()
