@@ -1,54 +1,15 @@
 #include "src/app/user_json.h"
 
+#include "proto/json/pg_formats.h"
+
 namespace ringpost::app {
 
-namespace {
+using proto::json::field;
 
-using proto::json::Writer;
-
-void write(Writer& json, std::string_view value) {
-  json.string(value);
-}
-void write(Writer& json, int32_t value) {
-  json.number(value);
-}
-void write(Writer& json, bool value) {
-  json.boolean(value);
-}
-void write(Writer& json, const proto::pg::Uuid& value) {
-  json.quoted(proto::pg::uuid_text_length,
-              [&](char* at) { return proto::pg::write_uuid(at, value); });
-}
-void write(Writer& json, proto::pg::Timestamptz value) {
-  json.quoted(proto::pg::timestamp_text_length,
-              [&](char* at) { return proto::pg::write_rfc3339(at, value); });
-}
-template <class T>
-void write(Writer& json, const std::optional<T>& value) {
-  if (value)
-    write(json, *value);
-  else
-    json.null();
-}
-
-}  // namespace
-
-void write_user(Writer& json, const User& user) {
-  json.raw("{\"id\":");
-  write(json, user.id);
-  json.raw(",\"email\":");
-  write(json, user.email);
-  json.raw(",\"full_name\":");
-  write(json, user.full_name);
-  json.raw(",\"age\":");
-  write(json, user.age);
-  json.raw(",\"country_code\":");
-  write(json, user.country_code);
-  json.raw(",\"is_active\":");
-  write(json, user.is_active);
-  json.raw(",\"created_at\":");
-  write(json, user.created_at);
-  json.raw("}");
+void write_user(proto::json::Writer& json, const User& user) {
+  json.object(field<"id">(user.id), field<"email">(user.email), field<"full_name">(user.full_name),
+              field<"age">(user.age), field<"country_code">(user.country_code),
+              field<"is_active">(user.is_active), field<"created_at">(user.created_at));
 }
 
 }  // namespace ringpost::app
