@@ -219,7 +219,7 @@ void run(benchmark::State& state, const Input& input) {
     benchmark::DoNotOptimize(head);
     benchmark::DoNotOptimize(contender.read(head));
   }
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * input.head.size()));
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(input.head.size()));
 }
 
 template <class Contender>
@@ -244,7 +244,7 @@ void in_two_pieces(benchmark::State& state, const Input& input) {
     parser.parse(head.substr(0, head.size() / 2));
     benchmark::DoNotOptimize(parser.parse(head));
   }
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * input.head.size()));
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(input.head.size()));
 }
 
 }  // namespace

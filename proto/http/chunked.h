@@ -45,8 +45,8 @@ class ChunkedDecoder {
     extension,      // up to the line's end
     size_lf,        // LF of the size's line
     data,           // content
-    data_cr,        // CRLF behind it
-    data_lf,        //
+    data_cr,        // CR behind it
+    data_lf,        // LF behind that
     trailer,        // the first character of a trailer's name, or CR of the last line
     trailer_name,   // up to its colon
     trailer_value,  // up to the line's end

@@ -1,7 +1,7 @@
 // Status codes of RFC 9110 (15) that a server of this library sends, and their reason phrases.
 //
 // A Refusal is one reason not to take a message: the status that answers it, and what was wrong
-// with it, in words. Refusals are constants; they are passed as pointers, and none is nullptr.
+// with it, in words. Refusals are constants, passed by pointer: nullptr is no objection.
 #pragma once
 
 #include <cstdint>

@@ -58,6 +58,7 @@ constexpr Case bodies[] = {
     {"1F\r\n0123456789abcdef0123456789abcde\r\n1\r\nf\r\n0\r\n\r\n",
      "0123456789abcdef0123456789abcdef, then "},
     {"000\r\n\r\n", ", then "},
+    {"0001\r\na\r\n0001\r\nb\r\n0001\r\nc\r\n0001\r\nd\r\n0001\r\ne\r\n0\r\n\r\n", "abcde, then "},
 
     // Extensions (RFC 9112, 7.1.1) and trailers (7.1.2)
     {"1;a\r\nx\r\n1 \t;a=\"b;\xff\";c\r\ny\r\n0;\r\n\r\n", "xy, then "},
@@ -82,6 +83,7 @@ constexpr Case refused[] = {
     {"0x1\r\n", "400 a chunk's size is no hexadecimal number"},
     {"1_0\r\n", "400 a chunk's size is no hexadecimal number"},
     {"1\na\r\n", "400 a chunk's size is no hexadecimal number"},
+    {"1\r\nx\r\n\r\n", "400 a chunk's size is no hexadecimal number"},
     {";a\r\n", "400 a chunk's size is no hexadecimal number"},
     {"00000000000000000\r\n", "400 a chunk's size has too many digits"},
     {"10000000000000000\r\n", "400 a chunk's size has too many digits"},
