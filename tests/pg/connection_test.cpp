@@ -78,7 +78,7 @@ TEST(Connection, AnswersCutAtEveryByte) {
 }
 
 TEST(Connection, AStartCutAtEveryByte) {
-  for (const size_t piece : {1, 2, 3, 7}) {
+  for (const size_t piece : {1U, 2U, 3U, 7U}) {
     run_on_reactor([piece](Reactor& reactor) -> Task<void> {
       ScriptedPostgres server(reactor);
       server.listen();
