@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include "tests/proto/json/written_slowly.h"
 #include "tests/support/guarded.h"
 
 namespace ringpost::proto::json {
@@ -17,43 +18,6 @@ std::string written(std::string_view text) {
   wire::Buffer out;
   Writer(out).string(text);
   return std::string(out.view());
-}
-
-// RFC 8259, 7, one character at a time.
-std::string written_slowly(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    constexpr char digits[] = "0123456789abcdef";
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20)
-          (out += "\\u00") += {digits[c >> 4], digits[c & 15]};
-        else
-          out += c;
-    }
-  }
-  return out + '"';
 }
 
 TEST(WriterString, EscapesWhatMustBeAndNoMore) {
