@@ -105,6 +105,15 @@ void add_postgresql(CLI::App& app, Config& config, std::string& database_url) {
   add_number(app, "--db-packing-depth", "DB_PACKING_DEPTH", config.pg.packing_depth, 1, 65'536,
              postgresql, "Queries that one connection takes before the next is used")
       ->capture_default_str();
+  app.add_option_function<int64_t>(
+         "--db-packing-us",
+         [&config](int64_t us) { config.pg.packing_time = std::chrono::microseconds(us); },
+         "How long those may take, by the average of their statements, before the next is used")
+      ->envname("DB_PACKING_US")
+      ->check(CLI::Range(int64_t{0}, int64_t{60'000'000}).description(""))
+      ->type_name("MICROSECONDS")
+      ->default_str(std::to_string(config.pg.packing_time.count()))
+      ->group(postgresql);
   add_number(app, "--db-waiting", "DB_WAITING", config.pg.waiting, 0, 10'000'000, postgresql,
              "Requests of a shard that wait for a connection at most; more get 503")
       ->capture_default_str();

@@ -56,6 +56,8 @@ class Pipeline {
 
   uint32_t depth() const { return static_cast<uint32_t>(pushed_ - popped_); }
   bool empty() const { return pushed_ == popped_; }
+  // The number of the query that is answered next.
+  uint64_t next_number() const { return popped_; }
   bool full() const { return depth() == entries_.size(); }
 
   // A query whose messages were just appended to `out`: closes it with its Sync. Returns its

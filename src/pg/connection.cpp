@@ -42,6 +42,7 @@ Connection::Connection(Pool& pool, io::Reactor& reactor, io::BufferGroup& buffer
       statements_(statements),
       observer_(observer),
       pipeline_(options.pipeline_depth, options.answer_bytes),
+      load_(options.pipeline_depth, pool.costs_),
       prepared_(statements.size()) {}
 
 size_t Connection::index_of(const StatementDescription& statement) const {
@@ -67,6 +68,7 @@ io::Task<Result<void>> Connection::open(io::Until until) {
       co_await close();
       co_return started;
     }
+    load_.begin(pipeline_.next_number(), reactor_.now());
     ready_ = true;
     co_return Result<void>();
   }
@@ -181,6 +183,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
       input = unread_.view();
     }
     std::optional<std::string> lost = take(input);
+    load_.answered(pipeline_.next_number(), reactor_.now());
     if (kept)
       unread_.consume(unread_.size() - input.size());
     else
@@ -223,7 +226,8 @@ void Connection::send(QueryBase& query) {
   if (pipeline_.empty()) heard_ = reactor_.now();
   proto::wire::Buffer& out = stream_->out();
   auto expect = Pipeline::Expect::execute;
-  if (!prepared_[index_of(query.statement_)]) [[unlikely]] {
+  const size_t statement = index_of(query.statement_);
+  if (!prepared_[statement]) [[unlikely]] {
     expect = Pipeline::Expect::prepare_and_execute;
     encode_prepare(out, query.statement_);
   }
@@ -231,6 +235,7 @@ void Connection::send(QueryBase& query) {
   query.connection_ = this;
   query.sent_ = true;
   query.number_ = pipeline_.push(out, expect, &query);
+  load_.sent(query.number_, statement, reactor_.now());
   stream_->send();
 }
 

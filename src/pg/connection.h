@@ -20,6 +20,7 @@
 #include "src/io/address.h"
 #include "src/io/buffer_group.h"
 #include "src/io/stream.h"
+#include "src/pg/load.h"
 #include "src/pg/observer.h"
 #include "src/pg/options.h"
 #include "src/pg/query.h"
@@ -48,6 +49,12 @@ class Connection final {
   bool available() const { return ready_ && !pipeline_.full(); }
   bool ready() const { return ready_; }
   uint32_t depth() const { return pipeline_.depth(); }
+  // What the queries in flight may yet take.
+  Load::Microseconds load() const { return load_.total(); }
+  // Another query would soon have its turn.
+  bool has_packing_room() const {
+    return available() && depth() < options_.packing_depth && load() < options_.packing_time;
+  }
 
   // REQUIRES: available().
   void send(QueryBase& query);
@@ -88,6 +95,7 @@ class Connection final {
   std::optional<io::Address> peer_;
   proto::wire::Buffer unread_;  // received, and not yet whole
   proto::pg::Pipeline pipeline_;
+  Load load_;
   std::vector<bool> prepared_;  // by index of statement
   bool ready_ = false;
   io::Time heard_;  // when last something came, or was asked of an idle session

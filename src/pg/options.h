@@ -20,6 +20,9 @@ struct Options {
   // Queries a connection takes before the next one is used or opened. Deep pipelines on few
   // connections cost PostgreSQL fewer wake-ups.
   uint32_t packing_depth = 16;
+  // And how long those that it has may take, by the average of their statements: a long query has
+  // the connection for itself.
+  std::chrono::microseconds packing_time{1'000};
   // Queries that wait for a connection, at most; one more is refused at once.
   uint32_t waiting = 16'384;
   size_t answer_bytes = 16 << 20;

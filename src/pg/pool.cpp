@@ -5,6 +5,11 @@
 
 namespace ringpost::pg {
 
+namespace {
+// What a statement is taken to cost before it has been executed.
+constexpr Load::Microseconds first_guess{100};
+}  // namespace
+
 // One place in the budget: a connection, and whether it is wanted.
 struct Pool::Slot {
   Slot(Pool& pool, io::Reactor& reactor, io::BufferGroup& buffers, const Options& options,
@@ -39,6 +44,7 @@ Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& option
       options_(options),
       observer_(observer),
       scope_(reactor),
+      costs_(statements.size(), first_guess),
       random_(std::random_device{}()) {
   for (uint32_t i = 0; i < options.max_connections; ++i)
     slots_.push_back(std::make_unique<Slot>(*this, reactor, buffers, options, statements, observer,
@@ -131,8 +137,8 @@ Connection* Pool::pick() {
   for (const auto& slot : slots_) {
     Connection& connection = slot->connection;
     if (!connection.available()) continue;
-    if (connection.depth() < options_.packing_depth) return &connection;
-    if (least == nullptr || connection.depth() < least->depth()) least = &connection;
+    if (connection.has_packing_room()) return &connection;
+    if (least == nullptr || connection.load() < least->load()) least = &connection;
   }
   want_another();
   return least;

@@ -1,10 +1,10 @@
 // Pool: a shard's share of the connection budget, and the queries that run on it.
 //
 // Connections open as work needs them, up to max_connections; min_connections are kept open always.
-// A query goes to the first connection that has room in its packing depth, else to the least
-// loaded; when there is none it waits in line, until its deadline. A connection that is lost is
-// opened anew after a jittered pause, and the reads that were in flight on it are asked once more
-// elsewhere, within their deadlines.
+// A query goes to the first connection where few queries, and no long ones, are before it
+// (load.h), else to the least loaded; when there is none it waits in line, until its deadline. A
+// connection that is lost is opened anew after a jittered pause, and the reads that were in flight
+// on it are asked once more elsewhere, within their deadlines.
 //
 // The owner runs the pool as a child (run()), and the pool outlives every query. stop() ends run().
 #pragma once
@@ -69,6 +69,7 @@ class Pool {
   const Options& options_;
   Observer& observer_;
   io::Scope scope_;
+  StatementCosts costs_;
   std::vector<std::unique_ptr<Slot>> slots_;
   io::List<QueryBase, QueryBase> waiting_;
   size_t waiting_count_ = 0;
