@@ -31,11 +31,10 @@ inline void store_digits(char* at, uint64_t digits) {
   std::memcpy(at, &digits, 8);
 }
 
-// Below 10^8, without leading zeros.
+// From 1 to 10^8 - 1, without leading zeros.
 inline char* write_first_digits(char* at, uint32_t value) {
   const uint64_t digits = eight_digits(value);
-  // Zero has one digit: the last is never taken for a leading one.
-  const int leading = std::countr_zero(digits | uint64_t{1} << 56) / 8;
+  const int leading = std::countr_zero(digits) / 8;
   store_digits(at, digits >> (leading * 8));
   return at + 8 - leading;
 }

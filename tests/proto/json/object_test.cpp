@@ -104,9 +104,10 @@ TEST(WriterObject, EscapesAnywhereWithLittleRoom) {
     const std::string before(out.view());
     {
       Writer json(out, 0);
-      json.object(field<"first">(first), field<"second">(guarded.view()), field<"id">(id),
-                  field<"third">(third), field<"age">(INT64_MIN));
-      json.raw(",").string(third);
+      json.object(field<"first">(std::optional(std::string_view(first))),
+                  field<"second">(guarded.view()), field<"id">(id), field<"third">(third),
+                  field<"age">(INT64_MIN));
+      json.raw(",").value(std::optional(std::string_view(third)));
     }
     ASSERT_EQ(out.view(), before + R"({"first":)" + written_slowly(first) + R"(,"second":)" +
                               written_slowly(second) +
