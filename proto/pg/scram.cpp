@@ -78,6 +78,8 @@ Text Scram::take_first(std::string_view server_first) {
                            " SCRAM iterations, more than " + std::to_string(most_iterations));
 
   salted_password_ = crypto_.pbkdf2_sha256(password_, *salt, rounds);
+  wipe(password_.data(), password_.size());
+  password_.clear();
   const Digest client_key = crypto_.hmac_sha256(view(salted_password_), "Client Key");
   const Digest stored_key = crypto_.sha256(view(client_key));
   const std::string without_proof =

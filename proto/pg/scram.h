@@ -1,11 +1,10 @@
 // SCRAM-SHA-256, the client's side (RFC 5802, RFC 7677; PostgreSQL 18 documentation, 54.3 "SASL
 // Authentication").
 //
-//     first_message() ─▶ server-first ─▶ take_first() = client-final ─▶ server-final ─▶
-//     take_final()
+//     first_message() ─▶ server-first ─▶ take_first() ─▶ server-final ─▶ take_final()
 //
 // Cryptography comes in as functions, so that this room needs none (src/pg/crypto has OpenSSL's).
-// The password is kept only until the salted password is made of it, which is wiped with the
+// The password is kept until the salted password is made of it, and wiped; that is wiped with the
 // object.
 #pragma once
 
@@ -42,7 +41,7 @@ class Scram {
 
   // The client-first-message.
   std::string first_message() const;
-  // Takes the server-first-message; the client-final-message, or what is wrong with it.
+  // Takes the server-first-message, once; the client-final-message, or what is wrong with it.
   std::expected<std::string, std::string> take_first(std::string_view server_first);
   // Takes the server-final-message: proves that the server knows the password too.
   std::expected<void, std::string> take_final(std::string_view server_final);
