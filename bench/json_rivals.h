@@ -9,6 +9,9 @@
 
 #if __has_include(<rapidjson/writer.h>)
 #define RINGPOST_HAS_RAPIDJSON 1
+#if defined(__SSE2__)
+#define RAPIDJSON_SSE2  // its faster way of looking for what must be escaped; off unless asked for
+#endif
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #endif

@@ -1,10 +1,11 @@
 // The pieces of a user's JSON on their own: uuid, timestamp, integers, escaping.
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -35,19 +36,20 @@ std::vector<Uuid> make_uuids() {
   return all;
 }
 
+template <char* (*Write)(char*, const Uuid&)>
 void uuid_write(benchmark::State& state) {
   const std::vector<Uuid> all = make_uuids();
   char text[proto::pg::uuid_text_length];
-  require(proto::pg::parse_uuid(
-              {text, static_cast<size_t>(proto::pg::write_uuid(text, all[0]) - text)}) == all[0],
+  require(proto::pg::parse_uuid({text, static_cast<size_t>(Write(text, all[0]) - text)}) == all[0],
           "uuid");
   size_t i = 0;
   for (auto _ : state) {
-    proto::pg::write_uuid(text, all[i++ % count]);
+    Write(text, all[i++ % count]);
     benchmark::DoNotOptimize(text);
   }
 }
-BENCHMARK(uuid_write);
+BENCHMARK(uuid_write<proto::pg::write_uuid>);
+BENCHMARK(uuid_write<proto::pg::portable::write_uuid>);
 
 void uuid_write_snprintf(benchmark::State& state) {
   const std::vector<Uuid> all = make_uuids();
@@ -64,6 +66,7 @@ void uuid_write_snprintf(benchmark::State& state) {
 }
 BENCHMARK(uuid_write_snprintf);
 
+template <std::optional<Uuid> (*Parse)(std::string_view)>
 void uuid_parse(benchmark::State& state) {
   std::vector<std::string> all;
   for (const Uuid& uuid : make_uuids()) {
@@ -71,29 +74,30 @@ void uuid_parse(benchmark::State& state) {
     proto::pg::write_uuid(text.data(), uuid);
     all.push_back(text);
   }
-  require(proto::pg::parse_uuid(all[7]) == make_uuids()[7], "uuid");
+  require(Parse(all[7]) == make_uuids()[7], "uuid");
   size_t i = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(proto::pg::parse_uuid(all[i++ % count]));
+  for (auto _ : state) benchmark::DoNotOptimize(Parse(all[i++ % count]));
 }
-BENCHMARK(uuid_parse);
+BENCHMARK(uuid_parse<proto::pg::parse_uuid>);
+BENCHMARK(uuid_parse<proto::pg::portable::parse_uuid>);
 
-// Half of them with a fraction of a second.
-std::vector<Timestamptz> make_times() {
+// Within 32 years of 2000; whether they have a fraction of a second is the argument.
+std::vector<Timestamptz> make_times(bool fraction) {
   std::mt19937_64 random(2);
   std::vector<Timestamptz> all(count);
-  for (size_t i = 0; i < count; ++i) {
-    all[i].microseconds = static_cast<int64_t>(random() % 1'000'000'000) * 1'000'000;
-    if (i % 2 == 0) all[i].microseconds += static_cast<int64_t>(random() % 1'000'000);
+  for (Timestamptz& time : all) {
+    time.microseconds = static_cast<int64_t>(random() % 1'000'000'000) * 1'000'000;
+    if (fraction) time.microseconds += 1 + static_cast<int64_t>(random() % 999'999);
   }
   return all;
 }
 
 void timestamp_write(benchmark::State& state) {
-  const std::vector<Timestamptz> all = make_times();
+  const std::vector<Timestamptz> all = make_times(state.range(0) != 0);
   char text[proto::pg::timestamp_text_length];
-  const Timestamptz known{823'161'600'000'000};
+  const Timestamptz known{823'161'600'123'456};
   require(std::string_view(text, static_cast<size_t>(proto::pg::write_rfc3339(text, known) -
-                                                     text)) == "2026-01-31T08:00:00Z",
+                                                     text)) == "2026-01-31T08:00:00.123456Z",
           "timestamp");
   size_t i = 0;
   for (auto _ : state) {
@@ -101,10 +105,10 @@ void timestamp_write(benchmark::State& state) {
     benchmark::DoNotOptimize(text);
   }
 }
-BENCHMARK(timestamp_write);
+BENCHMARK(timestamp_write)->ArgName("fraction")->Arg(0)->Arg(1);
 
 void timestamp_write_strftime(benchmark::State& state) {
-  const std::vector<Timestamptz> all = make_times();
+  const std::vector<Timestamptz> all = make_times(false);
   char text[40];
   size_t i = 0;
   for (auto _ : state) {
@@ -116,15 +120,20 @@ void timestamp_write_strftime(benchmark::State& state) {
 }
 BENCHMARK(timestamp_write_strftime);
 
+// Numbers of every length, or below the argument alone.
 void integer_write(benchmark::State& state) {
-  std::mt19937 random(3);
-  std::vector<int32_t> all(count);
-  for (int32_t& value : all) value = static_cast<int32_t>(random() >> random() % 32);
+  std::mt19937_64 random(3);
+  std::vector<int64_t> all(count);
+  for (int64_t& value : all)
+    value = state.range(0) != 0
+                ? static_cast<int64_t>(random() % static_cast<uint64_t>(state.range(0)))
+                : static_cast<int64_t>(random() >> (1 + random() % 63));
   proto::wire::Buffer out;
-  {
-    proto::json::Writer(out).number(all[0]);
+  for (const int64_t value : all) {
+    out.clear();
+    proto::json::Writer(out).number(value);
+    require(out.view() == std::to_string(value), "integer");
   }
-  require(out.view() == std::to_string(all[0]), "integer");
   size_t i = 0;
   for (auto _ : state) {
     out.clear();
@@ -132,7 +141,7 @@ void integer_write(benchmark::State& state) {
     benchmark::DoNotOptimize(out.data());
   }
 }
-BENCHMARK(integer_write);
+BENCHMARK(integer_write)->ArgName("below")->Arg(0)->Arg(100)->Arg(1'000'000);
 
 // Arguments: length, and which one in how many characters must be escaped (0: none).
 void escape(benchmark::State& state) {
@@ -143,7 +152,9 @@ void escape(benchmark::State& state) {
   {
     proto::json::Writer(out).string(text);
   }
-  require(out.size() >= text.size() + 2, "escaping");
+  std::string expected = "\"";
+  for (const char c : text) (expected += c == '"' ? "\\" : "") += c;
+  require(out.view() == expected + '"', "escaping");
   for (auto _ : state) {
     out.clear();
     proto::json::Writer(out).string(text);

@@ -5,13 +5,14 @@
 //
 // Room is made once for a value, or for a whole object, and then written to without a check; only
 // text that turns out to need escaping asks for more. Values are text (UTF-8, see escape.h),
-// integers, bool, nullptr, what Format is specialised for, and std::optional of these: null when
-// empty. Of raw JSON nothing is checked. What was written is in the buffer once the Writer ends, or
-// after commit(); until then nothing else may append to it.
+// integers, bool, nullptr, types with a Format (pg_formats.h), and std::optional of these: null
+// when empty. Of raw JSON nothing is checked. What was written is in the buffer once the Writer
+// ends, or after commit(); until then nothing else may append to it.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <cstring>
@@ -21,7 +22,6 @@
 
 #include "proto/json/escape.h"
 #include "proto/json/field.h"
-#include "proto/json/integer.h"
 #include "proto/wire/buffer.h"
 
 namespace ringpost::proto::json {
@@ -110,7 +110,7 @@ class Writer {
  private:
   // Longer text is rather looked at before all of it was copied.
   static constexpr size_t short_text = 64;
-  static constexpr size_t word_room = 8;
+  static constexpr size_t word_room = 8, integer_room = 20;
 
   template <size_t N>
   static char* put_raw(char* at, const char (&literal)[N]) {
@@ -157,7 +157,7 @@ class Writer {
     } else if constexpr (std::same_as<T, std::nullptr_t>) {
       return put_raw(at, "null");
     } else {
-      return write_integer(at, value);
+      return std::to_chars(at, at + integer_room, value).ptr;
     }
   }
 

@@ -19,8 +19,12 @@ struct Color {
 };
 template <>
 struct Format<Color> {
-  static constexpr size_t most = integer_room;
-  static char* write(char* at, Color color) { return write_integer(at, color.red); }
+  static constexpr size_t most = 4;
+  static char* write(char* at, Color color) {
+    constexpr char digits[] = "0123456789abcdef";
+    for (const char c : {'"', digits[color.red >> 4], digits[color.red & 15], '"'}) *at++ = c;
+    return at;
+  }
 };
 
 namespace {
@@ -82,7 +86,7 @@ TEST(WriterObject, AfterAnotherAndInAnArray) {
 TEST(WriterValue, OfTheProgramsOwnType) {
   EXPECT_EQ(
       text_of([](Writer& json) { json.value(Color{7}).raw(",").value(std::optional<Color>()); }),
-      "7,null");
+      R"("07",null)");
 }
 
 // Room is asked for once an object; whatever is escaped within must leave enough for the rest. Each
