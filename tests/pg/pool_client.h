@@ -214,6 +214,10 @@ class Client {
     const bool there = co_await until([this] { return observer.count("connected") != 0; });
     EXPECT_TRUE(there) << "no connection";
   }
+  io::Task<void> failed_to_connect() {
+    const bool failed = co_await until([this] { return observer.count("connect_failed") != 0; });
+    EXPECT_TRUE(failed) << "no attempt failed";
+  }
   template <class... Answers>
   io::Task<void> answered(const Answers&... answers) {
     return all_answered(std::vector<const Answer*>{&answers...});

@@ -276,10 +276,10 @@ TEST(Query, SilenceBeforeItWasAskedIsNoStall) {
     Gate gate(reactor);
     server.play(log_in_and_prepare() + Script{expect(ask_find(1)), pause(gate), send(answer(1)),
                                               expect(ask_find(2)), send(answer(2))});
-    Client client(reactor, server, [](Options& options) { options.stall_timeout = 400ms; });
+    Client client(reactor, server, [](Options& options) { options.stall_timeout = 600ms; });
     co_await client.connected();
     // Just before the connection looks at how long nothing has come, a query is given up.
-    co_await io::Sleep(reactor, 700ms, nullptr);
+    co_await io::Sleep(reactor, 1100ms, nullptr);
     Answer given_up, next;
     co_await client.run(given_up, 1, find_number, 20ms);
     EXPECT_TRUE(given_up.failed(Error::Kind::timed_out)) << given_up;
