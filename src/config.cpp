@@ -178,6 +178,12 @@ Config read_config(int argc, const char* const* argv) {
   auto conninfo = proto::pg::parse_conninfo(
       database_url, {.lookup = environment, .os_user = os_user(), .application_name = "ringpost"});
   if (!conninfo) throw ConfigEnd(2, "ringpost: DATABASE_URL: " + conninfo.error() + "\n");
+  if (conninfo->requires_tls())
+    throw ConfigEnd(
+        2,
+        "ringpost: DATABASE_URL: its sslmode asks for TLS, which ringpost does not speak "
+        "yet; use a UNIX socket or a trusted network with sslmode=disable\n");
+  if (conninfo->connect_timeout) config.pg.connect_timeout = *conninfo->connect_timeout;
   config.pg.conninfo = std::move(*conninfo);
 
   if (app.count("--shards") == 0)

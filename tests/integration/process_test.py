@@ -53,6 +53,7 @@ class Options(unittest.TestCase):
             ([], {"DB_MAX_CONNS": "0"}, "conns"),
             ([], {"DB_MAX_CONNS": "many"}, "conns"),
             ([], {"DATABASE_URL": "postgresql://host:port/x"}, "port"),
+            ([], {"DATABASE_URL": "postgresql://u@host/x?sslmode=require"}, "TLS"),
             ([], {"DATABASE_URL": "mysql://host/x"}, "DATABASE_URL"),
             ([], {"DATABASE_URL": "host=localhost nonsense=1"}, "nonsense"),
             ([], {"DATABASE_URL": "host='open"}, "DATABASE_URL"),
