@@ -174,6 +174,7 @@ class Process {
       }
       if (const int second = next_signal(status == 0 ? static_cast<int>(left) : -1); second != 0) {
         ops::log(ops::Level::warning, "ended_at_once", {{"signal", second}});
+        ops::end_log();
         std::_Exit(128 + second);
       }
     }
@@ -194,6 +195,9 @@ int main(int argc, char** argv) {
   try {
     const Config config = read_config(argc, argv);
     ops::set_log_level(config.log_level);
+    const struct LogEnd {
+      ~LogEnd() { ops::end_log(); }
+    } log_end;
     return Process(config).run();
   } catch (const ConfigEnd& end) {
     std::fputs(end.what(), end.status == 0 ? stdout : stderr);

@@ -18,6 +18,8 @@ namespace {
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view users_path = "/users", user_prefix = "/users/";
 constexpr uint64_t default_limit = 50, most_limit = 200;
+// Lines about failed queries a second and shard: a table that is gone fails every request.
+constexpr uint64_t most_failures_logged = 10;
 
 void send(http::Reply& reply, Status status, std::string_view body, std::string_view fields = {}) {
   reply.send(status, json_type, body, fields);
@@ -97,10 +99,18 @@ io::Until Routes::until(http::Reply& reply, std::chrono::milliseconds timeout) {
 
 void Routes::refuse(const pg::Error& error, std::string_view what, http::Reply reply) {
   if (error.outage()) return send_unavailable(reply);
-  ops::log(ops::Level::error, "query_failed",
-           {{"statement", what},
-            {"sqlstate", error.server ? error.server->sqlstate : "-"},
-            {"why", error.message()}});
+  if (failures_of_ != reactor().unix_seconds()) {
+    if (failures_ > most_failures_logged)
+      ops::log(ops::Level::error, "queries_failed",
+               {{"not_logged", failures_ - most_failures_logged}});
+    failures_of_ = reactor().unix_seconds();
+    failures_ = 0;
+  }
+  if (++failures_ <= most_failures_logged)
+    ops::log(ops::Level::error, "query_failed",
+             {{"statement", what},
+              {"sqlstate", error.server ? error.server->sqlstate : "-"},
+              {"why", error.message()}});
   send_internal(reply);
 }
 

@@ -43,6 +43,8 @@ class Routes final : public http::Service {
 
   pg::Pool& pool_;
   Timeouts timeouts_;
+  int64_t failures_of_ = 0;  // the second that these count failed queries of, for the log
+  uint64_t failures_ = 0;
   proto::wire::Buffer path_, name_, value_;  // for decoding what is escaped
 };
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include <pthread.h>
+#include <signal.h>
+#include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -25,11 +28,23 @@ spdlog::level::level_enum level_of(Level level) {
   return spdlog::level::err;
 }
 
+// Lines that may wait for a slow disk or terminal; past that the oldest are lost.
+constexpr size_t queue_lines = 1024;
+
+// Signals are for the main thread.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
 spdlog::logger& logger() {
   static const auto instance = [] {
-    auto made = spdlog::stderr_logger_mt("ringpost");
+    spdlog::init_thread_pool(queue_lines, 1, block_signals);
+    auto made = std::make_shared<spdlog::async_logger>(
+        "ringpost", std::make_shared<spdlog::sinks::stderr_sink_mt>(), spdlog::thread_pool(),
+        spdlog::async_overflow_policy::overrun_oldest);
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc);
-    made->flush_on(spdlog::level::debug);
     return made;
   }();
   return *instance;
@@ -88,6 +103,10 @@ std::string logfmt(Level level, std::string_view event, std::initializer_list<Fi
 void log(Level level, std::string_view event, std::initializer_list<Field> fields) {
   if (logger().should_log(level_of(level)))
     logger().log(level_of(level), "{}", logfmt(level, event, fields));
+}
+
+void end_log() {
+  spdlog::shutdown();
 }
 
 }  // namespace ringpost::ops

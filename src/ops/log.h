@@ -2,9 +2,9 @@
 //
 //     2026-01-31T08:00:00.123Z level=info event=ready port=8080 shards=2
 //
-// Not for the request path. Values with blanks, quotes or controls are quoted and escaped, so that
-// a line stays a line. spdlog writes it: its levels, sinks and thread safety are what an operator
-// expects.
+// Values with blanks, quotes or controls are quoted and escaped, so that a line stays a line.
+// spdlog writes it, from a thread of its own: a shard never waits for a disk or a terminal, and
+// when they are too slow for too long, the oldest lines are lost.
 #pragma once
 
 #include <initializer_list>
@@ -31,6 +31,9 @@ struct Field {
 bool set_log_level(std::string_view name);
 
 void log(Level level, std::string_view event, std::initializer_list<Field> fields = {});
+
+// Writes what is still queued. The last call.
+void end_log();
 
 // What follows the time in a line: for tests and for log() itself.
 std::string logfmt(Level level, std::string_view event, std::initializer_list<Field> fields);
