@@ -20,6 +20,8 @@ namespace {
 // The server's send buffer is larger than any one send of ours that waits; past this it is stuck.
 constexpr std::chrono::seconds send_timeout{10};
 constexpr std::chrono::seconds cancel_timeout{1};
+// Between two answers of a busy server.
+constexpr std::chrono::milliseconds usual_silence{10};
 
 Error unavailable(std::string why) {
   return {.kind = Error::Kind::unavailable, .server = nullptr, .detail = std::move(why)};
@@ -237,6 +239,12 @@ void Connection::send(QueryBase& query) {
   query.number_ = pipeline_.push(out, expect, &query);
   load_.sent(query.number_, statement, reactor_.now());
   stream_->send();
+}
+
+Load::Microseconds Connection::load() const {
+  const io::Duration silence = reactor_.now() - heard_;
+  if (pipeline_.empty() || silence < usual_silence) return load_.total();
+  return load_.total() + Load::Microseconds(silence);
 }
 
 void Connection::forget(QueryBase& query) {

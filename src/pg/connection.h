@@ -49,8 +49,9 @@ class Connection final {
   bool available() const { return ready_ && !pipeline_.full(); }
   bool ready() const { return ready_; }
   uint32_t depth() const { return pipeline_.depth(); }
-  // What the queries in flight may yet take.
-  Load::Microseconds load() const { return load_.total(); }
+  // What the queries in flight may yet take, and how long the server has kept silent about them:
+  // one that waits for a lock must not attract those that would wait behind it.
+  Load::Microseconds load() const;
   // Another query would soon have its turn.
   bool has_packing_room() const {
     return available() && depth() < options_.packing_depth && load() < options_.packing_time;
