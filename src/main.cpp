@@ -96,8 +96,8 @@ class Process {
     const std::vector<int> sockets = listen_for_all(config_, count);
     ended_fd_ = eventfd(0, EFD_CLOEXEC);
     for (unsigned i = 0; i < count; ++i)
-      shards_.push_back(
-          std::make_unique<Shard>(config_, i, count, cpus[i % cpus.size()], sockets[i], ended_fd_));
+      shards_.push_back(std::make_unique<Shard>(
+          config_, i, count, ops::cpus_of_shard(cpus, i, count), sockets[i], ended_fd_));
     for (const auto& shard : shards_) shard->start();
     ops::log(ops::Level::info, "listening",
              {{"host", config_.host},

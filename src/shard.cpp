@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <pthread.h>
 #include <sched.h>
@@ -114,12 +115,12 @@ class Shard::Body {
   int control_fd_;
 };
 
-Shard::Shard(const Config& config, unsigned index, unsigned count, int cpu, int listening_fd,
-             int ended_fd)
+Shard::Shard(const Config& config, unsigned index, unsigned count, std::vector<int> cpus,
+             int listening_fd, int ended_fd)
     : config_(config),
       index_(index),
       count_(count),
-      cpu_(cpu),
+      cpus_(std::move(cpus)),
       listening_fd_(listening_fd),
       ended_fd_(ended_fd),
       control_fd_(eventfd(0, EFD_CLOEXEC)),
@@ -142,10 +143,10 @@ void Shard::run() {
   pthread_setname_np(pthread_self(), ("shard-" + std::to_string(index_)).c_str());
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(cpu_, &set);
+  for (const int cpu : cpus_) CPU_SET(cpu, &set);
   if (const int error = pthread_setaffinity_np(pthread_self(), sizeof set, &set); error != 0)
     ops::log(ops::Level::warning, "shard_not_pinned",
-             {{"shard", index_}, {"cpu", cpu_}, {"why", std::generic_category().message(error)}});
+             {{"shard", index_}, {"why", std::generic_category().message(error)}});
   try {
     Body body(config_, pg_, index_, listening_fd_, control_fd_);
     body.run();

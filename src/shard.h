@@ -4,6 +4,7 @@
 
 #include <exception>
 #include <thread>
+#include <vector>
 
 #include "src/config.h"
 
@@ -12,11 +13,11 @@ namespace ringpost {
 class Shard {
  public:
   // `config` outlives the shard; `listening_fd` becomes its own.
-  Shard(const Config& config, unsigned index, unsigned count, int cpu, int listening_fd,
-        int ended_fd);
+  Shard(const Config& config, unsigned index, unsigned count, std::vector<int> cpus,
+        int listening_fd, int ended_fd);
   ~Shard();
 
-  // Starts the thread, pinned to its CPU. When it ends, 1 is added to the eventfd `ended_fd`.
+  // Starts the thread, pinned to its CPUs. When it ends, 1 is added to the eventfd `ended_fd`.
   void start();
   // Takes no new connections, answers what is in flight, ends.
   void drain();
@@ -31,7 +32,8 @@ class Shard {
 
   const Config& config_;
   unsigned index_, count_;
-  int cpu_, listening_fd_, ended_fd_;
+  std::vector<int> cpus_;
+  int listening_fd_, ended_fd_;
   int control_fd_;  // eventfd: the orders below
   pg::Options pg_;
   std::exception_ptr failure_;

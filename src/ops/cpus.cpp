@@ -94,4 +94,11 @@ unsigned default_shards(size_t cpus, std::optional<double> quota) {
   return std::max(shards, 1U);
 }
 
+std::vector<int> cpus_of_shard(const std::vector<int>& cpus, size_t index, size_t count) {
+  if (count >= cpus.size()) return {cpus[index % cpus.size()]};
+  std::vector<int> share;
+  for (size_t i = index; i < cpus.size(); i += count) share.push_back(cpus[i]);
+  return share;
+}
+
 }  // namespace ringpost::ops

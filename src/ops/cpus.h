@@ -19,4 +19,8 @@ std::optional<double> cpu_quota(const std::filesystem::path& root = "/");
 // How many shards keep `cpus` CPUs busy within `quota` without being throttled: at least one.
 unsigned default_shards(size_t cpus, std::optional<double> quota);
 
+// The share of `cpus` that shard `index` of `count` is pinned to: one CPU when there are as many
+// shards or more; with fewer, several, so that a shard can leave a CPU that others are busy on.
+std::vector<int> cpus_of_shard(const std::vector<int>& cpus, size_t index, size_t count);
+
 }  // namespace ringpost::ops

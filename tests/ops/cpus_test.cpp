@@ -50,6 +50,16 @@ TEST(DefaultShards, IsBoundByAffinityAndQuotaAndIsAtLeastOne) {
   EXPECT_EQ(default_shards(8, 0.5), 1u);
 }
 
+TEST(CpusOfShard, EachGetsOneOrAnEvenShare) {
+  using Cpus = std::vector<int>;
+  EXPECT_EQ(cpus_of_shard({4, 6}, 0, 2), Cpus{4});
+  EXPECT_EQ(cpus_of_shard({4, 6}, 1, 2), Cpus{6});
+  EXPECT_EQ(cpus_of_shard({4, 6}, 2, 3), Cpus{4});
+  EXPECT_EQ(cpus_of_shard({4, 6}, 0, 1), (Cpus{4, 6}));
+  EXPECT_EQ(cpus_of_shard({0, 1, 2, 3, 4}, 0, 2), (Cpus{0, 2, 4}));
+  EXPECT_EQ(cpus_of_shard({0, 1, 2, 3, 4}, 1, 2), (Cpus{1, 3}));
+}
+
 TEST(AllowedCpus, AreThoseOfThisThread) {
   EXPECT_GE(allowed_cpus().size(), 1u);
 }
