@@ -72,8 +72,14 @@ void add_listening(CLI::App& app, Config& config) {
   add_number(app, "--port", "PORT", config.port, 1, 65'535, listening, "TCP port to listen on")
       ->capture_default_str();
   add_number(app, "--shards", "SHARDS", config.shards, 1, 1024, listening,
-             "Threads, each on a core of its own with its own listener and connections; by default "
-             "as many as affinity and CPU quota allow");
+             "Threads, each with its own listener and connections; by default as many "
+             "as affinity and CPU quota allow");
+  app.add_flag("--pin-shards,!--no-pin-shards", config.pin_shards,
+               "Keep each shard on its share of the cores; better not where PostgreSQL runs on the "
+               "same ones")
+      ->envname("PIN_SHARDS")
+      ->default_str("true")
+      ->group(listening);
   app.add_option("--log-level", config.log_level, "What to log: debug, info, warning or error")
       ->envname("LOG_LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))

@@ -15,6 +15,7 @@ struct Config {
   std::string host = "::";
   uint16_t port = 8080;
   unsigned shards = 1;
+  bool pin_shards = true;
   uint32_t db_max_conns = 10, db_min_conns = 1;  // of the whole process
   std::string log_level = "info";
   std::chrono::milliseconds request_timeout{2'000}, ready_timeout{1'000}, drain_limit{10'000};

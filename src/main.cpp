@@ -97,7 +97,8 @@ class Process {
     ended_fd_ = eventfd(0, EFD_CLOEXEC);
     for (unsigned i = 0; i < count; ++i)
       shards_.push_back(std::make_unique<Shard>(
-          config_, i, count, ops::cpus_of_shard(cpus, i, count), sockets[i], ended_fd_));
+          config_, i, count, config_.pin_shards ? ops::cpus_of_shard(cpus, i, count) : cpus,
+          sockets[i], ended_fd_));
     for (const auto& shard : shards_) shard->start();
     ops::log(ops::Level::info, "listening",
              {{"host", config_.host},

@@ -1,5 +1,6 @@
 """The process: its options, what stops it at start, how it drains, that nothing stays when it has gone."""
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -282,6 +283,23 @@ class Shards(unittest.TestCase):
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate()
+
+    def test_each_is_pinned_to_its_share_of_the_cores(self):
+        cpus = os.sched_getaffinity(0)
+        for settings, expected in [
+            ({"SHARDS": len(cpus)}, [{cpu} for cpu in sorted(cpus)]),
+            ({"SHARDS": 1}, [cpus]),
+            ({"SHARDS": len(cpus), "PIN_SHARDS": "false"}, [cpus for _ in cpus]),
+        ]:
+            with self.subTest(settings=settings):
+                server = stage.Server(cluster.url, **settings)
+                shards = {}
+                for task in pathlib.Path(f"/proc/{server.process.pid}/task").iterdir():
+                    name = (task / "comm").read_text().strip()
+                    if name.startswith("shard-"):
+                        shards[name] = os.sched_getaffinity(int(task.name))
+                self.assertEqual([shards[name] for name in sorted(shards)], expected)
+                self.assertEqual(server.stop(), 0)
 
     def test_budget_is_split(self):
         server = stage.Server(cluster.url, SHARDS=2, DB_MAX_CONNS=5, DB_MIN_CONNS=5)
