@@ -162,6 +162,9 @@ Config read_config(int argc, const char* const* argv) {
       "Each option can be set by the environment variable in brackets; the command line wins.",
       "ringpost");
   app.set_version_flag("--version", "ringpost " RINGPOST_VERSION);
+  app.add_flag("--healthcheck", config.healthcheck,
+               "Ask the server that runs here with these settings whether it is ready; 0 when it "
+               "is, else 1");
   app.get_formatter()->column_width(44);
 
   std::string database_url;
@@ -180,6 +183,8 @@ Config read_config(int argc, const char* const* argv) {
     throw ConfigEnd(
         2, std::string("ringpost: ") + error.what() + " (ringpost --help lists the options)\n");
   }
+
+  if (config.healthcheck) return config;
 
   auto conninfo = proto::pg::parse_conninfo(
       database_url, {.lookup = environment, .os_user = os_user(), .application_name = "ringpost"});

@@ -18,6 +18,7 @@ struct Config {
   bool pin_shards = true;
   uint32_t db_max_conns = 10, db_min_conns = 1;  // of the whole process
   std::string log_level = "info";
+  bool healthcheck = false;  // ask the server at this host and port, serve nothing
   std::chrono::milliseconds request_timeout{2'000}, ready_timeout{1'000}, drain_limit{10'000};
   http::Limits http;
   pg::Options pg;  // each shard gets a copy with its share of the connections

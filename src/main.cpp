@@ -3,6 +3,7 @@
 // SIGTERM and SIGINT drain: 0 when all was answered within the drain limit, 1 when some had to be
 // given up. A second one ends at once, with 128 + its number.
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -24,6 +25,7 @@
 #include "src/io/ring.h"
 #include "src/ops/cpus.h"
 #include "src/ops/diagnosis.h"
+#include "src/ops/healthcheck.h"
 #include "src/ops/log.h"
 #include "src/shard.h"
 
@@ -31,6 +33,8 @@ namespace ringpost {
 namespace {
 
 constexpr int backlog = 4096;
+// Longer than /readyz takes to say no, shorter than engines wait.
+constexpr std::chrono::milliseconds healthcheck_limit{1'900};
 
 [[noreturn]] void give_up(const std::string& why) {
   std::fprintf(stderr, "ringpost: %s\n", why.c_str());
@@ -195,6 +199,11 @@ int main(int argc, char** argv) {
   using namespace ringpost;
   try {
     const Config config = read_config(argc, argv);
+    if (config.healthcheck) {
+      if (const auto illness = ops::find_illness(config.host, config.port, healthcheck_limit))
+        give_up(*illness);
+      return 0;
+    }
     ops::set_log_level(config.log_level);
     const struct LogEnd {
       ~LogEnd() { ops::end_log(); }

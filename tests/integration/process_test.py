@@ -121,6 +121,62 @@ class Ports(unittest.TestCase):
             self.assertTrue(connection.recv(100).startswith(b"HTTP/1.1 200"))
 
 
+class Healthcheck(unittest.TestCase):
+    def check(self, **environment):
+        """Exit status and what was said."""
+        start = time.monotonic()
+        status, out, err = run("--healthcheck", **environment)
+        self.assertLess(time.monotonic() - start, 2 + 0.5 * stage.SLOW)
+        self.assertEqual(out, "")
+        self.assertEqual(len(err.splitlines()), 0 if status == 0 else 1, err)
+        return status, err
+
+    def test_ready(self):
+        for host in "::", "0.0.0.0", "127.0.0.1", "::1":
+            with self.subTest(host=host):
+                if host == "::1" and not os.path.exists("/proc/net/if_inet6"):
+                    self.skipTest("no IPv6 here")
+                server = stage.Server(cluster.url, wait=host != "::1", LISTEN_HOST=host)
+                if host == "::1":
+                    stage.eventually(lambda: "listening" in server.log(), 5 * stage.SLOW, "it listens")
+                port = str(server.port)
+                stage.eventually(
+                    lambda: self.check(PORT=port, LISTEN_HOST=host)[0] == 0, 5 * stage.SLOW, "it is healthy")
+                # The other settings are the server's business.
+                self.assertEqual(self.check(PORT=port, LISTEN_HOST=host, DATABASE_URL="nonsense"), (0, ""))
+                self.assertEqual(server.stop(), 0)
+
+    def test_no_server(self):
+        status, err = self.check(PORT=str(stage.free_port()))
+        self.assertEqual(status, 1)
+        self.assertIn("no connection", err)
+
+    def test_without_database(self):
+        server = stage.Server(f"postgresql://u@127.0.0.1:{stage.free_port()}/x", wait=False)
+        self.addCleanup(server.stop)
+        server.wait_listening()
+        status, err = self.check(PORT=str(server.port))
+        self.assertEqual(status, 1)
+        self.assertIn("503", err)
+
+    def test_a_server_that_is_silent_or_something_else(self):
+        for answer, word in (b"", "in time"), (b"HTTP/1.1 2", "in time"), (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH"):
+            with self.subTest(answer=answer), socket.create_server(("127.0.0.1", 0)) as other:
+                accepted = []
+
+                def speak():
+                    connection = other.accept()[0]
+                    connection.sendall(answer)
+                    accepted.append(connection)
+                thread = threading.Thread(target=speak)
+                thread.start()
+                status, err = self.check(PORT=str(other.getsockname()[1]))
+                thread.join()
+                accepted[0].close()
+                self.assertEqual(status, 1)
+                self.assertIn(word, err)
+
+
 class Drain(unittest.TestCase):
     def test_idle_server_ends_at_once(self):
         server = stage.Server(cluster.url)
