@@ -1,11 +1,13 @@
 # Every command of the project by its short name; what they do stands in tools/ and db/.
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
+containers := MODE=$(MODE) SCENARIO=$(SCENARIO) loadtest/compose/containers
 .PHONY: help run migrate seed build test bench fuzz format lint clean
+.PHONY: up up-go up-py up-ringpost down logs-go logs-py logs-ringpost logs-db bench-go bench-py bench-ringpost bench-all
 MAKEFLAGS += --no-print-directory
 
 help: ## This list
-	@sed -n 's/^##@ \(.*\)/\n\1/p; s/^\([a-z]*\):.*## \(.*\)/    make \1|\2/p' Makefile | sed 's/|/\t/' | expand -t 20
+	@sed -n 's/^##@ \(.*\)/\n\1/p; s/^\([a-z-]*\):.*## \(.*\)/    make \1|\2/p' Makefile | sed 's/|/\t/' | expand -t 26
 
 ##@ Use
 run: ## Install, build, fill a private PostgreSQL and serve on http://localhost:8080 (PORT, SEED_ROWS, DATABASE_URL)
@@ -37,7 +39,40 @@ lint: ## clang-format, clang-tidy, shellcheck: say what is wrong, change nothing
 	@tools/format --check
 	@tools/lint
 
+##@ Containers (MODE=single or multi)
+up: ## Build and start PostgreSQL and all contenders: Go on port 8080, Python on 8081, ringpost on 8082
+	@$(containers) up all
+up-go: ## PostgreSQL and the Go twin
+	@$(containers) up go
+up-py: ## PostgreSQL and the Python twin
+	@$(containers) up py
+up-ringpost: ## PostgreSQL and ringpost
+	@$(containers) up ringpost
+down: ## Stop and remove the containers; the database's volume stays
+	@$(containers) down
+logs-go: ## Follow the Go twin's log
+	@$(containers) logs go-api
+logs-py: ## The Python twin's
+	@$(containers) logs py-api
+logs-ringpost: ## ringpost's
+	@$(containers) logs ringpost
+logs-db: ## PostgreSQL's
+	@$(containers) logs db
+
+##@ k6 against the containers (MODE=single or multi, SCENARIO=light, heavy, rate or mixed)
+bench-go: ## The Go twin alone; results in loadtest/results
+	@$(containers) bench go-api
+bench-py: ## The Python twin alone
+	@$(containers) bench py-api
+bench-ringpost: ## ringpost alone
+	@$(containers) bench ringpost
+bench-all: ## One after the other
+	@$(containers) bench go-api py-api ringpost
+
 ##@ Tidy
-clean: ## Remove build folders, the private PostgreSQL and what the tests keep
+clean: ## Remove containers with their volume, build folders, the private PostgreSQL; asks first, YES=1 does not
+	@[ '$(YES)' = 1 ] || { printf 'Remove containers, the database in their volume, build folders, .private? [y/N] '; \
+	  read -r answer && [ "$$answer" = y ]; } || { echo 'clean: nothing was removed (YES=1 does not ask)'; exit 1; }
+	@$(containers) clean
 	@db/cluster destroy
 	@rm -rf build build-asan build-clang build-fuzz .private

@@ -25,7 +25,7 @@ def setUpModule():
     unittest.addModuleCleanup(shutil.rmtree, folder)
     clone = os.path.join(folder, "ringpost")
     subprocess.run(["git", "clone", "-q", stage.ROOT, clone], check=True)
-    unittest.addModuleCleanup(subprocess.run, ["make", "clean"], cwd=clone, check=True)
+    unittest.addModuleCleanup(subprocess.run, ["make", "clean", "YES=1"], cwd=clone, check=True)
 
 
 class Run:
