@@ -1,0 +1,165 @@
+"""A run as an HTML page and as Markdown. What is shown is chosen here, how it looks stands in templates/."""
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+
+from . import charts, claim, figures, original
+from .model import LATENCIES, key, key_text
+
+TEMPLATES = Path(__file__).parent / "templates"
+FIGURES = ("rps", "p50", "p95", "p99", "p99.9", "max", "cpu_us", "postgresql_cpu_us", "generator_cpu_us",
+           "rss_peak_mib", "switches")
+
+
+def environment():
+    env = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True,
+                             undefined=jinja2.StrictUndefined,
+                             autoescape=jinja2.select_autoescape(["html.j2"], default_for_string=False))
+    env.filters.update(number=figures.number, times=figures.times, span=figures.span, ratio_span=figures.ratio_span)
+    env.globals.update(METRICS=figures.METRICS, SCENARIOS=figures.SCENARIOS, FAULTS=figures.FAULTS, key=key,
+                       key_text=key_text, original=original)
+    return env
+
+
+def best(rows, metric):
+    """The contender whose interval lies apart from every other's, on the better side; None when there is none."""
+    more = figures.METRICS[metric][2]
+    found = [(n, f) for n, r in rows if (f := r["metrics"].get(metric)) and f.get("low") is not None]
+    for name, figure in found:
+        rest = [f for n, f in found if n != name]
+        if rest and all(figure["low"] > f["high"] if more else figure["high"] < f["low"] for f in rest):
+            return name
+    return None
+
+
+def table(run, scenario, mode, metrics, step=None):
+    """A scenario as a table: a line a metric, a column a contender; metrics that nobody measured are left out."""
+    rows = [(n, r) for n in run.names if (r := run.row(scenario, mode, n, step))]
+    if not rows:
+        return None
+    lines = [{"metric": m, "best": best(rows, m)} for m in metrics
+             if any((r["metrics"].get(m) or {}).get("median") is not None for _, r in rows)]
+    past = original.FIGURES.get(scenario) if mode == original_mode(run) else None
+    return {"scenario": scenario, "mode": mode, "step": step, "rows": rows, "lines": lines, "original": past}
+
+
+def original_mode(run):
+    """The mode that the published figures stand beside: theirs had several CPUs."""
+    return max(run.modes, key=lambda m: len(run.run["modes"][m]["cpus"]))
+
+
+def modes_of(run, scenario):
+    return [m for m in run.modes if run.has(scenario, m)]
+
+
+def latency_charts(run, style):
+    shared = [p[k] for m in run.modes for p in charts.latency_points(run, m) for k in ("low", "high")
+              if p[k] is not None]
+    if not shared or min(shared) <= 0:
+        shared = [p["ms"] for m in run.modes for p in charts.latency_points(run, m)]
+    return [{"title": charts.where(run, m), "svg": charts.latency(run, style, m, shared)}
+            for m in modes_of(run, "rate")]
+
+
+def distribution_charts(run, style):
+    """Of the heavy scenario, and of the highest fixed rate that every contender answered without an error."""
+    found = []
+    for mode in run.modes:
+        shared = [s for s in run.steps("rate", mode)
+                  if all((r := run.row("rate", mode, n, s)) and not r["errors"] for n in run.names)]
+        for scenario, step in [("rate", s) for s in shared[-1:]] + [("heavy", None)]:
+            points = charts.distribution_points(run, scenario, mode, step)
+            if points:
+                what = f"{step:,.0f} requests/s" if step else figures.SCENARIOS[scenario]
+                found.append({"title": f"{what}; {charts.where(run, mode)}",
+                              "svg": charts.distribution(run, style, points)})
+    return found
+
+
+def ablations(run, style):
+    """Turns of a variant beside those without one, by scenario and mode."""
+    groups = {}
+    for (scenario, mode, step, variant, name, fault), row in run.rows.items():
+        if variant is not None:
+            groups.setdefault((scenario, mode, step, name), []).append(row)
+    found = []
+    for (scenario, mode, step, name), rows in groups.items():
+        base = run.row(scenario, mode, name, step)
+        shown = ([base] if base else []) + rows
+        items = [{"label": r["variant"] or "as compared", "figure": r["metrics"]["rps"],
+                  "color": style.color[name] if r["variant"] is None else charts.FAINT,
+                  "text": figures.number(r["metrics"]["rps"]["median"]),
+                  "say": f"{name} {r['variant'] or 'as compared'}: {r['metrics']['rps']['median']:.6g}/s"}
+                 for r in shown]
+        found.append({"title": f"{run.labels[name]}, {scenario}; {charts.where(run, mode)}", "rows": shown,
+                      "metrics": [m for m in ("rps", "p50", "p99", "cpu_us", "postgresql_cpu_us")
+                                  if any(r["metrics"].get(m) for r in shown)],
+                      "svg": charts.bars(run, style, items, "requests/s")})
+    return found
+
+
+def fairness(run):
+    rules = {}
+    for entry in run.run.get("fairness") or []:
+        rules.setdefault(entry["rule"], []).append(entry)
+    return [{"rule": rule, "entries": entries, "held": sum(e["held"] for e in entries),
+             "alike": len({(str(e["expected"]), str(e["seen"])) for e in entries}) == 1}
+            for rule, entries in rules.items()]
+
+
+def faults(run):
+    kinds = {}
+    for k, row in run.rows.items():
+        if k[5]:
+            kinds.setdefault((k[5], k[1]), []).append(row)
+    order = {n: i for i, n in enumerate(run.names)}
+    for (kind, mode), rows in kinds.items():
+        rows.sort(key=lambda r: order[r["contender"]])
+        for row in rows:
+            held = [t["fault"].get("held_s") for t in run.counting(key(row))]
+            row["held_s"] = max((h for h in held if h is not None), default=None)
+    return [{"kind": kind, "mode": mode, "rows": rows} for (kind, mode), rows in kinds.items()]
+
+
+def date(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).strftime("%-d %B %Y, %H:%M UTC")
+
+
+def context(run, draw=True):
+    style = charts.Style(run)
+    losses = claim.against_it(run)
+    data = {
+        "run": run, "style": style, "short": lambda n: claim.short(run, n), "cpus": lambda m: figures.cpus(run, m),
+        "where": lambda m: charts.where(run, m), "date": date(run.run["started"]), "figures": FIGURES,
+        "latencies": LATENCIES, "claims": claim.claims(run), "fairness": fairness(run), "faults": faults(run),
+        "losses": [li for li in losses if li["verdict"] == "worse"],
+        "ties": [li for li in losses if li["verdict"] == "tie"],
+        "originals": [t for s in ("light", "heavy") for m in run.modes
+                      if (t := table(run, s, m, ("p50", "p95", "p99", "p99.9", "max", "rps", "cpu_us",
+                                                 "rss_peak_mib")))],
+        "loads": [t for s in ("saturation", "mixed") for m in run.modes if (t := table(run, s, m, FIGURES))],
+        "limits": {k: row["limit"] for k, row in run.rows.items() if row.get("limit")},
+        "turns": len([t for t in run.turns if not t.get("void")]), "void_turns": run.void_turns(),
+        "original_mode": original_mode(run),
+    }
+    if draw:
+        data |= {
+            "forest": [{"title": charts.where(run, m), "svg": charts.forest(run, style, m, items)}
+                       for m in run.modes if (items := charts.forest_items(run, m))] if not run.void else [],
+            "capacity": [{"title": charts.where(run, m), "svg": charts.capacity(run, style, m)} for m in run.modes
+                         if any(c["mode"] == m and c["rps"]["median"] is not None for c in run.capacity)],
+            "latency": latency_charts(run, style), "distribution": distribution_charts(run, style),
+            "cpu": [{"title": charts.where(run, m), "svg": charts.cpu(run, style, "saturation", m)}
+                    for m in modes_of(run, "saturation")],
+            "ablations": ablations(run, style),
+        }
+    return data
+
+
+def html(run):
+    return environment().get_template("page.html.j2").render(context(run))
+
+
+def markdown(run):
+    return environment().get_template("summary.md.j2").render(context(run, draw=False))

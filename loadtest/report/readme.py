@@ -1,0 +1,81 @@
+"""The README's results table: made from a run, put between two markers, and checked against the run by a test."""
+import re
+
+from . import claim
+from .figures import cpus, number, ratio_span, times
+from .model import Refused
+
+MARKERS = re.compile(r"(<!-- results -->\n).*?(\n?<!-- /results -->)", re.DOTALL)
+
+
+def cell(figure):
+    return number(figure["median"]) if figure and figure.get("median") is not None else "–"
+
+
+def table(run):
+    """Both modes; the best of a line is not marked: the figures are few enough to be read."""
+    if run.void:
+        raise Refused(f"{run.folder} is void ({run.void}): it makes no table; run the comparison again")
+    lines = [f"| | {' | '.join(run.labels[n] for n in run.names)} |", "|---|" + "---:|" * len(run.names)]
+    for mode in run.modes:
+        where = f"{cpus(run, mode)}, {run.run['modes'][mode]['connections']} connections"
+        lines.append(f"| **{where}** |" + " |" * len(run.names))
+        found = {c["contender"]: c["rps"] for c in run.capacity if c["mode"] == mode}
+        if found:
+            objective = next(c["objective"] for c in run.capacity if c["mode"] == mode)
+            lines.append(line(f"requests/s with {objective.replace('p99 <', 'p99 under')}", run, found.get))
+        for text, scenario, metric in (("requests/s at saturation", "saturation", "rps"),
+                                       ("CPU per request at saturation, µs", "saturation", "cpu_us"),
+                                       ("peak memory at saturation, MiB", "saturation", "rss_peak_mib"),
+                                       ("p99 with 100 users, ms", "heavy", "p99")):
+            rows = {n: r["metrics"].get(metric) for n in run.names if (r := run.row(scenario, mode, n))}
+            if any(rows.values()):
+                lines.append(line(text, run, rows.get))
+    return "\n".join([*lines, "", *sentences(run), "", context(run)])
+
+
+def line(text, run, figure):
+    return f"| {text} | {' | '.join(cell(figure(n)) for n in run.names)} |"
+
+
+def sentences(run):
+    """The claims, and as many of the losses, the worst first."""
+    out = []
+    for c in claim.claims(run):
+        text = f"On {c['cpus']}, {run.subject} answers {times(c['rate']['ratio']['median'])} " \
+               f"({ratio_span(c['rate']['ratio'])}) the requests of the best other, {c['rate_label']}"
+        if c["cost"]:
+            text += f", at {times(c['cost']['ratio']['median'])} ({ratio_span(c['cost']['ratio'])}) the CPU per " \
+                    f"request of {c['cost_label']}"
+        out.append(text + ".")
+    lost = [li for li in claim.against_it(run) if li["verdict"] == "worse"][:4]
+    if lost:
+        told = "; ".join(f"{li['what']} ({claim.short(run, li['against'])}, {li['seen'][0]['where']})" for li in lost)
+        out += ["", f"It loses, the worst first: {told}."]
+    return out
+
+
+def context(run):
+    m = run.run["machine"]
+    kind = "virtual machine" if m.get("virtualised") else "machine"
+    return f"Medians of interleaved turns on one {kind} ({m['cpu_model']}, {m['cpus']} CPUs, Linux {m['kernel']}), " \
+           f"{run.run['started'][:10]}, effort {run.run['effort']}; the load generator and PostgreSQL ran on it too."
+
+
+def _split(path):
+    text = path.read_text()
+    if not MARKERS.search(text):
+        raise Refused(f"{path} has no <!-- results --> ... <!-- /results -->: add the two markers, a line each")
+    return text
+
+
+def update(run, path):
+    text = _split(path)
+    path.write_text(MARKERS.sub(lambda m: m[1] + table(run) + "\n" + m[2].lstrip("\n"), text, count=1))
+
+
+def check(run, path):
+    text = _split(path)
+    if MARKERS.search(text)[0] != f"<!-- results -->\n{table(run)}\n<!-- /results -->":
+        raise Refused(f"{path}: the results table is not that of {run.folder}: "
+                      f"loadtest/report/report {run.folder} --update {path}")
