@@ -1,0 +1,238 @@
+"""The comparison itself: who is run when, under which loads. Contenders take turns within each repeat (A B C, B C A, ...);
+each is started anew for its turn, checked, warmed, loaded by every scenario, and drained."""
+import os
+import time
+from pathlib import Path
+
+from . import fairness, faults, generators, summary, turn
+from .contender import Problem, Running, fill
+from .effort import OBJECTIVE
+
+SATURATION_CONNECTIONS = 64
+# As the original's figures imply: about 10 requests/s a user.
+THINK_MS, LIGHT_USERS, HEAVY_USERS = 95, 10, 100
+MIXED_PAGES = 0.2
+
+
+class Comparison:
+    def __init__(self, root, contenders, modes, database, results, effort, oha, scratch):
+        self.contenders, self.modes, self.database, self.results = contenders, modes, database, results
+        self.effort, self.oha, self.scratch = effort, oha, Path(scratch)
+        self.root, self.rules, self.users = root, [], None
+        self.ids_file = self.scratch / "ids"
+        self.subject = next((c for c in contenders if c.subject), None)
+        self.begun, self.done, self.planned = time.monotonic(), 0.0, self.plan_s()
+
+    # What is to come, in seconds: the loads, and about what a start, its checks and a drain take.
+
+    def session_s(self):
+        e = self.effort
+        loads = [e.saturation_s, e.mixed_s, e.light_s, e.heavy_s, *[e.rate_s] * len(e.rates)]
+        return 4 + e.warm_up_s + sum(loads) + 0.6 * len(loads)
+
+    def capacity_session_s(self):
+        return 4 + self.effort.warm_up_s + self.effort.capacity_steps * (self.effort.capacity_s + 0.7)
+
+    def faults_session_s(self):
+        return 5 + len(faults.KINDS) * (faults.BEFORE_S + faults.AFTER_S + 1) + self.effort.frozen_s
+
+    def ablations(self):
+        return self.subject.ablations if self.subject else []
+
+    def plan_s(self):
+        e, each = self.effort, len(self.contenders) * len(self.modes)
+        return (each * (e.repeats * self.session_s() + e.capacity_repeats * self.capacity_session_s())
+                + len(self.contenders) * e.fault_repeats * self.faults_session_s()
+                + len(self.ablations()) * e.ablation_repeats * (5 + e.warm_up_s + e.ablation_s))
+
+    def say(self, text, spent_s=0.0):
+        self.done += spent_s
+        if self.done > 0.02 * self.planned:
+            left = (self.planned - self.done) * (time.monotonic() - self.begun) / self.done
+            text += f"  (about {max(0, left) / 60:.0f} min left)" if left > 90 else f"  (about {max(0, left):.0f} s left)"
+        print(text, flush=True)
+
+    # Rules.
+
+    def hold(self, rule):
+        """Keeps what was seen; a rule that is not held ends the run."""
+        known = [r for r in self.rules if (r.rule, r.mode, r.contender) == (rule.rule, rule.mode, rule.contender)]
+        if not known:
+            self.rules.append(rule)
+        elif rule.rule in ("the same memory limit", "the same connection budget"):
+            known[0].seen = max(known[0].seen, rule.seen, key=leading_number)
+        if not rule.held:
+            if known:
+                self.rules[self.rules.index(known[0])] = rule
+            raise fairness.Broken(rule)
+
+    # One contender's turns.
+
+    def environment(self, contender, mode, settings=None, url=None):
+        values = mode.values()
+        named = {**contender.settings, **(settings or {})}
+        return {**{k: fill(str(v), values) for k, v in named.items()}, "DATABASE_URL": url or self.database.url}
+
+    def places(self, contender):
+        return {"build": self.scratch / "build" / contender.name, "root": self.root}
+
+    def session(self, contender, mode, work, **changes):
+        """Starts it, lets `work` use it, drains it."""
+        self.database.move_to(mode.others_cpus)
+        with open(self.scratch / f"{contender.name}.log", "a") as log:
+            running = Running(contender, self.places(contender), mode, self.environment(contender, mode, **changes), log)
+            try:
+                running.wait_ready()
+                work(running)
+                status = running.stop()
+            finally:
+                running.stop()
+        if status != 0:
+            self.hold(fairness.Rule("SIGTERM drains", mode.name, contender.name, False, "exit status 0 within 15 s",
+                                    "killed" if status is None else str(status)))
+
+    def closed(self, running, scenario, seconds, connections, think_ms=0, pages=0.0, repeat=0, variant=None):
+        load = lambda: generators.closed_loop(running.url, self.ids_file, running.mode.others_cpus, seconds, connections, think_ms,
+                                              pages, seed=repeat + 1)
+        return self.take(running, load, scenario=scenario, repeat=repeat, loop="closed", seconds=seconds, variant=variant)
+
+    def open(self, running, scenario, seconds, rate, urls, repeat):
+        load = lambda: generators.open_loop(self.oha, urls, running.mode.others_cpus, seconds, rate)
+        return self.take(running, load, scenario=scenario, repeat=repeat, loop="open", seconds=seconds, step=rate)
+
+    def take(self, running, load, **named):
+        seen = {"step": None, "variant": None, **{name: value for name, value in named.items() if name not in ("loop", "seconds")}}
+        if earlier := self.results.of(mode=running.mode.name, contender=running.contender.name, **seen):
+            return earlier[0]  # of the run that is gone on with
+        record, rules = turn.measure(running, self.database, load, **named)
+        for rule in rules:
+            self.hold(rule)
+        self.results.add(record)
+        return record
+
+    def warm(self, running):
+        generators.closed_loop(running.url, self.ids_file, running.mode.others_cpus, self.effort.warm_up_s, SATURATION_CONNECTIONS,
+                               pages=0.05)
+
+    def check(self, running):
+        self.hold(fairness.same_answers(running, self.users))
+        self.hold(fairness.statements(running, self.database, self.users))
+        if "io_uring" in running.contender.uses:
+            self.hold(fairness.io_uring(running))
+
+    def scenarios(self, contender, mode, repeat):
+        e = self.effort
+
+        def work(running):
+            if repeat == 0:
+                self.check(running)
+            self.warm(running)
+            urls = generators.url_list(running.url, self.ids_file, 0, self.scratch)
+            self.closed(running, "saturation", e.saturation_s, SATURATION_CONNECTIONS, repeat=repeat)
+            self.closed(running, "mixed", e.mixed_s, SATURATION_CONNECTIONS, pages=MIXED_PAGES, repeat=repeat)
+            self.closed(running, "light", e.light_s, LIGHT_USERS, THINK_MS, repeat=repeat)
+            self.closed(running, "heavy", e.heavy_s, HEAVY_USERS, THINK_MS, repeat=repeat)
+            for rate in e.rates:
+                self.open(running, "rate", e.rate_s, rate, urls, repeat)
+            os.unlink(urls)
+
+        here = {"mode": mode.name, "contender": contender.name, "repeat": repeat, "variant": None}
+        wanted = {"saturation": 1, "mixed": 1, "light": 1, "heavy": 1, "rate": len(e.rates)}
+        if any(len(self.results.of(scenario=scenario, **here)) < count for scenario, count in wanted.items()):
+            self.session(contender, mode, work)
+        seen = self.results.of(scenario="saturation", **here)[0]
+        cost = seen["cpu_s"]["contender"] / max(1, seen["requests"]) * 1e6
+        self.say(f"{mode.name:>6} {repeat + 1}/{e.repeats} {contender.name:<10} {seen['rps']:>8,.0f} requests/s, "
+                 f"p99 {seen['latency_ms']['p99']:.2f} ms, {cost:.1f} us of CPU a request, limit: {seen['limit']}", self.session_s())
+
+    def capacity(self, contender, mode, repeat):
+        """By bisection between nothing and a little more than it answers at saturation."""
+        known = self.results.of(mode=mode.name, contender=contender.name, repeat=repeat, scenario="capacity")
+        if len(known) >= self.effort.capacity_steps:
+            self.done += self.capacity_session_s()
+            return
+        best = [0.0]
+
+        def work(running):
+            self.warm(running)
+            urls = generators.url_list(running.url, self.ids_file, 0, self.scratch)
+            saturation = self.results.of(mode=mode.name, contender=contender.name, scenario="saturation")
+            low, high = 0.0, 1.15 * max(record["rps"] for record in saturation)
+            for _ in range(self.effort.capacity_steps):
+                rate = round((low + high) / 2)
+                record = self.open(running, "capacity", self.effort.capacity_s, rate, urls, repeat)
+                if not record["void"] and summary.meets(record, OBJECTIVE):
+                    low = best[0] = rate
+                else:
+                    high = rate
+            os.unlink(urls)
+
+        self.session(contender, mode, work)
+        self.say(f"{mode.name:>6} {repeat + 1}/{self.effort.capacity_repeats} {contender.name:<10} holds {best[0]:,.0f} requests/s "
+                 f"with p99 under {OBJECTIVE['p99_ms']} ms", self.capacity_session_s())
+
+    def fault(self, contender, mode, repeat):
+        known = self.results.of(mode=mode.name, contender=contender.name, repeat=repeat, scenario="faults")
+        if len(known) == len(faults.KINDS):
+            self.done += self.faults_session_s()
+            return
+        told = []
+
+        def work(running):
+            self.warm(running)
+            for kind in faults.KINDS:
+                if any(record["fault"]["kind"] == kind for record in known):
+                    continue
+                record = faults.run(running, self.database, self.users[:500], kind, repeat, self.effort.frozen_s)
+                self.results.add(record)
+                seen = record["fault"]
+                told.append(f"{kind}: {seen['errors']} errors, {seen['wrong']} wrong, {seen['recovered_s']:.1f} s")
+
+        self.session(contender, mode, work)
+        self.say(f"faults {repeat + 1}/{self.effort.fault_repeats} {contender.name:<10} {'; '.join(told)}", self.faults_session_s())
+
+    def ablation(self, ablation, repeat):
+        e, mode, name = self.effort, self.modes.get(ablation["mode"]), ablation["name"]
+        if mode is None or self.results.of(variant=name, repeat=repeat):
+            return
+        url = self.database.url_over_socket() if ablation.get("socket") else None
+        taken = []
+
+        def work(running):
+            self.warm(running)
+            taken.append(self.closed(running, "saturation", e.ablation_s, SATURATION_CONNECTIONS, repeat=repeat, variant=name))
+
+        self.session(self.subject, mode, work, settings=ablation.get("settings"), url=url)
+        self.say(f"ablation {repeat + 1}/{e.ablation_repeats} {name:<34} {taken[0]['rps']:>8,.0f} requests/s",
+                 5 + e.warm_up_s + e.ablation_s)
+
+    # The whole.
+
+    def run(self):
+        self.users = self.database.users()
+        self.ids_file.write_text("\n".join(user["id"] for user in self.users) + "\n")
+        e = self.effort
+        for mode in self.modes.values():
+            for repeat in range(e.repeats):
+                for contender in rotated(self.contenders, repeat):
+                    self.scenarios(contender, mode, repeat)
+            for repeat in range(e.capacity_repeats):
+                for contender in rotated(self.contenders, repeat):
+                    self.capacity(contender, mode, repeat)
+        mode = next(iter(self.modes.values()))
+        for repeat in range(e.fault_repeats):
+            for contender in rotated(self.contenders, repeat):
+                self.fault(contender, mode, repeat)
+        for repeat in range(e.ablation_repeats):
+            for ablation in rotated(self.ablations(), repeat):
+                self.ablation(ablation, repeat)
+
+
+def rotated(items, by):
+    by %= max(1, len(items))
+    return items[by:] + items[:by]
+
+
+def leading_number(text):
+    digits = text.split()[0]
+    return float(digits) if digits.replace(".", "").isdigit() else -1.0

@@ -1,0 +1,117 @@
+"""The private PostgreSQL of a run: db/cluster in a folder of its own, seeded, on CPUs of the harness's choice."""
+import datetime
+import json
+import os
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+
+from . import processes
+from .contender import Problem
+
+# The statement that counts is a SELECT of the contenders' role on its table; what a driver asks at connecting is shown, not judged.
+STATEMENTS = """select coalesce(json_agg(json_build_object('query', query, 'calls', calls, 'rows', rows)), '[]')
+from pg_stat_statements where dbid = (select oid from pg_database where datname = 'ringpost')
+and userid = (select oid from pg_roles where rolname = 'ringpost')"""
+SETTINGS = ("shared_buffers", "max_connections", "work_mem", "effective_cache_size", "jit", "fsync", "synchronous_commit",
+            "plan_cache_mode", "max_parallel_workers_per_gather", "shared_preload_libraries")
+
+
+class Database:
+    def __init__(self, root, folder, rows=10_000):
+        self.root, self.folder, self.rows = Path(root), Path(folder), rows
+        self.cpus = os.sched_getaffinity(0)
+
+    def _cluster(self, *words, check=True):
+        done = subprocess.run([self.root / "db/cluster", words[0], "--dir", self.folder, *words[1:]], check=False,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if check and done.returncode != 0:
+            raise Problem(f"db/cluster {words[0]}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def make(self):
+        """Starts it; when it is new, with the table and its rows."""
+        self.start()
+        environment = {**os.environ, "DATABASE_URL": self.url, "SEED_ROWS": str(self.rows)}
+        for step in "db/migrate", "db/seed/run":
+            done = subprocess.run([self.root / step], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            if done.returncode != 0:
+                raise Problem(f"{step}: {done.stderr.strip()}")
+        if not self.query("select 1 from pg_extension where extname = 'pg_stat_statements'"):
+            raise Problem("this PostgreSQL has no pg_stat_statements, by which the rules are checked (on Debian it is in postgresql)")
+        self.query("vacuum analyze users")
+
+    def start(self):
+        self._cluster("start")
+        environment = dict(word.split("=", 1) for word in shlex.split(self._cluster("env")))
+        self.url, self.socket, self.port = environment["DATABASE_URL"], environment["PGHOST"], environment["PGPORT"]
+        self.postmaster = int((Path((self.folder / "place").read_text().strip()) / "data/postmaster.pid").read_text().split()[0])
+        self.move_to(self.cpus)
+
+    def url_over_socket(self):
+        password = self.url.split("@")[0].rsplit(":", 1)[1]
+        return f"host={self.socket} port={self.port} user=ringpost password={password} dbname=ringpost"
+
+    def stop(self):
+        self._cluster("stop")
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def move_to(self, cpus):
+        """Those that run now; what the postmaster starts from here on inherits it."""
+        self.cpus = set(cpus)
+        for pid in self.pids():
+            try:
+                os.sched_setaffinity(pid, self.cpus)
+            except ProcessLookupError:
+                pass
+
+    def pids(self):
+        return processes.tree(self.postmaster)
+
+    def freeze(self):
+        for pid in self.pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self):
+        for pid in self.pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def query(self, sql):
+        """The answer as text, as the superuser."""
+        return self._cluster("psql", "--", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", sql).rstrip("\n")
+
+    def reset_statements(self):
+        self.query("select pg_stat_statements_reset()")
+
+    def statements(self):
+        return json.loads(self.query(STATEMENTS))
+
+    def connections(self, application_name):
+        """Of the contenders' role: how many by this name, and how many in all."""
+        named, every = self.query(
+            "select count(*) filter (where application_name = '%s'), count(*) from pg_stat_activity "
+            "where usename = 'ringpost' and backend_type = 'client backend'" % application_name.replace("'", "''")).split("|")
+        return int(named), int(every)
+
+    def users(self):
+        """All users in the order of their ids, as the contract has them answered."""
+        # In hexadecimal: psql drops characters that it can't print.
+        rows = json.loads(bytes.fromhex(self.query(
+            "select encode(convert_to(json_agg(json_build_array(id, email, full_name, age, country_code, is_active,"
+            " (extract(epoch from created_at) * 1000000)::bigint) order by id)::text, 'UTF8'), 'hex') from users")))
+        keys = "id", "email", "full_name", "age", "country_code", "is_active", "created_at"
+        epoch = datetime.datetime(1970, 1, 1)
+        return [dict(zip(keys, [*row[:-1], (epoch + datetime.timedelta(microseconds=row[-1])).isoformat() + "Z"]))
+                for row in rows]
+
+    def settings(self):
+        return dict(line.split("|", 1) for line in self.query(
+            "select name, current_setting(name) from pg_settings where name in (%s) order by name"
+            % ", ".join(f"'{name}'" for name in SETTINGS)).splitlines())
+
+    def version(self):
+        return self.query("select version()")

@@ -1,0 +1,89 @@
+"""The load: wrk for closed loops (a user waits for its answer), oha for open ones (requests are due by the clock, and
+latency counts from then). README.md says why these. Each runs as a process on CPUs of the harness's choice."""
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from . import processes
+from .contender import Problem
+
+HERE = Path(__file__).parent
+CLOSED_TIMEOUT_S, OPEN_CONNECTIONS = 10, 128
+POINTS = ("p50", "p90", "p95", "p99", "p99.9", "max")
+
+
+class Load:
+    """One generator's run: its figures, and what it cost. `errors` by kind, none left out."""
+
+    def __init__(self, name, figures, cpu_s, seconds):
+        self.name, self.cpu_s, self.seconds = name, cpu_s, seconds
+        self.requests = figures["requests"]
+        self.latency_ms = {point: figures[point] for point in POINTS}
+        self.distribution = figures["distribution"]
+        self.errors = {kind: count for kind, count in figures["errors"].items() if count}
+
+
+def start(command, cpus):
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+
+
+def finish(process, limit_s):
+    """Its output and its CPU seconds, read just before its end is taken notice of."""
+    try:
+        out, err = process.communicate(timeout=limit_s)
+    except BaseException as error:
+        process.kill()
+        process.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise Problem(f"{process.args[0]} did not end within {limit_s:.0f} s") from None
+        raise
+    if process.returncode != 0:
+        raise Problem(f"{process.args[0]} failed (status {process.returncode}): {err.strip() or out.strip()}")
+    return out
+
+
+def children_cpu_s():
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def closed_loop(url, ids_file, cpus, seconds, connections, think_ms=0, pages=0.0, seed=1):
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={CLOSED_TIMEOUT_S}s", "-s", str(HERE / "wrk.lua"), url,
+               "--", str(ids_file), str(pages), str(think_ms), str(seed)]
+    before = children_cpu_s()
+    out = finish(start(command, cpus), seconds + 3 * CLOSED_TIMEOUT_S)
+    figures = json.loads(out.rsplit("JSON ", 1)[1])
+    return Load("wrk", figures, children_cpu_s() - before, figures["duration_s"])
+
+
+def open_loop(oha, url_list, cpus, seconds, rate, connections=OPEN_CONNECTIONS):
+    command = [oha, "--no-tui", "--output-format", "json", "--latency-correction", "-w", "-z", f"{seconds}s", "-q", str(rate),
+               "-c", str(connections), "-t", f"{CLOSED_TIMEOUT_S}s", "--urls-from-file", str(url_list)]
+    before = children_cpu_s()
+    report = json.loads(finish(start(command, cpus), seconds + 3 * CLOSED_TIMEOUT_S))
+    return Load("oha", oha_figures(report), children_cpu_s() - before, report["summary"]["total"])
+
+
+def oha_figures(report):
+    statuses = {status: count for status, count in report["statusCodeDistribution"].items()}
+    errors = {f"status {status}": count for status, count in statuses.items() if not status.startswith("2")}
+    errors.update(report["errorDistribution"])
+    at = {name: seconds * 1000 if seconds is not None else None for name, seconds in report["latencyPercentiles"].items()}
+    figures = {"requests": sum(statuses.values()), "errors": errors, "p50": at["p50"], "p90": at["p90"], "p95": at["p95"],
+               "p99": at["p99"], "p99.9": at["p99.9"], "max": report["summary"]["slowest"] * 1000}
+    figures["distribution"] = [[float(name[1:]), ms] for name, ms in at.items() if ms is not None]
+    return figures
+
+
+def url_list(base, ids_file, pages, folder):
+    """oha draws from these at random: its share of pages is that of the list."""
+    ids = Path(ids_file).read_text().split()
+    lines = [f"{base}/users/{id}" for id in ids[:4000]]
+    count = round(len(lines) * pages / (1 - pages))
+    lines += [f"{base}/users?limit=50&offset={i * 7919 % (len(ids) - 50)}" for i in range(count)]
+    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".urls", delete=False) as file:
+        file.write("\n".join(lines) + "\n")
+    return file.name
