@@ -96,7 +96,9 @@ function report(scenario: string, data: SummaryData) {
 
 function text(run: ReturnType<typeof report>): string {
   const figures = (latency: Record<string, number>) =>
-    ["p(50)", "p(95)", "p(99)", "p(99.9)", "max"].map((name) => `${name} ${(latency[name] ?? 0).toFixed(2)}`).join("  ");
+    ["p(50)", "p(95)", "p(99)", "p(99.9)", "max"]
+      .map((name) => `${name} ${(latency[name] ?? 0).toFixed(2)}`)
+      .join("  ");
   const { errors } = run;
   const failedChecks = run.checks.filter(({ fails }) => fails > 0);
   const crossed = run.thresholds.filter(({ ok }) => !ok);
@@ -105,8 +107,8 @@ function text(run: ReturnType<typeof report>): string {
       `${run.requests_per_second.toFixed(1)}/s`,
     `  ms                        ${figures(run.latency_ms)}`,
     ...Object.entries(run.by_tag).map(([tag, of]) => `  ${tag.padEnd(25)} ${figures(of.latency_ms)}`),
-    `  errors: ${errors.unanswered} unanswered, ${errors.status} of another status, ${errors.wrong_body} wrong bodies, ` +
-      `${errors.dropped_iterations} iterations dropped`,
+    `  errors: ${errors.unanswered} unanswered, ${errors.status} of another status, ` +
+      `${errors.wrong_body} wrong bodies, ${errors.dropped_iterations} iterations dropped`,
     ...failedChecks.map(({ name, passes, fails }) => `  FAILED ${fails} of ${passes + fails}: ${name}`),
     ...crossed.map(({ metric, threshold }) => `  CROSSED ${metric}: ${threshold}`),
     "",

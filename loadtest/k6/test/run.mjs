@@ -14,11 +14,18 @@ async function load(script) {
   const folder = mkdtempSync(join(tmpdir(), "k6-test-"));
   const outfile = join(folder, "script.mjs");
   await build({
-    entryPoints: [join(ROOT, script)], outfile, bundle: true, format: "esm", platform: "neutral", logLevel: "error",
-    plugins: [{
-      name: "k6",
-      setup: ({ onResolve }) => onResolve({ filter: /^k6(\/|$)/ }, () => ({ path: SHIM, external: true })),
-    }],
+    entryPoints: [join(ROOT, script)],
+    outfile,
+    bundle: true,
+    format: "esm",
+    platform: "neutral",
+    logLevel: "error",
+    plugins: [
+      {
+        name: "k6",
+        setup: ({ onResolve }) => onResolve({ filter: /^k6(\/|$)/ }, () => ({ path: SHIM, external: true })),
+      },
+    ],
   });
   try {
     return await import(pathToFileURL(outfile));

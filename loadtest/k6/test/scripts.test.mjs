@@ -25,7 +25,13 @@ after(async () => {
 });
 
 const environment = (baseUrl, more = {}) => ({
-  BASE_URL: baseUrl, CONTENDER: "py-api", MODE: "multi", RESULTS_DIR: results, RATES: "100,200", STEP_SECONDS: "1", ...more,
+  BASE_URL: baseUrl,
+  CONTENDER: "py-api",
+  MODE: "multi",
+  RESULTS_DIR: results,
+  RATES: "100,200",
+  STEP_SECONDS: "1",
+  ...more,
 });
 const read = (name) => JSON.parse(readFileSync(join(results, name), "utf8"));
 const failed = ({ checks }) => checks.filter(({ fails }) => fails > 0).map(({ name }) => name);

@@ -16,9 +16,12 @@ const answers = {
   // The right id with somebody else's address: a row put together from two.
   mixed_up: (status, body) => (body.id ? [status, { ...body, email: "other@example.com" }] : [status, body]),
   // Once the sample is read (six requests), pages are one user short, or shifted, or have another total.
-  short: (status, body) => (body.items && asked > 6 ? [status, { ...body, items: body.items.slice(1) }] : [status, body]),
+  short: (status, body) =>
+    body.items && asked > 6 ? [status, { ...body, items: body.items.slice(1) }] : [status, body],
   shifted: (status, body) =>
-    body.items && asked > 6 ? [status, { ...body, items: users.slice(body.offset + 1, body.offset + 51) }] : [status, body],
+    body.items && asked > 6
+      ? [status, { ...body, items: users.slice(body.offset + 1, body.offset + 51) }]
+      : [status, body],
   total: (status, body) => (body.items && asked > 6 ? [status, { ...body, total: 1 }] : [status, body]),
   unavailable: (status, body) => (body.id ? [503, { error: "unavailable" }] : [status, body]),
   empty: () => [200, { items: [], limit: 200, offset: 0, total: 0 }],
@@ -27,7 +30,8 @@ const answers = {
 
 function answer({ pathname, searchParams }) {
   if (pathname === "/users") {
-    const limit = Number(searchParams.get("limit")), offset = Number(searchParams.get("offset"));
+    const limit = Number(searchParams.get("limit")),
+      offset = Number(searchParams.get("offset"));
     return [200, { items: users.slice(offset, offset + limit), limit, offset, total: users.length }];
   }
   const user = users[places.get(pathname.slice("/users/".length))];

@@ -4,8 +4,12 @@ import assert from "node:assert/strict";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
 
 const TYPES = {
-  http_reqs: "counter", http_req_duration: "trend", http_req_failed: "rate", checks: "rate",
-  dropped_iterations: "counter", iterations: "counter",
+  http_reqs: "counter",
+  http_req_duration: "trend",
+  http_req_failed: "rate",
+  checks: "rate",
+  dropped_iterations: "counter",
+  iterations: "counter",
 };
 
 let samples, checks, started, slept, inInit, scenarioTag;
@@ -90,7 +94,8 @@ function fetchNow(message) {
     const { port1, port2 } = new MessageChannel();
     const signal = new Int32Array(new SharedArrayBuffer(4));
     const worker = new Worker(new URL("./http-thread.mjs", import.meta.url), {
-      workerData: { port: port2, signal }, transferList: [port2],
+      workerData: { port: port2, signal },
+      transferList: [port2],
     });
     worker.unref();
     thread = { port: port1, signal };
@@ -105,12 +110,17 @@ function fetchNow(message) {
 
 let expected = (status) => status >= 200 && status < 400;
 const http = {
-  expectedStatuses: (...statuses) => (status) => statuses.includes(status),
+  expectedStatuses:
+    (...statuses) =>
+    (status) =>
+      statuses.includes(status),
   setResponseCallback: (callback) => void (expected = callback),
   get(url, params = {}, ...rest) {
     assert.equal(rest.length, 0, "http.get() takes a URL and params");
     assert.ok(!inInit, "a request in the init context");
-    const unknown = Object.keys(params).filter((name) => !["responseType", "timeout", "tags", "headers"].includes(name));
+    const unknown = Object.keys(params).filter(
+      (name) => !["responseType", "timeout", "tags", "headers"].includes(name),
+    );
     assert.deepEqual(unknown, [], "parameters that k6 does not know");
     assert.match(params.timeout ?? "60s", /^\d+(ms|s|m)$/);
     assert.ok(params.tags?.name, "without a name each URL becomes a series of its own");
@@ -126,7 +136,8 @@ export default http;
 
 // ---- the summary
 function percentile(sorted, p) {
-  const at = (sorted.length - 1) * (p / 100), low = Math.floor(at);
+  const at = (sorted.length - 1) * (p / 100),
+    low = Math.floor(at);
   const high = sorted[Math.min(low + 1, sorted.length - 1)];
   return sorted[low] + (high - sorted[low]) * (at - low);
 }
@@ -135,12 +146,19 @@ function valuesOf(type, of, stats, seconds) {
   const values = of.map(({ value }) => value);
   const sum = values.reduce((a, b) => a + b, 0);
   if (type === "counter") return { count: sum, rate: sum / seconds };
-  if (type === "rate") return { rate: values.length ? sum / values.length : 0, passes: sum, fails: values.length - sum };
+  if (type === "rate")
+    return { rate: values.length ? sum / values.length : 0, passes: sum, fails: values.length - sum };
   const sorted = values.sort((a, b) => a - b);
   const stat = (name) => {
     const p = /^p\((\d+(?:\.\d+)?)\)$/.exec(name);
     if (p) return sorted.length ? percentile(sorted, Number(p[1])) : 0;
-    const known = { min: sorted[0], max: sorted.at(-1), avg: sum / values.length, med: percentile(sorted, 50), count: values.length };
+    const known = {
+      min: sorted[0],
+      max: sorted.at(-1),
+      avg: sum / values.length,
+      med: percentile(sorted, 50),
+      count: values.length,
+    };
     assert.ok(name in known, `summaryTrendStats: ${name} is none`);
     return known[name] || 0;
   };
@@ -156,7 +174,15 @@ function crossed(type, of, threshold, seconds) {
   assert.match(aggregate, AGGREGATES[type], `threshold "${threshold}" of a ${type}`);
   if (type === "trend" && of.length === 0) return false;
   const value = valuesOf(type, of, [aggregate], seconds)[aggregate];
-  const compare = { "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b, "==": (a, b) => a === b, "===": (a, b) => a === b, "!=": (a, b) => a !== b };
+  const compare = {
+    "<": (a, b) => a < b,
+    ">": (a, b) => a > b,
+    "<=": (a, b) => a <= b,
+    ">=": (a, b) => a >= b,
+    "==": (a, b) => a === b,
+    "===": (a, b) => a === b,
+    "!=": (a, b) => a !== b,
+  };
   return !compare[operator](value, Number(limit));
 }
 
@@ -168,8 +194,13 @@ export function summary(options) {
   for (const name of names) {
     const [, base, filter] = /^(\w+)(?:\{(.+)\})?$/.exec(name) ?? assert.fail(`threshold on "${name}"`);
     const type = TYPES[base] ?? assert.fail(`a threshold on "${base}", a metric that nobody made`);
-    const wanted = (filter ?? "").split(",").filter(Boolean).map((pair) => pair.split(":"));
-    const of = samples.filter(({ metric, tags }) => metric === base && wanted.every(([tag, value]) => tags[tag] === value));
+    const wanted = (filter ?? "")
+      .split(",")
+      .filter(Boolean)
+      .map((pair) => pair.split(":"));
+    const of = samples.filter(
+      ({ metric, tags }) => metric === base && wanted.every(([tag, value]) => tags[tag] === value),
+    );
     const thresholds = options.thresholds?.[name];
     metrics[name] = { type, contains: "default", values: valuesOf(type, of, options.summaryTrendStats, seconds) };
     if (thresholds)
@@ -178,7 +209,13 @@ export function summary(options) {
       );
   }
   return {
-    root_group: { name: "", path: "", id: "d41d8cd98f00b204e9800998ecf8427e", groups: [], checks: [...checks.values()] },
+    root_group: {
+      name: "",
+      path: "",
+      id: "d41d8cd98f00b204e9800998ecf8427e",
+      groups: [],
+      checks: [...checks.values()],
+    },
     options: { summaryTrendStats: options.summaryTrendStats, summaryTimeUnit: "", noColor: true },
     state: { isStdOutTTY: false, isStdErrTTY: false, testRunDurationMs: seconds * 1000 },
     metrics,
