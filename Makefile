@@ -2,7 +2,7 @@
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
 containers := MODE=$(MODE) SCENARIO=$(SCENARIO) loadtest/compose/containers
-.PHONY: help run migrate seed build test bench fuzz format lint clean
+.PHONY: help compare run migrate seed build test bench fuzz format lint clean
 .PHONY: up up-go up-py up-ringpost down logs-go logs-py logs-ringpost logs-db bench-go bench-py bench-ringpost bench-all
 MAKEFLAGS += --no-print-directory
 
@@ -38,6 +38,10 @@ lint: ## clang-format, clang-tidy, shellcheck: say what is wrong, change nothing
 	@tools/install build lint
 	@tools/format --check
 	@tools/lint
+
+##@ Compare
+compare: ## All contenders under the rules of the comparison, with a report (ARGS=--quick, --full, --help)
+	@tools/compare $(ARGS)
 
 ##@ Containers (MODE=single or multi)
 up: ## Build and start PostgreSQL and all contenders: Go on port 8080, Python on 8081, ringpost on 8082
@@ -75,4 +79,5 @@ clean: ## Remove containers with their volume, build folders, the private Postgr
 	  read -r answer && [ "$$answer" = y ]; } || { echo 'clean: nothing was removed (YES=1 does not ask)'; exit 1; }
 	@$(containers) clean
 	@db/cluster destroy
+	@db/cluster destroy --dir .private/compare/pg
 	@rm -rf build build-asan build-clang build-fuzz .private

@@ -105,7 +105,7 @@ def main():
     if not shutil.which("wrk"):
         raise Problem("wrk is missing (on Debian: apt install wrk)")
     if not oha and (chosen.rates or chosen.capacity_repeats):
-        raise Problem("oha is missing; tools/compare builds it where there is cargo")
+        raise Problem("oha is missing, and cargo, which would build it: install one of them, or set OHA to where it is")
     begun = datetime.datetime.now(datetime.timezone.utc)
     stamp = begun.strftime("%Y-%m-%dT%H-%M-%S")
     folder = options.resume or options.out or ROOT / "loadtest/results" / stamp
@@ -149,7 +149,7 @@ def main():
         results.write("summary.json", summary.summarize(results.turns, effort.OBJECTIVE, subject))
     finally:
         database.stop()
-    report = subprocess.run([sys.executable, "-m", "loadtest.report", str(folder)], cwd=ROOT)
+    report = subprocess.run([ROOT / "loadtest/report/report", folder.resolve()])
     if report.returncode == 0:
         print(f"report: {os.path.relpath(folder / 'report.html')}", flush=True)
     return status or report.returncode

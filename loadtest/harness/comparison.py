@@ -28,13 +28,13 @@ class Comparison:
     def session_s(self):
         e = self.effort
         loads = [e.saturation_s, e.mixed_s, e.light_s, e.heavy_s, *[e.rate_s] * len(e.rates)]
-        return 4 + e.warm_up_s + sum(loads) + 0.6 * len(loads)
+        return 2 + e.warm_up_s + sum(loads) + 0.3 * len(loads)
 
     def capacity_session_s(self):
-        return 4 + self.effort.warm_up_s + self.effort.capacity_steps * (self.effort.capacity_s + 0.7)
+        return 2 + self.effort.warm_up_s + self.effort.capacity_steps * (self.effort.capacity_s + 0.4)
 
     def faults_session_s(self):
-        return 5 + len(faults.KINDS) * (faults.BEFORE_S + faults.AFTER_S + 1) + self.effort.frozen_s
+        return 3 + len(faults.KINDS) * (faults.BEFORE_S + self.effort.after_fault_s + 0.7) + self.effort.frozen_s
 
     def ablations(self):
         return self.subject.ablations if self.subject else []
@@ -43,7 +43,7 @@ class Comparison:
         e, each = self.effort, len(self.contenders) * len(self.modes)
         return (each * (e.repeats * self.session_s() + e.capacity_repeats * self.capacity_session_s())
                 + len(self.contenders) * e.fault_repeats * self.faults_session_s()
-                + len(self.ablations()) * e.ablation_repeats * (5 + e.warm_up_s + e.ablation_s))
+                + len(self.ablations()) * e.ablation_repeats * (2 + e.warm_up_s + e.ablation_s))
 
     def say(self, text, spent_s=0.0):
         self.done += spent_s
@@ -183,7 +183,8 @@ class Comparison:
             for kind in faults.KINDS:
                 if any(record["fault"]["kind"] == kind for record in known):
                     continue
-                record = faults.run(running, self.database, self.users[:500], kind, repeat, self.effort.frozen_s)
+                record = faults.run(running, self.database, self.users[:500], kind, repeat, self.effort.frozen_s,
+                                    self.effort.after_fault_s)
                 self.results.add(record)
                 seen = record["fault"]
                 told.append(f"{kind}: {seen['errors']} errors, {seen['wrong']} wrong, {seen['recovered_s']:.1f} s")
@@ -204,7 +205,7 @@ class Comparison:
 
         self.session(self.subject, mode, work, settings=ablation.get("settings"), url=url)
         self.say(f"ablation {repeat + 1}/{e.ablation_repeats} {name:<34} {taken[0]['rps']:>8,.0f} requests/s",
-                 5 + e.warm_up_s + e.ablation_s)
+                 2 + e.warm_up_s + e.ablation_s)
 
     # The whole.
 

@@ -9,7 +9,7 @@ import aiohttp  # a client that takes hundreds of requests in flight and tells t
 from . import turn
 
 KINDS = ("restart", "freeze", "terminate", "column")
-RATE, TIMEOUT_S, BEFORE_S, AFTER_S = 200, 8, 1.0, 4.0
+RATE, TIMEOUT_S, BEFORE_S = 200, 8, 1.0
 
 
 class Checker:
@@ -64,7 +64,7 @@ def inject(database, kind, held_s):
         database.query("alter table users add column added_under_load text not null default 'x'")
 
 
-async def drive(running, database, users, kind, held_s):
+async def drive(running, database, users, kind, held_s, after_s):
     checker = Checker(running.url, users)
     finish_at = [float("inf")]
     connector = aiohttp.TCPConnector(limit=0)
@@ -74,16 +74,16 @@ async def drive(running, database, users, kind, held_s):
         begin = time.monotonic()
         await asyncio.to_thread(inject, database, kind, held_s)
         end = time.monotonic()
-        finish_at[0] = end + AFTER_S
+        finish_at[0] = end + after_s
         await load
     return checker, begin, end
 
 
-def run(running, database, users, kind, repeat, held_s):
+def run(running, database, users, kind, repeat, held_s, after_s):
     started = turn.now()
     begun = time.monotonic()
     try:
-        checker, begin, end = asyncio.run(drive(running, database, users, kind, held_s))
+        checker, begin, end = asyncio.run(drive(running, database, users, kind, held_s, after_s))
     finally:
         if kind == "column":
             database.query("alter table users drop column if exists added_under_load")
