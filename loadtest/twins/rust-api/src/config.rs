@@ -30,6 +30,8 @@ impl PoolKind {
 pub struct Config {
     pub port: u16,
     pub pool: PoolKind,
+    /// Of PoolKind::Shared, how many connections take the short queries; by default one a worker thread.
+    pub shared_clients: Option<usize>,
     pub db_max_conns: usize,
     pub db_min_conns: usize,
     pub postgres: tokio_postgres::Config,
@@ -50,6 +52,9 @@ impl Config {
         Ok(Self {
             port: number(lookup, "PORT", 8080, 1)?,
             pool,
+            shared_clients: lookup("RUST_SHARED_CLIENTS")
+                .map(|_| number(lookup, "RUST_SHARED_CLIENTS", 1, 1))
+                .transpose()?,
             db_max_conns,
             db_min_conns: number(lookup, "DB_MIN_CONNS", 1, 0)?.min(db_max_conns),
             postgres: postgres(lookup)?,
@@ -128,8 +133,13 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong() {
-        for (name, value) in [("PORT", "0"), ("DB_MAX_CONNS", "x"), ("RUST_POOL", "many"), ("DATABASE_URL", "nonsense")]
-        {
+        for (name, value) in [
+            ("PORT", "0"),
+            ("RUST_SHARED_CLIENTS", "0"),
+            ("DB_MAX_CONNS", "x"),
+            ("RUST_POOL", "many"),
+            ("DATABASE_URL", "nonsense"),
+        ] {
             let error = read(&[(name, value)]).unwrap_err();
             assert!(error.starts_with(name), "{error}");
         }

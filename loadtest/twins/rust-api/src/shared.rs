@@ -18,12 +18,13 @@ use crate::pg::{self, Failure};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// Connections of a worker thread that take queries in turn. Fewer are busier: more answers for a wake-up.
-const BUSY_PER_WORKER: usize = 2;
+/// Connections of a worker thread that take the short queries. The fewer, the more answers a wake-up brings.
+const BUSY_PER_WORKER: usize = 1;
 
 pub struct Users {
     slots: Arc<[Slot]>,
-    /// So many take queries in turn; the rest, which DB_MIN_CONNS asks for, when one of these is away.
+    /// The first so many take the short queries in turn; the rest the pages, which would hold those up. Each stands
+    /// in for the others.
     busy: usize,
     turn: AtomicUsize,
     connected: watch::Receiver<usize>,
@@ -61,7 +62,7 @@ impl Session {
 impl Users {
     /// Does not wait for PostgreSQL: /healthz answers without it, and /readyz says when it is there.
     pub fn open(config: &Config, workers: usize) -> Self {
-        let busy = config.db_max_conns.min(BUSY_PER_WORKER * workers);
+        let busy = config.shared_clients.unwrap_or(BUSY_PER_WORKER * workers).min(config.db_max_conns);
         let slots: Arc<[Slot]> = (0..busy.max(config.db_min_conns)).map(|_| Slot::empty()).collect();
         let (count, connected) = watch::channel(0);
         for index in 0..slots.len() {
@@ -70,28 +71,35 @@ impl Users {
         Self { slots, busy, turn: AtomicUsize::new(0), connected }
     }
 
-    async fn session(&self, deadline: Instant) -> Result<Arc<Session>, Failure> {
+    async fn session(&self, kind: Query, deadline: Instant) -> Result<Arc<Session>, Failure> {
+        let (busy, rest) = self.slots.split_at(self.busy);
+        let (ours, others) = match kind {
+            Query::List if !rest.is_empty() => (rest, busy),
+            _ => (busy, rest),
+        };
         loop {
-            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.busy;
-            let in_turn = self.slots[turn..self.busy].iter().chain(&self.slots[..turn]);
-            if let Some(session) = in_turn.chain(&self.slots[self.busy..]).find_map(|slot| slot.load_full()) {
+            let (after, first) = ours.split_at(self.turn.fetch_add(1, Ordering::Relaxed) % ours.len());
+            let open = |slot: &Slot| slot.load_full().filter(|session| !session.client.is_closed());
+            if let Some(session) = first.iter().chain(after).chain(others).find_map(open) {
                 return Ok(session);
             }
             let mut connected = self.connected.clone();
             if !matches!(timeout_at(deadline, connected.wait_for(|count| *count > 0)).await, Ok(Ok(_))) {
                 return Err(Failure::Unavailable("no connection by the deadline".into()));
             }
+            tokio::task::yield_now().await; // one that is closed may not have been counted off yet
         }
     }
 
     async fn ask<T>(
         &self,
+        kind: Query,
         deadline: Instant,
         query: impl for<'a> Fn(&'a Session) -> BoxFuture<'a, Result<T, Error>>,
     ) -> Result<T, Failure> {
         let mut tries = self.slots.len();
         loop {
-            let session = self.session(deadline).await?;
+            let session = self.session(kind, deadline).await?;
             let (sent, answers) = (Instant::now(), session.answers.load(Ordering::Relaxed));
             let Ok(result) = timeout_at(deadline, query(&session)).await else {
                 // Nothing came in a time in which PostgreSQL ends any statement: it, or the network, is stuck.
@@ -106,7 +114,6 @@ impl Users {
                 Err(error) if tries > 0 && pg::lost(&error) => {
                     session.discard();
                     tries -= 1;
-                    tokio::task::yield_now().await; // for keep() to take it out of its slot
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -118,21 +125,21 @@ impl pg::Users for Users {
     type Record = Row;
 
     async fn find(&self, id: Uuid, deadline: Instant) -> Result<Option<Row>, Failure> {
-        self.ask(deadline, |session| {
+        self.ask(Query::Find, deadline, |session| {
             async move { session.client.query_opt(session.statement(Query::Find).await?, &[&id]).await }.boxed()
         })
         .await
     }
 
     async fn list(&self, limit: i64, offset: i64, deadline: Instant) -> Result<Vec<Row>, Failure> {
-        self.ask(deadline, |session| {
+        self.ask(Query::List, deadline, |session| {
             async move { session.client.query(session.statement(Query::List).await?, &[&limit, &offset]).await }.boxed()
         })
         .await
     }
 
     async fn ping(&self, deadline: Instant) -> Result<(), Failure> {
-        self.ask(deadline, |session| {
+        self.ask(Query::Ping, deadline, |session| {
             async move { session.client.query_one(session.statement(Query::Ping).await?, &[]).await.map(drop) }.boxed()
         })
         .await
