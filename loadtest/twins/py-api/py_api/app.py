@@ -100,6 +100,8 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 
     app = FastAPI(
         lifespan=lifespan,
+        # Nobody collects it here; left on, each request asks whether somebody does.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         openapi_url=None,  # and with it the documentation's routes
         redirect_slashes=False,
         exception_handlers={
