@@ -87,6 +87,11 @@ class Database:
                 connection = await self._acquire()
                 try:
                     rows = await connection.fetch(sql, *arguments)
+                except asyncpg.InternalClientError as error:
+                    # The backend has been ended: its last words are here, the end of the connection is not yet.
+                    connection.terminate()
+                    self._release_later(connection)
+                    raise Unavailable(str(error)) from error
                 except BaseException:
                     # An abandoned query is being cancelled: its caller does not wait for that.
                     self._release_later(connection)

@@ -15,6 +15,7 @@ class Proxy:
         self._flowing.set()
         self._links = set()
         self.links_made = 0
+        self.pass_ends = True  # False: when PostgreSQL closes a connection, its client is not told
 
     async def __aenter__(self):
         self._server = await asyncio.start_server(self._link, "127.0.0.1", self._port)
@@ -56,4 +57,6 @@ class Proxy:
             await self._flowing.wait()
             writer.write(data)
             await writer.drain()
+        if not self.pass_ends:
+            await asyncio.Event().wait()
         writer.close()

@@ -133,6 +133,25 @@ def test_cut_connections_are_replaced(database_url):
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("pass_ends", [True, False])
+def test_an_ended_backend_is_an_outage_and_replaced(database_url, pass_ends):
+    async def run():
+        async with Proxy(database_url) as proxy, opened(proxy.url, db_pool_min_size=1, db_pool_max_size=1) as database:
+            proxy.pass_ends = pass_ends
+            pid = (await database.fetch("select pg_backend_pid() as pid", deadline=2))[0]["pid"]
+            other = await asyncpg.connect(database_url)
+            await other.fetch("select pg_terminate_backend($1)", pid)
+            await other.close()
+            await asyncio.sleep(0.1)
+            if not pass_ends:  # the FATAL error has come, the end of the connection has not
+                with pytest.raises(Unavailable):
+                    await database.fetch(users.PING, deadline=1)
+            now = (await database.fetch("select pg_backend_pid() as pid", deadline=1))[0]["pid"]
+            assert now != pid
+
+    asyncio.run(run())
+
+
 def test_a_database_that_comes_later(database_url):
     async def run():
         async with Proxy(database_url) as proxy:
