@@ -98,7 +98,8 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	limit, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
 	if err := server.Shutdown(limit); err != nil {
-		return errors.Join(fmt.Errorf("requests were left unanswered after %s: %w", drainLimit, err), server.Close())
+		_ = server.Close()
+		return fmt.Errorf("requests were left unanswered after %s: %w", drainLimit, err)
 	}
 	slog.Info("drained")
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -111,7 +112,7 @@ func (u *users) try(ctx context.Context, query func() error) error {
 	case errors.Is(err, pgx.ErrNoRows):
 		return errNotFound
 	case outage(ctx, err):
-		return errors.Join(errUnavailable, err)
+		return fmt.Errorf("%w: %w", errUnavailable, err)
 	}
 	return err
 }
