@@ -25,7 +25,7 @@ class Contender:
     label: str
     build: str
     start: list
-    settings: dict
+    settings: dict = dataclasses.field(default_factory=dict)  # environment
     requires: list = dataclasses.field(default_factory=list)
     versions: dict = dataclasses.field(default_factory=dict)
     pool: str = "per process"

@@ -5,6 +5,8 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 from . import processes
@@ -58,8 +60,20 @@ class Database:
         self._cluster("stop")
 
     def restart(self):
+        """When it took queries again: earlier than the command that starts it says so."""
         self.stop()
+        ready = threading.Thread(target=self._watch)
+        ready.start()
         self.start()
+        ready.join()
+        return self.ready_at
+
+    def _watch(self):
+        question = [str(Path(self.psql).with_name("pg_isready")), "-q", "-h", self.socket, "-p", self.port]
+        end = time.monotonic() + 30
+        while subprocess.run(question).returncode != 0 and time.monotonic() < end:
+            time.sleep(0.01)
+        self.ready_at = time.monotonic()
 
     def move_to(self, cpus):
         """Those that run now; what the postmaster starts from here on inherits it."""

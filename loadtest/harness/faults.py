@@ -49,10 +49,10 @@ class Checker:
 
 
 def inject(database, kind, held_s):
-    """The fault from its beginning to its end."""
+    """The fault from its beginning to its end, which it returns (monotonic seconds)."""
     if kind == "restart":
-        database.restart()
-    elif kind == "freeze":
+        return database.restart()
+    if kind == "freeze":
         database.freeze()
         try:
             time.sleep(held_s)
@@ -62,6 +62,7 @@ def inject(database, kind, held_s):
         database.query("select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = 'ringpost'")
     else:
         database.query("alter table users add column added_under_load text not null default 'x'")
+    return time.monotonic()
 
 
 async def drive(running, database, users, kind, held_s, after_s):
@@ -72,8 +73,7 @@ async def drive(running, database, users, kind, held_s, after_s):
         load = asyncio.create_task(checker.run(session, lambda: finish_at[0]))
         await asyncio.sleep(BEFORE_S)
         begin = time.monotonic()
-        await asyncio.to_thread(inject, database, kind, held_s)
-        end = time.monotonic()
+        end = await asyncio.to_thread(inject, database, kind, held_s)
         finish_at[0] = end + after_s
         await load
     return checker, begin, end

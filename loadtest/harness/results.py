@@ -8,14 +8,13 @@ class Results:
     def __init__(self, folder):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / "turns.jsonl"
-        self.turns = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        self._file = open(path, "a")
+        self._path = self.folder / "turns.jsonl"
+        self.turns = [json.loads(line) for line in self._path.read_text().splitlines()] if self._path.exists() else []
 
     def add(self, record):
         self.turns.append(record)
-        self._file.write(json.dumps(record) + "\n")
-        self._file.flush()
+        with open(self._path, "a") as file:
+            file.write(json.dumps(record) + "\n")
 
     def of(self, **wanted):
         return [turn for turn in self.turns if all(turn[name] == value for name, value in wanted.items())]

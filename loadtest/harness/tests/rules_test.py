@@ -1,0 +1,86 @@
+"""Breaks each rule of the comparison on purpose: the run must be void, say which rule and whose, and no figure counts.
+
+RINGPOST: the server's program. A run here takes about six seconds; the cluster is that of `make compare`.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+PROGRAM = os.path.abspath(os.environ.get("RINGPOST", ROOT / "build/ringpost"))
+PROXY = str(Path(__file__).with_name("bad_proxy.py"))
+SHORT = ("repeats=1,saturation_s=1,mixed_s=1,light_s=1,heavy_s=1,rates=,capacity_repeats=0,fault_repeats=0,ablation_repeats=0")
+FAIR = {"SHARDS": "1", "PIN_SHARDS": "false", "DB_MAX_CONNS": "{connections}", "DB_MIN_CONNS": "{connections}", "LOG_LEVEL": "warning"}
+
+
+class Rules(unittest.TestCase):
+    def run_with(self, *start, mode="single", settings=FAIR):
+        """The exit status, run.json and what was said of a run with this one contender."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        twin = Path(folder.name, "twins/suspect")
+        twin.mkdir(parents=True)
+        table = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+        twin.joinpath("contender.toml").write_text(
+            f'name = "ringpost"\nlabel = "suspect"\nsubject = true\nbuild = "true"\nstart = {json.dumps(start)}\n[settings]\n{table}')
+        done = subprocess.run(
+            [sys.executable, "-m", "loadtest.harness", "--quick", "--mode", mode, "--twins", twin.parent, "--out", f"{folder.name}/out",
+             "--effort", SHORT], cwd=ROOT, env={**os.environ, "OHA": "none"}, capture_output=True, text=True)
+        path = Path(folder.name, "out/run.json")
+        self.assertTrue(path.exists(), done.stdout + done.stderr)
+        return done, json.loads(path.read_text())
+
+    def assert_void(self, result, rule, *words):
+        done, run = result
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        self.assertIn("VOID", done.stderr)
+        self.assertIn("No figure of this run counts", done.stderr)
+        for text in (run["void"], done.stderr):
+            for word in (rule, "ringpost", *words):
+                self.assertIn(word, text)
+        broken = [entry for entry in run["fairness"] if not entry["held"]]
+        self.assertEqual([entry["rule"] for entry in broken], [rule])
+
+    def test_one_that_keeps_the_rules_counts(self):
+        done, run = self.run_with(sys.executable, PROXY, "honest", PROGRAM)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIsNone(run["void"])
+        self.assertGreaterEqual(len(run["fairness"]), 7)
+        self.assertTrue(all(rule["held"] for rule in run["fairness"]), run["fairness"])
+
+    def test_a_changed_full_name(self):
+        self.assert_void(self.run_with(sys.executable, PROXY, "full_name", PROGRAM), "the same answers", "full_name", "user ")
+
+    def test_a_cache(self):
+        self.assert_void(self.run_with(sys.executable, PROXY, "cache", PROGRAM), "one statement a request, no cache", "for 200 users")
+
+    def test_ten_more_connections(self):
+        self.assert_void(self.run_with(PROGRAM, settings={**FAIR, "DB_MAX_CONNS": "40", "DB_MIN_CONNS": "40"}),
+                         "the same connection budget", "40 by that name")
+
+    def test_connections_under_another_name(self):
+        # The rest of the budget is not to be had by another application_name.
+        self.assert_void(self.run_with("sh", "-c", f'DATABASE_URL="$DATABASE_URL?application_name=other" exec {PROGRAM}'),
+                         "the same connection budget", "0 by that name, 30 in all")
+
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one CPU can't be made fewer")
+    def test_fewer_cpus(self):
+        self.assert_void(self.run_with("taskset", "-c", str(min(os.sched_getaffinity(0))), PROGRAM, mode="multi"), "the same CPUs")
+
+    def test_throttled(self):
+        group = Path("/sys/fs/cgroup/cpu/ringpost-rules-test")
+        try:
+            group.mkdir()
+        except OSError as error:
+            self.skipTest(f"no cgroup (version 1) can be made here: {error}")
+        self.addCleanup(group.rmdir)
+        (group / "cpu.cfs_quota_us").write_text("5000")
+        self.assert_void(self.run_with("sh", "-c", f"echo $$ >{group}/cgroup.procs && exec {PROGRAM}"), "no CPU quota", " s")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,194 @@
+"""The harness's own arithmetic and rules, without a database or a server."""
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from loadtest.harness import comparison, contender, effort, fairness, generators, machine, processes, results, summary, turn
+
+
+class Modes(unittest.TestCase):
+    def test_the_contracts_two_where_there_are_cpus_enough(self):
+        modes = machine.modes(set(range(8)))
+        self.assertEqual((modes["single"].cpus, modes["single"].connections), ({0}, 30))
+        self.assertEqual((modes["multi"].cpus, modes["multi"].others_cpus), ({0, 1, 2, 3}, {4, 5, 6, 7}))
+        self.assertEqual(modes["multi"].values(), {"cpus": 4, "workers": 4, "connections": 40, "connections_per_worker": 10})
+        self.assertIsNone(modes["multi"].note)
+
+    def test_fewer_are_said(self):
+        two, one = machine.modes({0, 1}), machine.modes({3})
+        self.assertEqual((two["single"].cpus, two["single"].others_cpus), ({0}, {1}))
+        self.assertEqual(two["multi"].values()["connections_per_worker"], 20)
+        self.assertIn("this machine 2", two["multi"].note)
+        self.assertIn("share", two["multi"].note)
+        self.assertEqual((one["single"].cpus, one["single"].others_cpus), ({3}, {3}))
+        self.assertIn("share", one["single"].note)
+
+
+class Manifests(unittest.TestCase):
+    def manifest(self, text):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        Path(folder.name, "contender.toml").write_text(text)
+        return contender.read(folder.name)
+
+    def test_reads_one(self):
+        one = self.manifest('name="x"\nlabel="X"\nrequires=["sh","no-such-command"]\nbuild="true"\nstart=["{build}/x"]\n[settings]\nA="{cpus}"\n')
+        self.assertEqual((one.name, one.missing(), one.settings), ("x", ["no-such-command"], {"A": "{cpus}"}))
+
+    def test_what_is_wrong_is_one_line_with_its_place(self):
+        for text, word in [('name=', "Invalid value"), ('name="x"\n', "label"), ('nmae="x"\n', "nmae")]:
+            with self.subTest(text=text), self.assertRaisesRegex(contender.Problem, rf"contender\.toml: .*{word}"):
+                self.manifest(text)
+
+    def test_every_contender_of_the_repository_can_be_read(self):
+        twins = Path(__file__).parents[2] / "twins"
+        names = [one.name for one in contender.find_all(twins)]
+        self.assertEqual(names, ["go-api", "py-api", "ringpost", "rust-api"])
+        self.assertEqual([one.name for one in contender.find_all(twins) if one.subject], ["ringpost"])
+
+    def test_fill_leaves_other_braces(self):
+        self.assertEqual(contender.fill("${A} {cpus} {other}", {"cpus": 2}), "${A} 2 {other}")
+
+    def test_a_build_that_fails_is_a_problem_with_its_log(self):
+        one = self.manifest('name="x"\nlabel="X"\nbuild="echo why; false"\nstart=["x"]\n')
+        with tempfile.TemporaryDirectory() as folder, open(f"{folder}/log", "w") as log:
+            with self.assertRaisesRegex(contender.Problem, "x did not build .status 1.*log"):
+                contender.build(one, {"build": f"{folder}/b", "root": folder}, log)
+            self.assertEqual(Path(log.name).read_text(), "why\n")
+
+
+class Processes(unittest.TestCase):
+    def test_counts_the_cpu_of_a_process_its_children_and_those_that_ended(self):
+        burn = "import time\nend=time.process_time()+0.3\nwhile time.process_time()<end: pass\n"
+        child = subprocess.Popen([sys.executable, "-c", f"import subprocess,sys,time\nsubprocess.run([sys.executable,'-c',{burn!r}])\n"
+                                  f"other=subprocess.Popen([sys.executable,'-c',{burn!r}+'time.sleep(9)'])\ntime.sleep(9)"])
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        end = time.monotonic() + 20
+        while (seen := processes.cpu_s(processes.tree(child.pid))) < 0.6 and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertGreaterEqual(seen, 0.6)
+        self.assertLess(seen, 2)
+        self.assertEqual(len(processes.tree(child.pid)), 2)
+        self.assertGreater(processes.peak_memory_mib([child.pid]), 1)
+        self.assertEqual(processes.affinity([child.pid]), os.sched_getaffinity(0))
+        subprocess.run(["pkill", "-P", str(child.pid)], check=False)
+
+    def throttled(self, groups, files):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        root = Path(folder.name)
+        for name, text in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        with mock.patch.object(processes, "CGROUPS", root), mock.patch.object(Path, "read_text", reading(groups)):
+            return processes.throttled_s(1)
+
+    def test_throttling_of_cgroups_1_and_2_and_of_those_above(self):
+        self.assertEqual(self.throttled("0::/a/b\n", {"a/cpu.stat": "throttled_usec 1500000\n", "a/b/cpu.stat": "throttled_usec 500000\n"}), 2.0)
+        self.assertEqual(self.throttled("3:cpu,cpuacct:/x\n", {"cpu,cpuacct/x/cpu.stat": "nr_throttled 1\nthrottled_time 250000000\n"}), 0.25)
+        self.assertIsNone(self.throttled("4:memory:/x\n", {}))
+
+
+def reading(groups):
+    real = Path.read_text
+    return lambda path, *rest: groups if str(path) == "/proc/1/cgroup" else real(path, *rest)
+
+
+class Rules(unittest.TestCase):
+    USER = {"id": "a", "full_name": "Ünal", "age": 3, "is_active": True}
+
+    def test_first_difference_names_the_field(self):
+        different = fairness.first_difference
+        self.assertIsNone(different(self.USER, dict(self.USER)))
+        self.assertEqual(different(self.USER, {**self.USER, "full_name": "Unal"}), ('full_name "Ünal"', '"Unal"'))
+        self.assertEqual(different({"items": [self.USER]}, {"items": [{**self.USER, "age": "3"}]}), ("items[0].age 3", '"3"'))
+        # 1 is not true, and the contract has the fields in an order.
+        self.assertEqual(different(self.USER, {**self.USER, "is_active": 1}), ("is_active true", "1"))
+        self.assertIsNotNone(different(self.USER, dict(reversed(self.USER.items()))))
+        self.assertIsNotNone(different([1], [1, 2]))
+
+    def test_which_statements_count(self):
+        one = {"query": "select id, email from users where id = $1", "calls": 1, "rows": 1}
+        page = {"query": "select page.id from (select count(*) as total from users) as counted left join (select id from users) as page", "calls": 1,
+                "rows": 1}
+        other = {"query": "select oid from pg_type", "calls": 1, "rows": 1}
+        self.assertEqual(fairness.on_users([one, other, page]), [one, page])
+
+
+class Arithmetic(unittest.TestCase):
+    MODE = machine.Mode("single", {0}, {1}, 1, 30)
+    SHARED = machine.Mode("multi", {0, 1}, {0, 1}, 2, 40)
+
+    def test_who_was_the_limit(self):
+        limit = lambda mode, contender, postgresql, generator: turn.limit(
+            mode, {"contender": contender, "postgresql": postgresql, "generator": generator}, 1.0)
+        self.assertEqual(limit(self.MODE, 0.95, 0.3, 0.2), "contender")
+        self.assertEqual(limit(self.MODE, 0.5, 0.6, 0.35), "postgresql")
+        self.assertEqual(limit(self.MODE, 0.5, 0.3, 0.65), "generator")
+        self.assertEqual(limit(self.MODE, 0.5, 0.3, 0.2), "none")
+        self.assertEqual(limit(self.SHARED, 0.9, 0.5, 0.5), "contender")
+        self.assertEqual(limit(self.SHARED, 0.2, 1.2, 0.5), "postgresql")
+
+    def record(self, contender, rps, **changes):
+        latencies = {name: 1.0 for name in summary.LATENCIES}
+        return {"scenario": "saturation", "mode": "single", "contender": contender, "repeat": 0, "step": None, "variant": None, "requests": 1000,
+                "rps": rps, "latency_ms": latencies, "errors": {}, "cpu_s": {"contender": 0.01, "postgresql": 0.02, "generator": 0.005},
+                "rss_peak_mib": 10, "context_switches": {"voluntary": 1000, "involuntary": 0}, "limit": "contender", "void": None, "fault": None,
+                **changes}
+
+    def test_medians_intervals_and_void_turns(self):
+        turns = [self.record("a", rps) for rps in (100, 110, 130)] + [self.record("a", 9, void="why")]
+        row = summary.summarize(turns, effort.OBJECTIVE, "a")["rows"][0]
+        self.assertEqual((row["turns"], row["void_turns"], row["metrics"]["rps"]["median"]), (3, 1, 110))
+        self.assertEqual((row["metrics"]["rps"]["low"], row["metrics"]["rps"]["high"]), (100, 130))
+        self.assertEqual((row["metrics"]["cpu_us"]["median"], row["metrics"]["switches"]["median"]), (10, 1))
+
+    def verdict(self, ours, theirs, metric="rps"):
+        turns = [self.record("a", rps) for rps in ours] + [self.record("b", rps) for rps in theirs]
+        found = summary.summarize(turns, effort.OBJECTIVE, "a")["comparisons"]
+        return next(entry["verdict"] for entry in found if entry["metric"] == metric)
+
+    def test_verdicts(self):
+        self.assertEqual(self.verdict([200, 210, 220], [100, 105, 110]), "better")
+        self.assertEqual(self.verdict([100, 105, 110], [200, 210, 220]), "worse")
+        self.assertEqual(self.verdict([100, 150, 200], [110, 140, 190]), "tie")
+        self.assertEqual(self.verdict([200], [100]), "tie")
+        self.assertEqual(self.verdict([200, 210, 220], [100, 105, 110], "cpu_us"), "tie")
+
+    def test_capacity_is_the_highest_rate_that_met_the_objective(self):
+        at = lambda rate, p99, **changes: self.record("a", changes.pop("rps", rate), scenario="capacity", step=rate,
+                                                      latency_ms={"p99": p99}, **changes)
+        turns = [at(1000, 2.0), at(2000, 9.9), at(3000, 10.1), at(2500, 3, errors={"status 503": 1}), at(2600, 3, rps=2000),
+                 at(2700, 3, void="the load generator was the bottleneck")]
+        self.assertEqual(summary.summarize(turns, effort.OBJECTIVE, "a")["capacity"][0]["rps"]["median"], 2000)
+
+    def test_no_error_of_oha_is_left_out(self):
+        report = {"summary": {"slowest": 0.02, "total": 1.0}, "statusCodeDistribution": {"200": 8, "503": 2}, "errorDistribution": {"timeout": 1},
+                  "latencyPercentiles": {"p50": 0.001, "p90": 0.002, "p95": 0.003, "p99": 0.004, "p99.9": None}}
+        figures = generators.oha_figures(report)
+        self.assertEqual((figures["requests"], figures["errors"]), (10, {"status 503": 2, "timeout": 1}))
+        self.assertEqual((figures["p50"], figures["max"], figures["distribution"][0]), (1.0, 20.0, [50.0, 1.0]))
+
+
+class Runs(unittest.TestCase):
+    def test_contenders_take_turns(self):
+        self.assertEqual([comparison.rotated(["a", "b", "c"], n) for n in range(4)],
+                         [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]])
+
+    def test_turns_are_kept_as_they_come_and_read_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            first = results.Results(folder)
+            first.add({"mode": "single", "repeat": 0})
+            again = results.Results(folder)
+            self.assertEqual(again.of(mode="single", repeat=0), [{"mode": "single", "repeat": 0}])
+            self.assertEqual(again.of(mode="multi"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
