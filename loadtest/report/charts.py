@@ -11,7 +11,7 @@ import vl_convert
 
 from .claim import short
 from .figures import METRICS, cpus, number, times
-from .model import LESS_IS_BETTER
+from .model import LESS_IS_BETTER, objective_ms
 
 # Placeholder: CSS variable. Altair lets only real colours pass; no chart uses these for anything else.
 INK, FAINT, GRID, PAPER = "#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04"
@@ -38,7 +38,7 @@ class Style:
 
     def __init__(self, run):
         self.run = run
-        names = [c["name"] for c in run.run["contenders"]]
+        names = run.names + [c["name"] for c in run.left_out]
         self.color = {n: SERIES[i % len(SERIES)] for i, n in enumerate(names)}
         self.shape = {n: SHAPES[i % len(SHAPES)] for i, n in enumerate(names)}
         self.index = {n: i % len(SERIES) for i, n in enumerate(names)}
@@ -98,15 +98,7 @@ def decades(values):
 
 def milliseconds(domain, ticks, title):
     return alt.Y("ms:Q", title=title, scale=alt.Scale(type="log", domain=list(domain), nice=False),
-                 axis=alt.Axis(values=ticks, format="~g"))
-
-
-def objective_ms(run):
-    """The objective's limit, read from its text (`p99 < 10 ms, no error`); None if it says it otherwise."""
-    for c in run.capacity:
-        if found := re.search(r"p99 < ([\d.]+) ms", c["objective"]):
-            return float(found.group(1))
-    return None
+                 axis=alt.Axis(values=ticks, format=",~r"))
 
 
 def latency_points(run, mode):
@@ -127,7 +119,7 @@ def latency(run, style, mode, shared):
     points = latency_points(run, mode)
     domain, ticks = decades(shared)
     steps = sorted({p["step"] for p in points})
-    limit = objective_ms(run)
+    limit = next((objective_ms(c["objective"]) for c in run.capacity), None)
 
     def draw(width, narrow):
         height = 300 if not narrow else 280
@@ -140,7 +132,7 @@ def latency(run, style, mode, shared):
         p99, p50 = (base.transform_filter(alt.datum.metric == m) for m in ("p99", "p50"))
         layers = []
         if limit and domain[0] < limit < domain[1]:
-            rule = rows_data([{"ms": limit, "step": steps[0] * 0.92, "text": f"objective: p99 < {limit:g} ms"}])
+            rule = rows_data([{"ms": limit, "step": steps[0] * 0.92, "text": "objective" if narrow else f"objective: p99 < {limit:g} ms"}])
             layers += [alt.Chart(rule).mark_rule(strokeDash=[2, 3], color=FAINT).encode(y=y),
                        alt.Chart(rule).mark_text(align="left", dy=-6, color=FAINT, fontSize=10).encode(
                            y=y, x=x, text="text:N")]
@@ -148,7 +140,7 @@ def latency(run, style, mode, shared):
             p99.mark_area(opacity=0.14).encode(y=alt.Y("low:Q"), y2="high:Q"),
             p50.mark_line(strokeWidth=1.4, strokeDash=[4, 3]).encode(y=y),
             p99.mark_line(strokeWidth=2.2).encode(y=y),
-            base.mark_point(size=34, filled=True, opacity=1).encode(
+            base.mark_point(size=34, strokeWidth=1.6, opacity=1).encode(
                 y=y, shape=alt.Shape("contender:N", scale=style.shapes(run.names), legend=None),
                 fill=alt.condition("datum.errors > 0", alt.value(PAPER), color), description="say:N"),
         ]
@@ -166,7 +158,7 @@ def latency(run, style, mode, shared):
             x=x, y=y, text="text:N", color=color))
         return alt.layer(*layers).properties(width=width, height=height)
 
-    return both(draw, 390, 232)
+    return both(draw, 420, 252)
 
 
 def distribution_points(run, scenario, mode, step):
@@ -214,20 +206,20 @@ def distribution(run, style, points):
                 x=x, y=y, text="text:N", color=color),
         ).properties(width=width, height=height)
 
-    return both(draw, 390, 232)
+    return both(draw, 420, 252)
 
 
-def bars(run, style, items, title, best_first=True):
+def bars(items, title):
     """Horizontal bars with their interval and figure: items are {"label", "color", "figure", "text"}."""
     items = [{"label": i["label"], "color": i["color"], "value": i["figure"]["median"], "text": i["text"],
-              "low": i["figure"].get("low") or i["figure"]["median"],
-              "high": i["figure"].get("high") or i["figure"]["median"], "say": i["say"]} for i in items]
-    top = max(i["high"] for i in items)
+              "low": i["figure"]["low"], "high": i["figure"]["high"],
+              "say": i["say"]} for i in items]
+    top = max(i["high"] for i in items) or 1
 
     def draw(width, narrow):
         y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelColor=INK, labelFontSize=12, labelLimit=150))
         x = alt.X("value:Q", title=title, scale=alt.Scale(domain=[0, top * 1.04], nice=False),
-                  axis=alt.Axis(format="~s", tickCount=4))
+                  axis=alt.Axis(format=",~r", tickCount=3 if narrow else 4))
         base = alt.Chart(rows_data(items)).encode(y=y)
         return alt.layer(
             base.mark_bar(height={"band": 0.62}, cornerRadiusEnd=2, opacity=0.88).encode(
@@ -236,13 +228,13 @@ def bars(run, style, items, title, best_first=True):
             base.mark_text(align="left", dx=7, fontWeight=600, fontSize=12).encode(x="high:Q", text="text:N"),
         ).properties(width=width, height=34 * len(items))
 
-    return both(draw, 330, 170)
+    return both(draw, 360, 178)
 
 
 def capacity(run, style, mode):
     found = sorted((c for c in run.capacity if c["mode"] == mode and c["rps"]["median"] is not None),
                    key=lambda c: -c["rps"]["median"])
-    return bars(run, style, [
+    return bars([
         {"label": short(run, c["contender"]), "color": style.color[c["contender"]], "figure": c["rps"],
          "text": number(c["rps"]["median"]), "say": f"{c['contender']} capacity: {c['rps']['median']:.6g}/s"}
         for c in found], "requests/s")
@@ -277,7 +269,7 @@ def cpu(run, style, scenario, mode):
                 x="end:Q", y=y, text="text:N"),
         ).properties(width=width, height=34 * len(totals))
 
-    return both(draw, 310, 150)
+    return both(draw, 350, 158)
 
 
 def forest(run, style, mode, items):
@@ -293,8 +285,7 @@ def forest(run, style, mode, items):
         y = alt.Y("what:N", title=None, sort=what,
                   axis=alt.Axis(labelColor=INK, labelFontSize=12, labelLimit=200, grid=True, tickBand="extent"))
         offset = alt.YOffset("against:N", sort=others, scale=alt.Scale(paddingInner=0.1, paddingOuter=0.6))
-        x = alt.X("low:Q", title="times better than the other →" if narrow else
-                  "← the other is better      times better than the other →",
+        x = alt.X("low:Q", title=f"times better for {run.subject} →",
                   scale=alt.Scale(type="log", domain=domain, nice=False),
                   axis=alt.Axis(values=ticks, format="~g", grid=False))
         color = alt.Color("against:N", scale=style.colors(run.names), legend=None)
@@ -308,13 +299,13 @@ def forest(run, style, mode, items):
         ]
         return alt.layer(*marks).properties(width=width, height=max(120, len(what) * (15 * len(others) + 8)))
 
-    return both(draw, 330, 190)
+    return both(draw, 350, 175)
 
 
 def forest_items(run, mode):
     items = []
     for c in run.comparisons:
-        if c["mode"] != mode or c["step"] is not None:
+        if c["mode"] != mode or c["step"] is not None or c["metric"] == "rps" and c["scenario"] in ("light", "heavy"):
             continue
         ratio, less = c["ratio"], c["metric"] in LESS_IS_BETTER
         if min(ratio.values()) <= 0:

@@ -49,14 +49,26 @@ def times(value):
     return f"{value:.2f}×" if value >= 0.095 else f"{value:.3f}×"
 
 
+def count(value):
+    """A number of things: no decimals unless it is a median between two."""
+    return number(value) if value is None or value != int(value) else f"{value:,.0f}"
+
+
+def first_upper(text):
+    """A line's beginning; p99 stays p99."""
+    return text if text[:1] == "p" and text[1:2].isdigit() else text[:1].upper() + text[1:]
+
+
 def span(figure, write=number):
-    """An interval, or nothing where there is none."""
-    if not figure or figure.get("low") is None:
+    """An interval, or nothing where there is none (one turn, or all alike)."""
+    if not figure or figure.get("low") is None or figure["low"] == figure["high"]:
         return ""
     return f"{write(figure['low'])} to {write(figure['high'])}"
 
 
 def ratio_span(figure):
+    if figure["low"] == figure["high"]:
+        return "no spread seen"
     return f"{times(figure['low'])[:-1]} to {times(figure['high'])[:-1]}"
 
 

@@ -1,6 +1,7 @@
 """A run, read and judged. What contradicts itself is refused: the summary must be that of the raw turns, a verdict
 that of its interval, and a run in which a rule of fairness failed is void whatever its header says."""
 import json
+import re
 import statistics
 from collections import defaultdict
 from pathlib import Path
@@ -68,14 +69,18 @@ class Run:
         for turn in self.turns:
             self.groups[key(turn)].append(turn)
         self.rows = {key(row): row for row in self.summary["rows"]}
-        self.contenders = [c for c in self.run["contenders"] if not c.get("left_out")]
+        # The subject first, then the others in the run's order: in every table and chart.
+        self.contenders = sorted((c for c in self.run["contenders"] if not c.get("left_out")),
+                                 key=lambda c: not c.get("subject"))
         self.left_out = [c for c in self.run["contenders"] if c.get("left_out")]
         self.labels = {c["name"]: c["label"] for c in self.run["contenders"]}
         self.names = [c["name"] for c in self.contenders]
         self.modes = list(self.run["modes"])
         self.comparisons = self.summary.get("comparisons") or []
         self.capacity = self.summary.get("capacity") or []
-        self.subject = self.comparisons[0]["contender"] if self.comparisons else self.names[0]
+        if not self.names:
+            raise Refused(f"{self.folder}/run.json: every contender was left out: nothing to report")
+        self.subject = self.names[0]
         self.broken = [f for f in self.run.get("fairness") or [] if not f["held"]]
         self.void = self.run.get("void") or (self._broken_text() if self.broken else None)
         self._judge()
@@ -105,35 +110,73 @@ class Run:
     def has(self, scenario, mode=None):
         return any(k[0] == scenario and k[3] is None and mode in (None, k[1]) for k in self.rows)
 
+    def turns_of(self, metric, scenario, mode, step, contender):
+        """How many turns a compared figure of a contender comes from; a search for capacity is one of it."""
+        if metric == "capacity":
+            return len({t["repeat"] for t in self.turns if (t["scenario"], t["mode"], t["contender"])
+                        == ("capacity", mode, contender)})
+        return len(self.counting((scenario, mode, step, None, contender, None)))
+
+    def alone(self, c):
+        """Whether a comparison has a single turn on a side, which proves nothing."""
+        return min(self.turns_of(c["metric"], c["scenario"], c["mode"], c["step"], n)
+                   for n in (c["contender"], c["against"])) < 2
+
     def void_turns(self):
         return [t for t in self.turns if t.get("void")]
 
-    def comparison(self, metric, mode, against, scenario=None):
-        """The one of this metric that is not about a single step, or None."""
+    def comparison(self, metric, mode, against, scenario, step=None):
         for c in self.comparisons:
-            if (c["metric"], c["mode"], c["against"]) == (metric, mode, against) \
-                    and scenario in (None, c["scenario"]):
+            if (c["metric"], c["mode"], c["against"], c["scenario"], c["step"]) \
+                    == (metric, mode, against, scenario, step):
                 return c
         return None
 
     def _judge(self):
         for k, row in self.rows.items():
             turns = self.counting(k)
-            # Capacity is searched: its rows need not be of one rate each, and are judged by what they end in.
-            if k[0] == "capacity" and not turns:
-                continue
+            if len(turns) != row["turns"]:
+                raise Refused(f"{self.folder}/summary.json: {key_text(k)} is said to be of {row['turns']} turns, "
+                              f"turns.jsonl has {len(turns)} that count: make the summary again")
             for metric, figure in row["metrics"].items():
-                if not figure or figure.get("median") is None:
-                    continue
-                seen = median_of(turns, metric)
-                if seen is None or abs(seen - figure["median"]) > TOLERANCE * abs(seen) + 0.0051:
-                    raise Refused(f"{self.folder}/summary.json: {key_text(k)} {metric}: median {figure['median']}, "
-                                  f"but its {len(turns)} turns in turns.jsonl have {seen}: make the summary again")
+                if figure and figure.get("median") is not None:
+                    self._same(f"{key_text(k)} {metric}", figure["median"], median_of(turns, metric))
+        for c in self.capacity:
+            limit = objective_ms(c["objective"])
+            if limit is not None and c["rps"]["median"] is not None:
+                found = capacities(self.turns, c["mode"], c["contender"], limit)
+                self._same(f"capacity {c['mode']} {c['contender']}", c["rps"]["median"],
+                           statistics.median(found) if found else None)
         for c in self.comparisons:
             ratio, more = c["ratio"], c["metric"] not in LESS_IS_BETTER
             above, below = ratio["low"] > 1, ratio["high"] < 1
-            verdict = "tie" if not (above or below) else "better" if above == more else "worse"
+            verdict = "tie" if not (above or below) or self.alone(c) else "better" if above == more else "worse"
             if c["verdict"] != verdict:
                 raise Refused(f"{self.folder}/summary.json: {c['scenario']} {c['mode']} {c['metric']} against "
-                              f"{c['against']} is called {c['verdict']!r}, its interval {ratio['low']} to "
-                              f"{ratio['high']} says {verdict!r}: make the summary again")
+                              f"{c['against']} is called {c['verdict']!r}, its turns and its interval {ratio['low']} to "
+                              f"{ratio['high']} say {verdict!r}: make the summary again")
+
+    def _same(self, what, told, seen):
+        if seen is None or abs(seen - told) > TOLERANCE * abs(seen) + 0.0051:
+            raise Refused(f"{self.folder}/summary.json: {what}: median {told}, but the turns in turns.jsonl have "
+                          f"{seen}: make the summary again")
+
+
+def objective_ms(text):
+    """The objective's limit, read from its text (`p99 < 10 ms, no error`); None if it says it otherwise."""
+    found = re.search(r"p99 < ([\d.]+) ms", text)
+    return float(found.group(1)) if found else None
+
+
+def capacities(turns, mode, contender, limit_ms):
+    """The highest rate of each search that was answered in time, without an error and without falling behind."""
+    best = {}
+    for turn in turns:
+        if (turn["scenario"], turn["mode"], turn["contender"]) != ("capacity", mode, contender):
+            continue
+        best.setdefault(turn["repeat"], 0.0)
+        p99 = turn["latency_ms"]["p99"]
+        if not turn.get("void") and not turn["errors"] and p99 is not None and p99 < limit_ms \
+                and turn["rps"] >= 0.97 * turn["step"]:
+            best[turn["repeat"]] = max(best[turn["repeat"]], turn["step"])
+    return list(best.values())

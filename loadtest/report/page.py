@@ -4,19 +4,23 @@ from pathlib import Path
 
 import jinja2
 
-from . import charts, claim, figures, original
+from . import charts, claim, figures, original, readme
 from .model import LATENCIES, key, key_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIGURES = ("rps", "p50", "p95", "p99", "p99.9", "max", "cpu_us", "postgresql_cpu_us", "generator_cpu_us",
            "rss_peak_mib", "switches")
+# Closed loops: their latency is that of a full queue, so only one figure of it.
+LOADS = {"saturation": ("rps", "p99", "cpu_us", "postgresql_cpu_us", "generator_cpu_us", "rss_peak_mib", "switches"),
+         "mixed": ("rps", "p50", "p99", "cpu_us", "postgresql_cpu_us", "rss_peak_mib")}
 
 
 def environment():
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True,
                              undefined=jinja2.StrictUndefined,
                              autoescape=jinja2.select_autoescape(["html.j2"], default_for_string=False))
-    env.filters.update(number=figures.number, times=figures.times, span=figures.span, ratio_span=figures.ratio_span)
+    env.filters.update(number=figures.number, times=figures.times, span=figures.span, ratio_span=figures.ratio_span,
+                       count=figures.count, first_upper=figures.first_upper, told=readme.told_figure)
     env.globals.update(METRICS=figures.METRICS, SCENARIOS=figures.SCENARIOS, FAULTS=figures.FAULTS, key=key,
                        key_text=key_text, original=original)
     return env
@@ -44,6 +48,39 @@ def table(run, scenario, mode, metrics, step=None):
     return {"scenario": scenario, "mode": mode, "step": step, "rows": rows, "lines": lines, "original": past}
 
 
+def glance(run):
+    """The first mode in four figures a contender, for the first screen: {"mode", "columns": [(title, unit, scenario,
+    metric)]}; capacity's scenario is None."""
+    mode = run.modes[0]
+    columns = [("capacity", "req/s", None, "capacity")] if any(c["mode"] == mode for c in run.capacity) else \
+        [("saturation", "req/s", "saturation", "rps")]
+    columns += [("CPU", "µs/req", "saturation", "cpu_us"), ("p99, heavy", "ms", "heavy", "p99"),
+                ("memory", "MiB", "saturation", "rss_peak_mib")]
+    return {"mode": mode, "columns": [c for c in columns if c[2] is None or run.has(c[2], mode)]}
+
+
+def uncounted(run):
+    """What a contender has no counting turn of: its absence from a table is told beside the claim."""
+    found = {}
+    for (scenario, mode, step, variant, name, fault), row in run.rows.items():
+        if row["turns"] == 0 and variant is None:
+            what = f"{figures.SCENARIOS.get(scenario, scenario).split(':')[0]}" + (f" at {step:,.0f}/s" if step else "")
+            why = next((t["void"] for t in run.groups[key(row)]), "no turn")
+            found.setdefault((name, mode, why), []).append(what)
+    return [{"name": n, "mode": m, "why": why, "what": what} for (n, m, why), what in found.items()]
+
+
+def held_back(run):
+    """Where something else than the contender was the limit of saturation: [{"mode", "limit", "names"}]."""
+    found = {}
+    for mode in run.modes:
+        for name in run.names:
+            row = run.row("saturation", mode, name)
+            if row and row.get("limit") not in (None, "contender"):
+                found.setdefault((mode, row["limit"]), []).append(name)
+    return [{"mode": mode, "limit": limit, "names": names} for (mode, limit), names in found.items()]
+
+
 def original_mode(run):
     """The mode that the published figures stand beside: theirs had several CPUs."""
     return max(run.modes, key=lambda m: len(run.run["modes"][m]["cpus"]))
@@ -56,7 +93,9 @@ def modes_of(run, scenario):
 def latency_charts(run, style):
     shared = [p[k] for m in run.modes for p in charts.latency_points(run, m) for k in ("low", "high")
               if p[k] is not None]
-    if not shared or min(shared) <= 0:
+    if not shared:
+        return []
+    if min(shared) <= 0:
         shared = [p["ms"] for m in run.modes for p in charts.latency_points(run, m)]
     return [{"title": charts.where(run, m), "svg": charts.latency(run, style, m, shared)}
             for m in modes_of(run, "rate")]
@@ -86,16 +125,18 @@ def ablations(run, style):
     found = []
     for (scenario, mode, step, name), rows in groups.items():
         base = run.row(scenario, mode, name, step)
-        shown = ([base] if base else []) + rows
+        shown = [r for r in ([base] if base else []) + rows if r["metrics"].get("rps")]
+        if not shown:
+            continue
         items = [{"label": r["variant"] or "as compared", "figure": r["metrics"]["rps"],
                   "color": style.color[name] if r["variant"] is None else charts.FAINT,
                   "text": figures.number(r["metrics"]["rps"]["median"]),
                   "say": f"{name} {r['variant'] or 'as compared'}: {r['metrics']['rps']['median']:.6g}/s"}
                  for r in shown]
         found.append({"title": f"{run.labels[name]}, {scenario}; {charts.where(run, mode)}", "rows": shown,
-                      "metrics": [m for m in ("rps", "p50", "p99", "cpu_us", "postgresql_cpu_us")
+                      "metrics": [m for m in ("rps", "p99", "cpu_us")
                                   if any(r["metrics"].get(m) for r in shown)],
-                      "svg": charts.bars(run, style, items, "requests/s")})
+                      "svg": charts.bars(items, "requests/s")})
     return found
 
 
@@ -128,18 +169,19 @@ def date(text):
 
 def context(run, draw=True):
     style = charts.Style(run)
-    losses = claim.against_it(run)
+    judged = claim.judgements(run)
     data = {
         "run": run, "style": style, "short": lambda n: claim.short(run, n), "cpus": lambda m: figures.cpus(run, m),
         "where": lambda m: charts.where(run, m), "date": date(run.run["started"]), "figures": FIGURES,
         "latencies": LATENCIES, "claims": claim.claims(run), "fairness": fairness(run), "faults": faults(run),
-        "losses": [li for li in losses if li["verdict"] == "worse"],
-        "ties": [li for li in losses if li["verdict"] == "tie"],
+        "losses": claim.lines(judged, "worse"), "ties": claim.lines(judged, "tie"),
+        "lost": claim.families(judged, "worse"), "tied": claim.families(judged, "tie"), "judged": len(judged),
+        "glance": glance(run), "held_back": held_back(run), "uncounted": uncounted(run),
         "originals": [t for s in ("light", "heavy") for m in run.modes
                       if (t := table(run, s, m, ("p50", "p95", "p99", "p99.9", "max", "rps", "cpu_us",
                                                  "rss_peak_mib")))],
-        "loads": [t for s in ("saturation", "mixed") for m in run.modes if (t := table(run, s, m, FIGURES))],
-        "limits": {k: row["limit"] for k, row in run.rows.items() if row.get("limit")},
+        "loads": [ts for s, metrics in LOADS.items()
+                  if (ts := [t for m in run.modes if (t := table(run, s, m, metrics))])],
         "turns": len([t for t in run.turns if not t.get("void")]), "void_turns": run.void_turns(),
         "original_mode": original_mode(run),
     }
@@ -151,7 +193,8 @@ def context(run, draw=True):
                          if any(c["mode"] == m and c["rps"]["median"] is not None for c in run.capacity)],
             "latency": latency_charts(run, style), "distribution": distribution_charts(run, style),
             "cpu": [{"title": charts.where(run, m), "svg": charts.cpu(run, style, "saturation", m)}
-                    for m in modes_of(run, "saturation")],
+                    for m in modes_of(run, "saturation")
+                    if any((r := run.row("saturation", m, n)) and r["metrics"].get("cpu_us") for n in run.names)],
             "ablations": ablations(run, style),
         }
     return data

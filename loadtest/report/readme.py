@@ -2,7 +2,7 @@
 import re
 
 from . import claim
-from .figures import cpus, number, ratio_span, times
+from .figures import count, cpus, number, ratio_span, times
 from .model import Refused
 
 MARKERS = re.compile(r"(<!-- results -->\n).*?(\n?<!-- /results -->)", re.DOTALL)
@@ -39,20 +39,34 @@ def line(text, run, figure):
 
 
 def sentences(run):
-    """The claims, and as many of the losses, the worst first."""
+    """The claims, and what is lost, by family."""
     out = []
     for c in claim.claims(run):
         text = f"On {c['cpus']}, {run.subject} answers {times(c['rate']['ratio']['median'])} " \
-               f"({ratio_span(c['rate']['ratio'])}) the requests of the best other, {c['rate_label']}"
+               f"({ratio_span(c['rate']['ratio'])}) the requests of the best other, {c['rate_label']}" \
+               + (" (a tie)" if c["rate"]["verdict"] == "tie" else "")
         if c["cost"]:
             text += f", at {times(c['cost']['ratio']['median'])} ({ratio_span(c['cost']['ratio'])}) the CPU per " \
-                    f"request of {c['cost_label']}"
+                    f"request of {c['cost_label']} {c['cost_where']}" \
+                    + (" (a tie)" if c["cost"]["verdict"] == "tie" else "")
         out.append(text + ".")
-    lost = [li for li in claim.against_it(run) if li["verdict"] == "worse"][:4]
+    lost = claim.families(claim.judgements(run), "worse")
     if lost:
-        told = "; ".join(f"{li['what']} ({claim.short(run, li['against'])}, {li['seen'][0]['where']})" for li in lost)
-        out += ["", f"It loses, the worst first: {told}."]
+        out += ["", f"It loses, the worst first: {'; '.join(told(run, f) for f in lost)}."]
     return out
+
+
+def told(run, f):
+    family = f["family"] if f["family"][:2].isupper() or "SQL" in f["family"] else f["family"].lower()
+    return f"{family} in {f['count']} of {f['of']} figures (worst: {f['worst']['what']}, " \
+           f"{told_figure(f['worst'])} {f['worst']['where']}, against {claim.short(run, f['worst']['against'])})"
+
+
+def told_figure(judged):
+    if "pair" in judged:
+        return f"{count(judged['pair'][0])} against {count(judged['pair'][1])}"
+    ratio = judged["ratio"]
+    return times(ratio["median"]) + (f" ({ratio_span(ratio)})" if ratio["low"] is not None else "")
 
 
 def context(run):
