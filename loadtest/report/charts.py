@@ -217,7 +217,8 @@ def bars(items, title):
     top = max(i["high"] for i in items) or 1
 
     def draw(width, narrow):
-        y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelColor=INK, labelFontSize=12, labelLimit=150))
+        y = alt.Y("label:N", title=None, sort=None,
+                  axis=alt.Axis(labelColor=INK, labelFontSize=12, labelLimit=150, labelExpr="split(datum.label, ', ')"))
         x = alt.X("value:Q", title=title, scale=alt.Scale(domain=[0, top * 1.04], nice=False),
                   axis=alt.Axis(format=",~r", tickCount=3 if narrow else 4))
         base = alt.Chart(rows_data(items)).encode(y=y)
@@ -293,8 +294,8 @@ def forest(run, style, mode, items):
         marks = [
             alt.Chart(rows_data([{"low": 1}])).mark_rule(color=INK, strokeWidth=1.2).encode(x=x),
             base.mark_rule(strokeWidth=2.4).encode(x=x, x2="high:Q"),
-            base.mark_point(filled=True, size=52, opacity=1).encode(
-                x="median:Q", shape=alt.Shape("against:N", scale=style.shapes(run.names), legend=None),
+            base.mark_point(size=46, strokeWidth=1.8, opacity=1).encode(
+                x="median:Q", fill=alt.condition("datum.alone", alt.value(PAPER), color), shape=alt.Shape("against:N", scale=style.shapes(run.names), legend=None),
                 description="say:N"),
         ]
         return alt.layer(*marks).properties(width=width, height=max(120, len(what) * (15 * len(others) + 8)))
@@ -314,7 +315,7 @@ def forest_items(run, mode):
         low, high = sorted((turn(ratio["low"]), turn(ratio["high"])))
         what = METRICS[c["metric"]][0] + ("" if c["scenario"] == "capacity" else f", {c['scenario']}")
         items.append({"what": what, "against": c["against"], "median": turn(ratio["median"]), "low": low, "high": high,
-                      "say": f"{what} against {c['against']}: {times(turn(ratio['median']))} better"})
+                      "alone": run.alone(c), "say": f"{what} against {c['against']}: {times(turn(ratio['median']))} better"})
     order = ["capacity", "rps", "cpu_us", "p99", "rss_peak_mib"]
     rank = {METRICS[m][0]: i for i, m in enumerate(order)}
     return sorted(items, key=lambda i: rank.get(i["what"].split(",")[0], 9))

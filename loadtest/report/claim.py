@@ -67,19 +67,20 @@ FAMILIES = {"rps": "Throughput", "capacity": "Throughput", "cpu_us": "CPU per re
 def judgements(run):
     """Every figure of the subject beside every other's: {"verdict", "family", "what", "against", "where", "size" (how
     far from even), "compared" (by the harness, as a ratio; else by whether the two intervals lie apart), "ratio" or
-    "pair"}."""
+    "pair"}. A single turn proves nothing, but a fault that went worse once is told as that."""
     out, done = [], set()
 
     def add(verdict, family, what, against, mode, step, size, **figures):
         out.append({"verdict": verdict, "family": family, "what": what, "against": against, "size": size,
-                    "where": _where(run, mode, step), "step": step, "compared": False, **figures})
+                    "where": _where(run, mode, step), "step": step, "compared": False, "note": None, **figures})
 
     for c in run.comparisons:
         done.add((c["scenario"], c["mode"], c["step"], c["metric"], c["against"]))
         # Users that think, and fixed rates, say how many requests there are: that as many were answered is no news.
         if c["metric"] == "rps" and c["scenario"] in ("light", "heavy", "rate") and c["verdict"] == "tie":
             continue
-        add(c["verdict"], FAMILIES[c["metric"]], _what(c["metric"], c["scenario"]), c["against"], c["mode"], c["step"],
+        verdict = "unproven" if run.alone(c) else c["verdict"]
+        add(verdict, FAMILIES[c["metric"]], _what(c["metric"], c["scenario"]), c["against"], c["mode"], c["step"],
             _size(c["ratio"]["median"]), ratio=c["ratio"], compared=True)
     for (scenario, mode, step, variant, name, fault), row in run.rows.items():
         mine = run.row(scenario, mode, run.subject, step, variant, fault)
@@ -87,7 +88,8 @@ def judgements(run):
             continue
         if fault:
             for figure, verdict, what, pair, size in _faults(mine["fault"], row["fault"]):
-                add(verdict, "Faults", f"{what}, {FAULTS.get(fault, fault)}", name, mode, None, size, pair=pair)
+                add(verdict, "Faults", f"{what}, {FAULTS.get(fault, fault)}", name, mode, None, size, pair=pair,
+                    note="one turn" if min(mine["turns"], row["turns"]) < 2 else None)
             continue
         if mine["errors"] or row["errors"]:
             worse = mine["errors"] > row["errors"]
@@ -100,7 +102,8 @@ def judgements(run):
             a, b = mine["metrics"].get(metric), row["metrics"].get(metric)
             if a and b and a["median"] and b["median"] and a.get("low") is not None and b.get("low") is not None:
                 ratio = a["median"] / b["median"]
-                add(_apart(a, b), FAMILIES[metric], _what(metric, scenario), name, mode, step, _size(ratio),
+                verdict = _apart(a, b) if min(mine["turns"], row["turns"]) > 1 else "unproven"
+                add(verdict, FAMILIES[metric], _what(metric, scenario), name, mode, step, _size(ratio),
                     ratio={"median": ratio, "low": None})
     return out
 

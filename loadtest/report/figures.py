@@ -45,8 +45,8 @@ def number(value, digits=3):
 
 
 def times(value):
-    """A ratio: two decimals, and three where it is small."""
-    return f"{value:.2f}×" if value >= 0.095 else f"{value:.3f}×"
+    """A ratio: two decimals, one where it is great, three where it is small."""
+    return f"{value:.{1 if value >= 9.95 else 2 if value >= 0.095 else 3}f}×"
 
 
 def count(value):

@@ -19,8 +19,9 @@ def environment():
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True,
                              undefined=jinja2.StrictUndefined,
                              autoescape=jinja2.select_autoescape(["html.j2"], default_for_string=False))
-    env.filters.update(number=figures.number, times=figures.times, span=figures.span, ratio_span=figures.ratio_span,
-                       count=figures.count, first_upper=figures.first_upper, told=readme.told_figure)
+    env.filters.update(number=figures.number, times=figures.times, span=figures.span, ratio_span=figures.ratio_span, count=figures.count,
+                       first_upper=figures.first_upper,
+                       count_span=lambda f: figures.span(f, figures.count))
     env.globals.update(METRICS=figures.METRICS, SCENARIOS=figures.SCENARIOS, FAULTS=figures.FAULTS, key=key,
                        key_text=key_text, original=original)
     return env
@@ -30,6 +31,8 @@ def best(rows, metric):
     """The contender whose interval lies apart from every other's, on the better side; None when there is none."""
     more = figures.METRICS[metric][2]
     found = [(n, f) for n, r in rows if (f := r["metrics"].get(metric)) and f.get("low") is not None]
+    if any(r["turns"] < 2 for _, r in rows):
+        return None
     for name, figure in found:
         rest = [f for n, f in found if n != name]
         if rest and all(figure["low"] > f["high"] if more else figure["high"] < f["low"] for f in rest):
@@ -48,13 +51,18 @@ def table(run, scenario, mode, metrics, step=None):
     return {"scenario": scenario, "mode": mode, "step": step, "rows": rows, "lines": lines, "original": past}
 
 
+def held(run, mode):
+    """Whether anybody kept the objective at any rate in this mode."""
+    return any(c["mode"] == mode and c["rps"]["median"] for c in run.capacity)
+
+
 def glance(run):
     """The first mode in four figures a contender, for the first screen: {"mode", "columns": [(title, unit, scenario,
     metric)]}; capacity's scenario is None."""
     mode = run.modes[0]
-    columns = [("capacity", "req/s", None, "capacity")] if any(c["mode"] == mode for c in run.capacity) else \
+    columns = [("capacity", "req/s", None, "capacity")] if held(run, mode) else \
         [("saturation", "req/s", "saturation", "rps")]
-    columns += [("CPU", "µs/req", "saturation", "cpu_us"), ("p99, heavy", "ms", "heavy", "p99"),
+    columns += [("CPU", "µs/req", "saturation", "cpu_us"), ("p99", "ms", "heavy", "p99"),
                 ("memory", "MiB", "saturation", "rss_peak_mib")]
     return {"mode": mode, "columns": [c for c in columns if c[2] is None or run.has(c[2], mode)]}
 
@@ -171,17 +179,18 @@ def context(run, draw=True):
     style = charts.Style(run)
     judged = claim.judgements(run)
     data = {
-        "run": run, "style": style, "short": lambda n: claim.short(run, n), "cpus": lambda m: figures.cpus(run, m),
+        "run": run, "style": style, "short": lambda n: claim.short(run, n), "standing": lambda c: readme.standing(run, c), "interval": lambda c: readme.interval(run, c),
+        "told": lambda j: readme.told_figure(run, j), "cpus": lambda m: figures.cpus(run, m),
         "where": lambda m: charts.where(run, m), "date": date(run.run["started"]), "figures": FIGURES,
         "latencies": LATENCIES, "claims": claim.claims(run), "fairness": fairness(run), "faults": faults(run),
         "losses": claim.lines(judged, "worse"), "ties": claim.lines(judged, "tie"),
         "lost": claim.families(judged, "worse"), "tied": claim.families(judged, "tie"), "judged": len(judged),
+        "unproven": len([j for j in judged if j["verdict"] == "unproven"]),
         "glance": glance(run), "held_back": held_back(run), "uncounted": uncounted(run),
         "originals": [t for s in ("light", "heavy") for m in run.modes
                       if (t := table(run, s, m, ("p50", "p95", "p99", "p99.9", "max", "rps", "cpu_us",
                                                  "rss_peak_mib")))],
-        "loads": [ts for s, metrics in LOADS.items()
-                  if (ts := [t for m in run.modes if (t := table(run, s, m, metrics))])],
+        "loads": [t for s, metrics in LOADS.items() for m in run.modes if (t := table(run, s, m, metrics))],
         "turns": len([t for t in run.turns if not t.get("void")]), "void_turns": run.void_turns(),
         "original_mode": original_mode(run),
     }
@@ -190,7 +199,8 @@ def context(run, draw=True):
             "forest": [{"title": charts.where(run, m), "svg": charts.forest(run, style, m, items)}
                        for m in run.modes if (items := charts.forest_items(run, m))] if not run.void else [],
             "capacity": [{"title": charts.where(run, m), "svg": charts.capacity(run, style, m)} for m in run.modes
-                         if any(c["mode"] == m and c["rps"]["median"] is not None for c in run.capacity)],
+                         if held(run, m)],
+            "not_held": [m for m in run.modes if any(c["mode"] == m for c in run.capacity) and not held(run, m)],
             "latency": latency_charts(run, style), "distribution": distribution_charts(run, style),
             "cpu": [{"title": charts.where(run, m), "svg": charts.cpu(run, style, "saturation", m)}
                     for m in modes_of(run, "saturation")

@@ -43,12 +43,12 @@ def sentences(run):
     out = []
     for c in claim.claims(run):
         text = f"On {c['cpus']}, {run.subject} answers {times(c['rate']['ratio']['median'])} " \
-               f"({ratio_span(c['rate']['ratio'])}) the requests of the best other, {c['rate_label']}" \
-               + (" (a tie)" if c["rate"]["verdict"] == "tie" else "")
+               f"({interval(run, c['rate'])}) the requests of the best other, {c['rate_label']}" \
+               + standing(run, c["rate"])
         if c["cost"]:
-            text += f", at {times(c['cost']['ratio']['median'])} ({ratio_span(c['cost']['ratio'])}) the CPU per " \
+            text += f", at {times(c['cost']['ratio']['median'])} ({interval(run, c['cost'])}) the CPU per " \
                     f"request of {c['cost_label']} {c['cost_where']}" \
-                    + (" (a tie)" if c["cost"]["verdict"] == "tie" else "")
+                    + standing(run, c["cost"])
         out.append(text + ".")
     lost = claim.families(claim.judgements(run), "worse")
     if lost:
@@ -56,17 +56,28 @@ def sentences(run):
     return out
 
 
+def interval(run, c):
+    return "one turn each" if run.alone(c) else ratio_span(c["ratio"])
+
+
+def standing(run, c):
+    return " (no proof)" if run.alone(c) else " (a tie)" if c["verdict"] == "tie" else ""
+
+
 def told(run, f):
     family = f["family"] if f["family"][:2].isupper() or "SQL" in f["family"] else f["family"].lower()
     return f"{family} in {f['count']} of {f['of']} figures (worst: {f['worst']['what']}, " \
-           f"{told_figure(f['worst'])} {f['worst']['where']}, against {claim.short(run, f['worst']['against'])})"
+           f"{told_figure(run, f['worst'])} {f['worst']['where']})"
 
 
-def told_figure(judged):
+def told_figure(run, judged):
+    """A figure of the subject by the other's: `1.58x Rust's (1.54 to 1.62)`, or the two where a ratio says less."""
+    other = claim.short(run, judged["against"]) + "'s"
     if "pair" in judged:
-        return f"{count(judged['pair'][0])} against {count(judged['pair'][1])}"
+        return f"{count(judged['pair'][0])} against {other} {count(judged['pair'][1])}" \
+               + (f" ({judged['note']})" if judged["note"] else "")
     ratio = judged["ratio"]
-    return times(ratio["median"]) + (f" ({ratio_span(ratio)})" if ratio["low"] is not None else "")
+    return f"{times(ratio['median'])} {other}" + (f" ({ratio_span(ratio)})" if ratio["low"] is not None else "")
 
 
 def context(run):
