@@ -12,7 +12,7 @@ using Settings = std::map<std::string, std::string, std::less<>>;
 using Failure = std::unexpected<std::string>;
 
 // In single quotes, for messages, which are one line whatever the string has in it.
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   std::string line("'");
   for (const char c : text) line += (c >= 0 && c < 0x20) || c == 0x7f ? '?' : c;
   return line.append("'");
@@ -61,7 +61,7 @@ std::expected<void, std::string> set(Settings& settings, std::string key, std::s
   if (is_one_of(without_meaning, key)) return {};
   std::string all;
   for (const Keyword& one : keywords) all.append(all.empty() ? "" : ", ").append(one.name);
-  return Failure("the connection option " + quoted(key) + " is not supported; supported are " +
+  return Failure("the connection option " + quote(key) + " is not supported; supported are " +
                  all);
 }
 
@@ -76,7 +76,7 @@ std::expected<std::string, std::string> decode(std::string_view text) {
     const char* digits = text.data() + i + 1;
     if (text.size() - i < 3 || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2 ||
         value == 0)
-      return Failure(quoted(text.substr(i, 3)) +
+      return Failure(quote(text.substr(i, 3)) +
                      " is no percent-encoded character (a % itself is written %25)");
     out += static_cast<char>(value);
     i += 2;
@@ -92,10 +92,10 @@ std::expected<void, std::string> add_host(std::string_view text, std::string& ho
   if (text.starts_with('[')) {
     const size_t bracket = text.find(']');
     if (bracket == std::string_view::npos)
-      return Failure("the address " + quoted(text) + " has no closing ]");
+      return Failure("the address " + quote(text) + " has no closing ]");
     name = text.substr(1, bracket - 1);
     if (bracket + 1 != text.size() && text[bracket + 1] != ':')
-      return Failure("a port behind ] begins with a colon, in " + quoted(text));
+      return Failure("a port behind ] begins with a colon, in " + quote(text));
     colon = bracket + 1 == text.size() ? std::string_view::npos : bracket + 1;
   }
   auto decoded = decode(name);
@@ -112,7 +112,7 @@ std::expected<void, std::string> parse_query(std::string_view query, Settings& s
     query.remove_prefix(std::min(pair.size() + 1, query.size()));
     const size_t equals = pair.find('=');
     if (equals == std::string_view::npos)
-      return Failure(quoted(pair) + " has no value; write name=value");
+      return Failure(quote(pair) + " has no value; write name=value");
     auto key = decode(pair.substr(0, equals)), value = decode(pair.substr(equals + 1));
     if (!key || !value) return Failure(key ? value.error() : key.error());
     if (auto done = set(settings, std::move(*key), std::move(*value)); !done) return done;
@@ -169,7 +169,7 @@ std::expected<void, std::string> parse_keywords(std::string_view text, Settings&
     std::string key(text.substr(begin, at - begin)), value;
     skip_blanks();
     if (at == text.size() || text[at] != '=')
-      return Failure(quoted(key) + " has no value; write name=value");
+      return Failure(quote(key) + " has no value; write name=value");
     ++at;
     skip_blanks();
     const bool in_quotes = at < text.size() && text[at] == '\'';
@@ -179,7 +179,7 @@ std::expected<void, std::string> parse_keywords(std::string_view text, Settings&
       value += text[at];
     }
     if (in_quotes && at++ == text.size())
-      return Failure("the value of " + quoted(key) + " has no closing quote");
+      return Failure("the value of " + quote(key) + " has no closing quote");
     if (auto done = set(settings, std::move(key), std::move(value)); !done) return done;
   }
   return {};
@@ -222,7 +222,7 @@ std::expected<std::vector<Host>, std::string> make_hosts(const Settings& setting
     if (port.empty()) continue;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), host.port);
     if (error != std::errc() || end != port.data() + port.size() || host.port == 0)
-      return Failure("the port " + quoted(port) + " is no number from 1 to 65535");
+      return Failure("the port " + quote(port) + " is no number from 1 to 65535");
   }
   return hosts;
 }
@@ -237,7 +237,7 @@ std::expected<Enum, std::string> choice(const Settings& settings, const std::str
   if (name != std::end(names)) return static_cast<Enum>(name - std::begin(names));
   std::string all;
   for (const std::string_view one : names) all.append(all.empty() ? "" : ", ").append(one);
-  return Failure(key + " " + quoted(found->second) + " is none of " + all);
+  return Failure(key + " " + quote(found->second) + " is none of " + all);
 }
 
 std::expected<std::optional<std::chrono::seconds>, std::string> parse_timeout(
@@ -246,7 +246,7 @@ std::expected<std::optional<std::chrono::seconds>, std::string> parse_timeout(
   int seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (error != std::errc() || end != text.data() + text.size())
-    return Failure("connect_timeout " + quoted(text) + " is no number of seconds");
+    return Failure("connect_timeout " + quote(text) + " is no number of seconds");
   if (seconds <= 0) return std::nullopt;  // as in libpq: without limit
   return std::chrono::seconds(seconds);
 }
@@ -309,7 +309,7 @@ std::expected<Conninfo, std::string> parse_conninfo(std::string_view text,
   }
   if (!is_uri) {
     if (text.find("://") != std::string_view::npos && text.find('=') == std::string_view::npos)
-      return Failure("it begins with " + quoted(text.substr(0, text.find("://") + 3)) +
+      return Failure("it begins with " + quote(text.substr(0, text.find("://") + 3)) +
                      ", and not with postgresql://");
     parsed = parse_keywords(text, settings);
   }

@@ -1,7 +1,9 @@
 #include "src/io/ring.h"
 
 #include <cerrno>
+#include <chrono>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace ringpost::io {
@@ -16,9 +18,14 @@ Ring::Ring(unsigned submission_entries, unsigned completion_entries) {
   params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
                  IORING_SETUP_SUBMIT_ALL;
   params.cq_entries = completion_entries;
-  if (const int result = io_uring_queue_init_params(submission_entries, &ring_, &params);
-      result < 0)
-    throw RingError(-result, "io_uring_setup");
+  // A ring counts towards the user's RLIMIT_MEMLOCK (6.14), and the kernel gives its memory back some
+  // time after its end: what has just ended may still be in the way of what begins.
+  int result = -ENOMEM;
+  for (int waited_ms = 0; waited_ms < 1000 && result == -ENOMEM; waited_ms += 10) {
+    if (waited_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    result = io_uring_queue_init_params(submission_entries, &ring_, &params);
+  }
+  if (result < 0) throw RingError(-result, "io_uring_setup");
   // Saves looking up the ring's descriptor at each call (5.18); without it all works the same.
   io_uring_register_ring_fd(&ring_);
 }
