@@ -61,8 +61,7 @@ std::expected<void, std::string> set(Settings& settings, std::string key, std::s
   if (is_one_of(without_meaning, key)) return {};
   std::string all;
   for (const Keyword& one : keywords) all.append(all.empty() ? "" : ", ").append(one.name);
-  return Failure("the connection option " + quote(key) + " is not supported; supported are " +
-                 all);
+  return Failure("the connection option " + quote(key) + " is not supported; supported are " + all);
 }
 
 std::expected<std::string, std::string> decode(std::string_view text) {

@@ -18,8 +18,8 @@ Ring::Ring(unsigned submission_entries, unsigned completion_entries) {
   params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
                  IORING_SETUP_SUBMIT_ALL;
   params.cq_entries = completion_entries;
-  // A ring counts towards the user's RLIMIT_MEMLOCK (6.14), and the kernel gives its memory back some
-  // time after its end: what has just ended may still be in the way of what begins.
+  // A ring counts towards the user's RLIMIT_MEMLOCK (6.14), and the kernel gives its memory back
+  // some time after its end: what has just ended may still be in the way of what begins.
   int result = -ENOMEM;
   for (int waited_ms = 0; waited_ms < 1000 && result == -ENOMEM; waited_ms += 10) {
     if (waited_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
