@@ -88,8 +88,10 @@ func TestProcess(t *testing.T) {
 		if err := command.Wait(); err != nil {
 			t.Errorf("after %s: %v", signal, err)
 		}
-		if lines := log.String(); !strings.Contains(lines, `"msg":"listening"`) || !strings.Contains(lines, `"msg":"drained"`) {
-			t.Errorf("logged %s", lines)
+		for _, line := range []string{`"msg":"listening"`, `"msg":"drained"`} {
+			if !strings.Contains(log.String(), line) {
+				t.Errorf("logged %s without %s", log.String(), line)
+			}
 		}
 	}
 }
@@ -117,7 +119,8 @@ func TestConfig(t *testing.T) {
 	if got := config.pool.ConnConfig.RuntimeParams["application_name"]; got != name {
 		t.Errorf("application_name %q", got)
 	}
-	for variable, value := range map[string]string{"DB_MAX_CONNS": "0", "DB_MIN_CONNS": "x", "DATABASE_URL": "postgresql://:x"} {
+	wrong := map[string]string{"DB_MAX_CONNS": "0", "DB_MIN_CONNS": "x", "DATABASE_URL": "postgresql://:x"}
+	for variable, value := range wrong {
 		t.Run(variable, func(t *testing.T) {
 			t.Setenv(variable, value)
 			if _, err := readConfig(); err == nil || !strings.Contains(err.Error(), variable) {

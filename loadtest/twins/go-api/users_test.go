@@ -68,7 +68,8 @@ func TestRows(t *testing.T) {
 				t.Fatalf("%s: %v", body, err)
 			}
 			var text string
-			if err := other.QueryRow(t.Context(), "select to_jsonb(users) from users where id = $1", row.id).Scan(&text); err != nil {
+			query := "select to_jsonb(users) from users where id = $1"
+			if err := other.QueryRow(t.Context(), query, row.id).Scan(&text); err != nil {
 				t.Fatal(err)
 			}
 			if err := json.Unmarshal([]byte(text), &want); err != nil {
@@ -79,8 +80,9 @@ func TestRows(t *testing.T) {
 					t.Errorf("%s: got %v, want %v", key, got[key], want[key])
 				}
 			}
+			at, failed := time.Parse(time.RFC3339Nano, got["created_at"].(string))
 			moment, err := time.Parse(time.RFC3339Nano, want["created_at"].(string))
-			if at, parsed := time.Parse(time.RFC3339Nano, got["created_at"].(string)); err != nil || parsed != nil || !at.Equal(moment) {
+			if err != nil || failed != nil || !at.Equal(moment) {
 				t.Errorf("created_at: got %v, want %v", got["created_at"], want["created_at"])
 			}
 		}
@@ -121,7 +123,8 @@ func TestLateQueryKeepsItsConnection(t *testing.T) {
 		_, err := users.pool.Exec(ctx, "select pg_sleep(5)")
 		return err
 	})
-	if took := time.Since(start); !errors.Is(err, errUnavailable) || took > 300*time.Millisecond+cancelSlack+100*time.Millisecond {
+	const longest = 300*time.Millisecond + cancelSlack + 100*time.Millisecond
+	if took := time.Since(start); !errors.Is(err, errUnavailable) || took > longest {
 		t.Errorf("got %v after %s", err, took)
 	}
 	for backend := range backends() {

@@ -1,8 +1,8 @@
 //! A user, as the API shows it.
 
 use std::error::Error;
-use std::fmt;
 
+use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use tokio_postgres::types::{FromSql, Type, accepts};
 use uuid::Uuid;
@@ -49,26 +49,22 @@ impl<'a> FromSql<'a> for Timestamp {
     accepts!(TIMESTAMPTZ);
 }
 
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            i64::MAX => return f.write_str("infinity"),
-            i64::MIN => return f.write_str("-infinity"),
-            _ => {}
-        }
-        let moment =
-            self.0.checked_add(POSTGRES_EPOCH).and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
-        match moment {
-            Some(moment) if self.0 % 1_000_000 == 0 => write!(f, "{moment:.0}"),
-            Some(moment) => write!(f, "{moment:.6}"),
-            None => Err(fmt::Error), // beyond the year 9999
-        }
+impl Timestamp {
+    /// None for the two infinities, and where RFC 3339 ends, at the year 9999.
+    fn moment(self) -> Option<jiff::Timestamp> {
+        jiff::Timestamp::from_microsecond(self.0.checked_add(POSTGRES_EPOCH)?).ok()
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match (self.0, self.moment()) {
+            (i64::MAX, _) => serializer.serialize_str("infinity"),
+            (i64::MIN, _) => serializer.serialize_str("-infinity"),
+            (micros, Some(moment)) if micros % 1_000_000 == 0 => serializer.collect_str(&format_args!("{moment:.0}")),
+            (_, Some(moment)) => serializer.collect_str(&format_args!("{moment:.6}")),
+            (_, None) => Err(S::Error::custom("created_at is beyond the year 9999, where RFC 3339 ends")),
+        }
     }
 }
 
@@ -88,7 +84,7 @@ mod tests {
             (i64::MAX, "infinity"),
             (i64::MIN, "-infinity"),
         ] {
-            assert_eq!(Timestamp(micros).to_string(), text);
+            assert_eq!(serde_json::to_string(&Timestamp(micros)).unwrap(), format!("\"{text}\""));
         }
     }
 
