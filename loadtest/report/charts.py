@@ -62,6 +62,7 @@ def svg(chart):
     return re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', rf'\1 style="max-width:{width:g}px"', text, count=1)
 
 
+# A mark's name (`say`) is made from the value that it is drawn at, so that a test which reads the one checks the other.
 def both(draw, wide, narrow):
     """{"wide": svg, "narrow": svg}; `draw` gets a plot's width in pixels and whether it is the narrow one."""
     return {"wide": svg(draw(wide, False)), "narrow": svg(draw(narrow, True))}
@@ -108,8 +109,7 @@ def latency_points(run, mode):
             row = run.row("rate", mode, name, step)
             if row:
                 points += [{"contender": name, "step": step, "metric": m, "ms": f["median"], "low": f["low"],
-                            "high": f["high"], "errors": row["errors"],
-                            "say": f"{name} {m} at {step:g}/s: {f['median']:.6g} ms"}
+                            "high": f["high"], "errors": row["errors"]}
                            for m in ("p50", "p99") if (f := row["metrics"].get(m)) and f["median"]]
     return points
 
@@ -128,7 +128,9 @@ def latency(run, style, mode, shared):
                   scale=alt.Scale(type="log", domain=[steps[0] * 0.9, steps[-1] * 1.1], nice=False))
         color = alt.Color("contender:N", scale=style.colors(run.names), legend=None)
         y = milliseconds(domain, ticks, "latency, ms")
-        base = alt.Chart(rows_data(points)).encode(x=x, color=color)
+        base = alt.Chart(rows_data(points)).transform_calculate(
+            say="datum.contender + ' ' + datum.metric + ' at ' + datum.step + '/s: ' + datum.ms + ' ms'",
+        ).encode(x=x, color=color)
         p99, p50 = (base.transform_filter(alt.datum.metric == m) for m in ("p99", "p50"))
         layers = []
         if limit and domain[0] < limit < domain[1]:
@@ -210,10 +212,10 @@ def distribution(run, style, points):
 
 
 def bars(items, title):
-    """Horizontal bars with their interval and figure: items are {"label", "color", "figure", "text"}."""
+    """Horizontal bars with their interval and figure: items are {"label", "color", "figure", "text", "who"}."""
     items = [{"label": i["label"], "color": i["color"], "value": i["figure"]["median"], "text": i["text"],
               "low": i["figure"]["low"], "high": i["figure"]["high"],
-              "say": i["say"]} for i in items]
+              "who": i["who"]} for i in items]
     top = max(i["high"] for i in items) or 1
 
     def draw(width, narrow):
@@ -221,7 +223,8 @@ def bars(items, title):
                   axis=alt.Axis(labelColor=INK, labelFontSize=12, labelLimit=150, labelExpr="split(datum.label, ', ')"))
         x = alt.X("value:Q", title=title, scale=alt.Scale(domain=[0, top * 1.04], nice=False),
                   axis=alt.Axis(format=",~r", tickCount=3 if narrow else 4))
-        base = alt.Chart(rows_data(items)).encode(y=y)
+        base = alt.Chart(rows_data(items)).transform_calculate(
+            say="datum.who + ': ' + datum.value + '/s'").encode(y=y)
         return alt.layer(
             base.mark_bar(height={"band": 0.62}, cornerRadiusEnd=2, opacity=0.88).encode(
                 x=x, color=alt.Color("color:N", scale=None, legend=None), description="say:N"),
@@ -237,7 +240,7 @@ def capacity(run, style, mode):
                    key=lambda c: -c["rps"]["median"])
     return bars([
         {"label": short(run, c["contender"]), "color": style.color[c["contender"]], "figure": c["rps"],
-         "text": number(c["rps"]["median"]), "say": f"{c['contender']} capacity: {c['rps']['median']:.6g}/s"}
+         "text": number(c["rps"]["median"]), "who": f"{c['contender']} capacity"}
         for c in found], "requests/s")
 
 
@@ -254,7 +257,7 @@ def cpu(run, style, scenario, mode):
             if not figure or figure["median"] is None:
                 continue
             parts.append({"label": short(run, name), "color": color, "start": start, "end": start + figure["median"],
-                          "say": f"{name} {metric}: {figure['median']:.6g} us"})
+                          "who": f"{name} {metric}"})
             start += figure["median"]
             said.append(number(figure["median"], 2))
         totals.append({"label": short(run, name), "end": start, "text": " + ".join(said)})
@@ -264,7 +267,8 @@ def cpu(run, style, scenario, mode):
         x = alt.X("start:Q", title="µs of CPU per request", axis=alt.Axis(tickCount=4),
                   scale=alt.Scale(domain=[0, max(t["end"] for t in totals) * 1.02], nice=False))
         return alt.layer(
-            alt.Chart(rows_data(parts)).mark_bar(height={"band": 0.62}, stroke=PAPER, strokeWidth=1).encode(
+            alt.Chart(rows_data(parts)).transform_calculate(
+                say="datum.who + ': ' + (datum.end - datum.start) + ' us'").mark_bar(height={"band": 0.62}, stroke=PAPER, strokeWidth=1).encode(
                 x=x, x2="end:Q", y=y, color=alt.Color("color:N", scale=None, legend=None), description="say:N"),
             alt.Chart(rows_data(totals)).mark_text(align="left", dx=7, fontSize=12).encode(
                 x="end:Q", y=y, text="text:N"),

@@ -138,8 +138,7 @@ def ablations(run, style):
             continue
         items = [{"label": r["variant"] or "as compared", "figure": r["metrics"]["rps"],
                   "color": style.color[name] if r["variant"] is None else charts.FAINT,
-                  "text": figures.number(r["metrics"]["rps"]["median"]),
-                  "say": f"{name} {r['variant'] or 'as compared'}: {r['metrics']['rps']['median']:.6g}/s"}
+                  "text": figures.number(r["metrics"]["rps"]["median"]), "who": f"{name} {r['variant'] or 'as compared'}"}
                  for r in shown]
         found.append({"title": f"{run.labels[name]}, {scenario}; {charts.where(run, mode)}", "rows": shown,
                       "metrics": [m for m in ("rps", "p99", "cpu_us")

@@ -1,6 +1,7 @@
 """The page, opened in headless Chromium: its figures are those of the raw turns, computed here anew and not by the
 report's own code; nothing is asked of the network; nothing overflows a phone's screen; a void run claims nothing."""
 import json
+import math
 import os
 import re
 import shutil
@@ -97,6 +98,18 @@ class PageTest(unittest.TestCase):
         shown = {cell["key"] for cell in cells}
         self.assertEqual({k for k in self.groups if not k.startswith("capacity")}, shown)
 
+    def test_a_cell_stands_in_its_own_table_line_and_column(self):
+        tables = self.open().eval_on_selector_all("[data-table]", """tables => tables.map(t => ({
+            about: t.dataset.table, columns: [...t.querySelectorAll('[data-contender]')].map(n => n.dataset.contender),
+            lines: [...t.querySelectorAll('[data-line]')].map(r => [r.dataset.line,
+                [...r.querySelectorAll('[data-key]')].map(c => [c.dataset.metric, c.dataset.key])])}))""")
+        self.assertEqual({f"{s}|{m}" for s in ("light", "heavy", "saturation", "mixed") for m in ("single", "multi")},
+                         {t["about"] for t in tables})
+        for table in tables:
+            self.assertEqual(4, len(table["columns"]))
+            for metric, cells in table["lines"]:
+                self.assertEqual([[metric, f"{table['about']}|||{n}|"] for n in table["columns"]], cells)
+
     def test_faults_are_those_of_the_turns(self):
         cells = self.open().eval_on_selector_all("[data-fault]", FIGURES)
         self.assertEqual(4 * 4 * 3, len(cells))
@@ -133,23 +146,45 @@ class PageTest(unittest.TestCase):
                                                   self.groups[f"saturation|{mode}|||{n}|"]) for n in ("ringpost", against))
                 self.assertTrue(told["ratio"]["low"] <= ours / theirs <= told["ratio"]["high"])
 
-    def test_points_of_the_charts_are_the_medians(self):
-        said = self.open().eval_on_selector_all("figure [aria-label]", "nodes => nodes.map(n => n.ariaLabel)")
-        points = [re.fullmatch(r"(\S+) (p50|p99) at ([\d.e+]+)/s: ([\d.e+-]+) ms", text) for text in said]
-        bars = [re.fullmatch(r"(\S+) (\w*cpu_us): ([\d.e+-]+) us", text) for text in said]
-        points, bars = [p for p in points if p], [b for b in bars if b]
-        steps = len([k for k in self.groups if k.startswith("rate|")])
-        self.assertEqual(2 * 2 * steps, len(points))  # two metrics, drawn wide and narrow
-        self.assertEqual(2 * 2 * 4 * 3, len(bars))
-        modes = ("single", "multi")
-        for name, metric, step, ms in (p.groups() for p in points):
-            medians = [f"{statistics.median(t['latency_ms'][metric] for t in self.groups[k]):.6g}"
-                       for m in modes if (k := f"rate|{m}|{float(step):g}||{name}|") in self.groups]
-            self.assertIn(f"{float(ms):.6g}", medians)
-        for name, metric, us in (b.groups() for b in bars):
-            medians = [f"{statistics.median(measured(t, metric) for t in self.groups[f'saturation|{m}|||{name}|']):.6g}"
-                       for m in modes]
-            self.assertIn(f"{float(us):.6g}", medians)
+    def marks(self, pattern):
+        """Of each chart that has such marks: [(what the mark says, x, y)]; a mark says the value that it is drawn at."""
+        charts = self.open().eval_on_selector_all("figure svg", """charts => charts.map(c =>
+            [...c.querySelectorAll('[aria-label]')].map(n => [n.ariaLabel, n.getAttribute('transform')]))""")
+        found = []
+        for chart in charts:
+            marks = [(m.groups(), place) for text, place in chart if (m := re.fullmatch(pattern, text))]
+            if marks:
+                found.append([(said, *map(float, re.findall(r"-?[\d.]+", place or "")[:2])) for said, place in marks])
+        return found
+
+    def test_points_of_latency_are_the_medians_where_they_belong(self):
+        charts = self.marks(r"(\S+) (p50|p99) at ([\d.e+]+)/s: ([\d.e+-]+) ms")
+        self.assertEqual(4, len(charts))  # two modes, drawn wide and narrow
+        for chart, mode in zip(charts, ("single", "single", "multi", "multi")):
+            self.assertEqual(2 * len([k for k in self.groups if k.startswith(f"rate|{mode}|")]), len(chart))
+            for (name, metric, step, ms), _, _ in chart:
+                turns = self.groups[f"rate|{mode}|{float(step):g}||{name}|"]
+                self.assertAlmostEqual(1, float(ms) / statistics.median(t["latency_ms"][metric] for t in turns))
+            for axis, value in ((1, lambda said: float(said[2])), (2, lambda said: float(said[3]))):
+                logs = [(math.log(value(mark[0])), mark[axis]) for mark in chart]
+                (a, low), (b, high) = min(logs), max(logs)
+                for log, pixel in logs:  # on the straight line of a logarithmic axis
+                    self.assertAlmostEqual(low + (high - low) * (log - a) / (b - a), pixel, delta=0.5)
+
+    def test_bars_are_the_medians(self):
+        charts = self.marks(r"(\S+) (\w*cpu_us): ([\d.e+-]+) us")
+        self.assertEqual(4, len(charts))
+        for chart, mode in zip(charts, ("single", "single", "multi", "multi")):
+            self.assertEqual(4 * 3, len(chart))
+            for (name, metric, us), *_ in chart:
+                turns = self.groups[f"saturation|{mode}|||{name}|"]
+                self.assertAlmostEqual(1, float(us) / statistics.median(measured(t, metric) for t in turns))
+        told = {c["mode"] + c["contender"]: c["rps"]["median"]
+                for c in json.loads((self.folder / "summary.json").read_text())["capacity"]}
+        charts = self.marks(r"(\S+) capacity: ([\d.e+-]+)/s")
+        self.assertEqual(4, len(charts))
+        for chart, mode in zip(charts, ("single", "single", "multi", "multi")):
+            self.assertEqual({n: told[mode + n] for (n, _), *_ in chart}, {n: float(v) for (n, v), *_ in chart})
 
     def test_no_request_leaves_the_page(self):
         tab = self.open()
