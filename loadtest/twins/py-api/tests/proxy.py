@@ -9,7 +9,7 @@ class Proxy:
     def __init__(self, database_url, port=0):
         address = urlsplit(database_url)
         self._to = (address.hostname, address.port or 5432)
-        self._path, self._user = address.path, address.username
+        self._path, self._login = address.path, address.netloc.rpartition("@")[0]  # with its password
         self._port = port
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -20,7 +20,7 @@ class Proxy:
     async def __aenter__(self):
         self._server = await asyncio.start_server(self._link, "127.0.0.1", self._port)
         port = self._server.sockets[0].getsockname()[1]
-        self.url = f"postgresql://{self._user}@127.0.0.1:{port}{self._path}"
+        self.url = f"postgresql://{self._login}@127.0.0.1:{port}{self._path}"
         return self
 
     async def __aexit__(self, *_):

@@ -86,6 +86,8 @@ def test_libpq_words(database_url):
     async def run():
         address = urlsplit(database_url)
         words = f"host={address.hostname} port={address.port} dbname={address.path[1:]} user='{address.username}'"
+        if address.password:
+            words += f" password='{address.password}'"
         async with opened(words) as database:
             assert len(await database.fetch(users.PING, deadline=2)) == 1
 
