@@ -134,7 +134,8 @@ def latency(run, style, mode, shared):
         p99, p50 = (base.transform_filter(alt.datum.metric == m) for m in ("p99", "p50"))
         layers = []
         if limit and domain[0] < limit < domain[1]:
-            rule = rows_data([{"ms": limit, "step": steps[0] * 0.92, "text": "objective" if narrow else f"objective: p99 < {limit:g} ms"}])
+            text = "objective" if narrow else f"objective: p99 < {limit:g} ms"
+            rule = rows_data([{"ms": limit, "step": steps[0] * 0.92, "text": text}])
             layers += [alt.Chart(rule).mark_rule(strokeDash=[2, 3], color=FAINT).encode(y=y),
                        alt.Chart(rule).mark_text(align="left", dy=-6, color=FAINT, fontSize=10).encode(
                            y=y, x=x, text="text:N")]
@@ -190,7 +191,8 @@ def distribution(run, style, points):
         height = 260
         x = alt.X("nines:Q", title="percentile", scale=alt.Scale(domain=[0, most * 1.02], nice=False),
                   axis=alt.Axis(values=[n for n in (0, 0.30103, 1, 2, 3, 4, 5) if n <= most * 1.02], grid=False,
-                                labelExpr="datum.value == 0 ? '0' : datum.value < 0.5 ? '50' : datum.value == 1 ? '90' :"
+                                labelExpr="datum.value == 0 ? '0' : datum.value < 0.5 ? '50' :"
+                                          " datum.value == 1 ? '90' :"
                                           " datum.value == 2 ? '99' : datum.value == 3 ? '99.9' :"
                                           " datum.value == 4 ? '99.99' : '99.999'"))
         color = alt.Color("contender:N", scale=style.colors(run.names), legend=None)
@@ -268,7 +270,8 @@ def cpu(run, style, scenario, mode):
                   scale=alt.Scale(domain=[0, max(t["end"] for t in totals) * 1.02], nice=False))
         return alt.layer(
             alt.Chart(rows_data(parts)).transform_calculate(
-                say="datum.who + ': ' + (datum.end - datum.start) + ' us'").mark_bar(height={"band": 0.62}, stroke=PAPER, strokeWidth=1).encode(
+                say="datum.who + ': ' + (datum.end - datum.start) + ' us'",
+            ).mark_bar(height={"band": 0.62}, stroke=PAPER, strokeWidth=1).encode(
                 x=x, x2="end:Q", y=y, color=alt.Color("color:N", scale=None, legend=None), description="say:N"),
             alt.Chart(rows_data(totals)).mark_text(align="left", dx=7, fontSize=12).encode(
                 x="end:Q", y=y, text="text:N"),
@@ -299,7 +302,8 @@ def forest(run, style, mode, items):
             alt.Chart(rows_data([{"low": 1}])).mark_rule(color=INK, strokeWidth=1.2).encode(x=x),
             base.mark_rule(strokeWidth=2.4).encode(x=x, x2="high:Q"),
             base.mark_point(size=46, strokeWidth=1.8, opacity=1).encode(
-                x="median:Q", fill=alt.condition("datum.alone", alt.value(PAPER), color), shape=alt.Shape("against:N", scale=style.shapes(run.names), legend=None),
+                x="median:Q", fill=alt.condition("datum.alone", alt.value(PAPER), color),
+                shape=alt.Shape("against:N", scale=style.shapes(run.names), legend=None),
                 description="say:N"),
         ]
         return alt.layer(*marks).properties(width=width, height=max(120, len(what) * (15 * len(others) + 8)))
@@ -319,7 +323,8 @@ def forest_items(run, mode):
         low, high = sorted((turn(ratio["low"]), turn(ratio["high"])))
         what = METRICS[c["metric"]][0] + ("" if c["scenario"] == "capacity" else f", {c['scenario']}")
         items.append({"what": what, "against": c["against"], "median": turn(ratio["median"]), "low": low, "high": high,
-                      "alone": run.alone(c), "say": f"{what} against {c['against']}: {times(turn(ratio['median']))} better"})
+                      "alone": run.alone(c),
+                      "say": f"{what} against {c['against']}: {times(turn(ratio['median']))} better"})
     order = ["capacity", "rps", "cpu_us", "p99", "rss_peak_mib"]
     rank = {METRICS[m][0]: i for i, m in enumerate(order)}
     return sorted(items, key=lambda i: rank.get(i["what"].split(",")[0], 9))

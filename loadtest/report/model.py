@@ -153,8 +153,8 @@ class Run:
             verdict = "tie" if not (above or below) or self.alone(c) else "better" if above == more else "worse"
             if c["verdict"] != verdict:
                 raise Refused(f"{self.folder}/summary.json: {c['scenario']} {c['mode']} {c['metric']} against "
-                              f"{c['against']} is called {c['verdict']!r}, its turns and its interval {ratio['low']} to "
-                              f"{ratio['high']} say {verdict!r}: make the summary again")
+                              f"{c['against']} is called {c['verdict']!r}, its turns and its interval {ratio['low']} "
+                              f"to {ratio['high']} say {verdict!r}: make the summary again")
 
     def _same(self, what, told, seen):
         if seen is None or abs(seen - told) > TOLERANCE * abs(seen) + 0.0051:

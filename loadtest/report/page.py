@@ -19,8 +19,8 @@ def environment():
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True,
                              undefined=jinja2.StrictUndefined,
                              autoescape=jinja2.select_autoescape(["html.j2"], default_for_string=False))
-    env.filters.update(number=figures.number, times=figures.times, span=figures.span, ratio_span=figures.ratio_span, count=figures.count,
-                       first_upper=figures.first_upper,
+    env.filters.update(number=figures.number, times=figures.times, span=figures.span, ratio_span=figures.ratio_span,
+                       count=figures.count, first_upper=figures.first_upper,
                        count_span=lambda f: figures.span(f, figures.count))
     env.globals.update(METRICS=figures.METRICS, SCENARIOS=figures.SCENARIOS, FAULTS=figures.FAULTS, key=key,
                        key_text=key_text, original=original)
@@ -138,7 +138,8 @@ def ablations(run, style):
             continue
         items = [{"label": r["variant"] or "as compared", "figure": r["metrics"]["rps"],
                   "color": style.color[name] if r["variant"] is None else charts.FAINT,
-                  "text": figures.number(r["metrics"]["rps"]["median"]), "who": f"{name} {r['variant'] or 'as compared'}"}
+                  "text": figures.number(r["metrics"]["rps"]["median"]),
+                  "who": f"{name} {r['variant'] or 'as compared'}"}
                  for r in shown]
         found.append({"title": f"{run.labels[name]}, {scenario}; {charts.where(run, mode)}", "rows": shown,
                       "metrics": [m for m in ("rps", "p99", "cpu_us")
@@ -178,7 +179,8 @@ def context(run, draw=True):
     style = charts.Style(run)
     judged = claim.judgements(run)
     data = {
-        "run": run, "style": style, "short": lambda n: claim.short(run, n), "standing": lambda c: readme.standing(run, c), "interval": lambda c: readme.interval(run, c),
+        "run": run, "style": style, "short": lambda n: claim.short(run, n),
+        "standing": lambda c: readme.standing(run, c), "interval": lambda c: readme.interval(run, c),
         "told": lambda j: readme.told_figure(run, j), "cpus": lambda m: figures.cpus(run, m),
         "where": lambda m: charts.where(run, m), "date": date(run.run["started"]), "figures": FIGURES,
         "latencies": LATENCIES, "claims": claim.claims(run), "fairness": fairness(run), "faults": faults(run),

@@ -108,6 +108,11 @@ class Maker:
             good = [t for t in turns if not t["void"]]
             if scenario == "capacity":
                 continue
+            if not good:
+                rows.append({"scenario": scenario, "mode": mode, "step": step, "variant": variant, "contender": contender,
+                             "turns": 0, "void_turns": len(turns), "metrics": {}, "errors": 0, "limit": None,
+                             "fault": None})
+                continue
             metrics = {m: interval(self.rng, [turn_metric(t, m) for t in good])
                        for m in ("rps", *LATENCIES, "cpu_us", "postgresql_cpu_us", "generator_cpu_us", "rss_peak_mib",
                                  "switches")}
@@ -124,6 +129,8 @@ class Maker:
         for mode in ("single", "multi"):
             for name, *_ in CONTENDERS:
                 found = self.capacity[mode, name]
+                if not any((t["scenario"], t["mode"], t["contender"]) == ("capacity", mode, name) for t in self.turns):
+                    continue
                 capacity.append({"mode": mode, "contender": name, "rps": interval(self.rng, found),
                                  "objective": "p99 < 10 ms, no error"})
         return {"rows": rows, "capacity": capacity, "comparisons": self.comparisons(by_key, capacity)}
@@ -174,18 +181,20 @@ def header(void=None):
                             "note": "4 CPUs asked, this machine has 2"}},
         "contenders": [
             *({"name": name, "label": label, "note": "made up for a test: <b>not</b> a measurement",
-               "subject": name == "ringpost", "versions": {"compiler": "1.2.3"}, "settings": {"single": {"WORKERS": "1"}, "multi": {"WORKERS": "2"}},
+               "subject": name == "ringpost", "versions": {"compiler": "1.2.3"},
+               "settings": {"single": {"WORKERS": "1"}, "multi": {"WORKERS": "2"}},
                "left_out": None} for name, label, *_ in CONTENDERS),
             {"name": "zig-api", "label": "Zig", "note": "", "versions": {}, "settings": {},
              "left_out": "needs the command zig"}],
         "fairness": fairness, "void": void}
 
 
-def write(folder, void=None, seed=7):
-    """Fills `folder` with a run of four contenders (a fifth is left out), both modes, every scenario."""
+def write(folder, void=None, seed=7, keep=lambda turn: True):
+    """Fills `folder` with a run of four contenders (a fifth is left out), both modes, every scenario; or what `keep` keeps."""
     folder.mkdir(parents=True, exist_ok=True)
     maker = Maker(seed)
     maker.all_turns()
+    maker.turns = [turn for turn in maker.turns if keep(turn)]
     (folder / "run.json").write_text(json.dumps(header(void), indent=1))
     (folder / "turns.jsonl").write_text("".join(json.dumps(t) + "\n" for t in maker.turns))
     (folder / "summary.json").write_text(json.dumps(maker.summary(), indent=1))

@@ -11,7 +11,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from loadtest.report import page
+from loadtest.report import claim, page
 from loadtest.report.model import Run
 from loadtest.report.tests import synthetic
 
@@ -142,8 +142,8 @@ class PageTest(unittest.TestCase):
             self.assertEqual(told["ratio"]["median"], float(ratio["value"]))
             self.assertEqual(f"{told['ratio']['median']:.2f}×", ratio["text"])
             if metric == "cpu_us":
-                ours, theirs = (statistics.median(measured(t, metric) for t in
-                                                  self.groups[f"saturation|{mode}|||{n}|"]) for n in ("ringpost", against))
+                ours, theirs = (statistics.median(measured(t, metric) for t in self.groups[f"saturation|{mode}|||{n}|"])
+                                for n in ("ringpost", against))
                 self.assertTrue(told["ratio"]["low"] <= ours / theirs <= told["ratio"]["high"])
 
     def marks(self, pattern):
@@ -208,7 +208,8 @@ class PageTest(unittest.TestCase):
     def test_charts_follow_the_screen(self):
         for width, shown in ((390, "narrow"), (1280, "wide")):
             tab = self.open(width=width)
-            visible = tab.eval_on_selector_all("figure > div", "ns => ns.filter(n => n.offsetParent).map(n => n.className)")
+            visible = tab.eval_on_selector_all("figure > div",
+                                               "ns => ns.filter(n => n.offsetParent).map(n => n.className)")
             self.assertEqual({shown}, set(visible))
 
     def test_dark_and_light_have_contrast(self):
@@ -241,6 +242,47 @@ class PageTest(unittest.TestCase):
             self.assertNotIn("sustains", text)
 
 
+class PartTest(unittest.TestCase):
+    """Runs that ended early or had little asked of them make a page too."""
+
+    def write(self, keep, names=None, **header):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        folder = synthetic.write(Path(place.name) / "run", keep=keep)
+        run = json.loads((folder / "run.json").read_text())
+        run.update(header)
+        if names:
+            run["contenders"] = [c for c in run["contenders"] if c["name"] in names]
+        (folder / "run.json").write_text(json.dumps(run))
+        return Run(folder)
+
+    def test_void_before_the_first_turn(self):
+        run = self.write(lambda t: False, void="the same answers (go-api, single): ...", seconds=None, finished=None)
+        self.assertIn("This run is void", page.html(run))
+        self.assertIn("VOID", page.markdown(run))
+
+    def test_the_subject_alone(self):
+        text = page.html(self.write(lambda t: t["contender"] == "ringpost", names=("ringpost",)))
+        self.assertIn("Nothing to compare", text)
+
+    def test_one_mode_and_few_scenarios(self):
+        for scenarios in (("saturation",), ("rate", "faults"), ("light", "heavy"), ("capacity",)):
+            run = self.write(lambda t: t["mode"] == "single" and t["scenario"] in scenarios and t["variant"] is None)
+            self.assertIn("ringpost, compared", page.html(run))
+            page.markdown(run)
+
+    def test_a_contender_of_which_no_turn_counts(self):
+        def keep(turn):
+            if turn["contender"] == "rust-api" and turn["scenario"] == "saturation":
+                turn["void"] = "the load generator was the bottleneck"
+            return True
+        run = self.write(keep)
+        self.assertIn("Rust has no turn that counts", page.html(run))
+        for c in claim.claims(run):  # it is absent at saturation, so another place is looked for where it is not
+            self.assertEqual(("capacity", "mixed"), (c["rate"]["scenario"], c["cost"]["scenario"]))
+            self.assertEqual("rust-api", c["cost"]["against"])
+
+
 # WCAG's contrast of an element's text against the page's ground, or that of the card it stands on.
 CONTRAST = """selector => {
   const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
@@ -253,7 +295,8 @@ CONTRAST = """selector => {
   const node = document.querySelector(selector), style = getComputedStyle(node);
   let ground = node;
   while (getComputedStyle(ground).backgroundColor == 'rgba(0, 0, 0, 0)') ground = ground.parentElement;
-  const pair = [light(node instanceof SVGElement ? style.fill : style.color), light(getComputedStyle(ground).backgroundColor)];
+  const own = node instanceof SVGElement ? style.fill : style.color;
+  const pair = [light(own), light(getComputedStyle(ground).backgroundColor)];
   return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
 }"""
 
