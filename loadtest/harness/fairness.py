@@ -33,7 +33,8 @@ def sample(users):
     """(method, path, status, body as JSON value): good, missing and bad requests, and every name that needs care."""
     ok, error = {"status": "ok"}, lambda name: {"error": name}
     special = [user for user in users if not re.fullmatch(r"User \d+", user["full_name"])][:60]
-    chosen = users[:5] + users[-5:] + special + [user for user in users if "." in user["created_at"]][:5]
+    by_time = sorted(users, key=lambda user: user["created_at"])
+    chosen = users[:5] + users[-5:] + by_time[:2] + by_time[-2:] + special + [user for user in users if "." in user["created_at"]][:5]
     page = lambda limit, offset: {"items": users[offset:offset + limit], "limit": limit, "offset": offset, "total": len(users)}
     cases = [("GET", f"/users/{user['id']}", 200, user) for user in chosen]
     cases += [

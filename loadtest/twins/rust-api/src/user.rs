@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use tokio_postgres::types::{FromSql, Type, accepts};
@@ -40,7 +42,7 @@ pub trait Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timestamp(pub i64);
 
-const POSTGRES_EPOCH: i64 = 946_684_800_000_000; // in microseconds from 1970
+const POSTGRES_EPOCH: DateTime = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
 
 impl<'a> FromSql<'a> for Timestamp {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
@@ -50,9 +52,10 @@ impl<'a> FromSql<'a> for Timestamp {
 }
 
 impl Timestamp {
-    /// None for the two infinities, and where RFC 3339 ends, at the year 9999.
-    fn moment(self) -> Option<jiff::Timestamp> {
-        jiff::Timestamp::from_microsecond(self.0.checked_add(POSTGRES_EPOCH)?).ok()
+    /// In UTC. None for the two infinities, and where RFC 3339 ends, at the year 9999. (jiff::Timestamp ends a day
+    /// earlier: it leaves room for every time zone.)
+    fn moment(self) -> Option<DateTime> {
+        POSTGRES_EPOCH.checked_add(SignedDuration::from_micros(self.0)).ok()
     }
 }
 
@@ -61,8 +64,8 @@ impl Serialize for Timestamp {
         match (self.0, self.moment()) {
             (i64::MAX, _) => serializer.serialize_str("infinity"),
             (i64::MIN, _) => serializer.serialize_str("-infinity"),
-            (micros, Some(moment)) if micros % 1_000_000 == 0 => serializer.collect_str(&format_args!("{moment:.0}")),
-            (_, Some(moment)) => serializer.collect_str(&format_args!("{moment:.6}")),
+            (micros, Some(moment)) if micros % 1_000_000 == 0 => serializer.collect_str(&format_args!("{moment:.0}Z")),
+            (_, Some(moment)) => serializer.collect_str(&format_args!("{moment:.6}Z")),
             (_, None) => Err(S::Error::custom("created_at is beyond the year 9999, where RFC 3339 ends")),
         }
     }
@@ -80,6 +83,7 @@ mod tests {
             (500_000, "2000-01-01T00:00:00.500000Z"),
             (-1, "1999-12-31T23:59:59.999999Z"),
             (-1_000_000, "1999-12-31T23:59:59Z"),
+            (252_455_616_000_000_000 - 1, "9999-12-31T23:59:59.999999Z"),
             (823_161_600_000_000, "2026-01-31T08:00:00Z"),
             (i64::MAX, "infinity"),
             (i64::MIN, "-infinity"),
