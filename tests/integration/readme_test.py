@@ -148,7 +148,7 @@ class MakeRun(unittest.TestCase):
 
     def test_6_help(self):
         done = subprocess.run(["make"], cwd=clone, capture_output=True, text=True)
-        for command in "run", "test", "build", "bench", "migrate", "seed", "format", "lint", "fuzz", "clean":
+        for command in "run", "compare", "up", "bench-all", "test", "build", "bench", "migrate", "seed", "format", "lint", "fuzz", "clean":
             self.assertIn(f"make {command} ", done.stdout)
 
 

@@ -53,7 +53,7 @@ class PageTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         if sync_playwright is None:
-            skip("playwright is not installed: loadtest/report/tests/run installs it")
+            skip("playwright is not installed: loadtest/test report installs it")
         path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
         cls.playwright = sync_playwright().start()
         cls.addClassCleanup(cls.playwright.stop)
