@@ -29,6 +29,8 @@ struct Error {
   // class 08 (connection exception), 57P01 to 57P05 (shutdown, crash, starting up), 53300 (too many
   // connections).
   bool is_outage() const;
+  // The session was ended from outside, by pg_terminate_backend() or a shutdown: 57P01.
+  bool is_admin_shutdown() const { return sqlstate == "57P01"; }
   // The prepared statement is no longer what it was: it was deallocated (26000), or its tables
   // changed (0A000).
   bool is_stale_statement() const;

@@ -160,6 +160,7 @@ io::Task<Result<void>> Connection::prepare_statements(io::Until until) {
 
 io::Task<std::string> Connection::serve(io::Until until) {
   std::string why;
+  ended_by_order_ = false;
   heard_ = reactor_.now();
   for (;;) {
     auto reading = stream_->read(until.sooner(reactor_.now() + options_.stall_timeout));
@@ -284,8 +285,11 @@ std::optional<std::string> Connection::take(std::string_view& input) {
           observer_.notice(notice.severity, notice.message);
         }
         break;
-      case Pipeline::Event::fatal:
-        return messages::decode_error(pipeline_.message().body).text();
+      case Pipeline::Event::fatal: {
+        const messages::Error fatal = messages::decode_error(pipeline_.message().body);
+        ended_by_order_ = fatal.is_admin_shutdown();
+        return fatal.text();
+      }
       case Pipeline::Event::violation:
         return std::string("protocol violation: a message of type '") + pipeline_.message().type +
                "' out of place";

@@ -64,6 +64,9 @@ class Connection final {
   // The next query that was in flight when the session ended, or nullptr. Those that were forgotten
   // are left out.
   QueryBase* take_unanswered();
+  // The last session was ended by the server's administrator or its shutdown (57P01): no query of
+  // it was the cause.
+  bool ended_by_order() const { return ended_by_order_; }
 
   const std::string& server_version() const { return server_version_; }
   const std::string& address() const { return address_; }
@@ -98,7 +101,7 @@ class Connection final {
   proto::pg::Pipeline pipeline_;
   Load load_;
   std::vector<bool> prepared_;  // by index of statement
-  bool ready_ = false;
+  bool ready_ = false, ended_by_order_ = false;
   io::Time heard_;  // when last something came, or was asked of an idle session
   std::string server_version_, address_;
   proto::pg::BackendKeyData cancel_key_{};

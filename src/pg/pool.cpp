@@ -112,14 +112,16 @@ io::Task<void> Pool::keep(Slot& slot) {
   }
 }
 
-// A read may be asked again: once, and elsewhere. What else was in flight can't be told done from
-// undone.
+// A read may be asked again elsewhere: once, so that one which ends sessions does not end them all;
+// and as often as its deadline allows when the session was ended from outside. What else was in
+// flight can't be told done from undone.
 void Pool::lost(Connection& connection) {
   const bool stopping = scope_.cancellation().requested();
   io::List<QueryBase, QueryBase> again;
   while (QueryBase* query = connection.take_unanswered()) {
-    if (!stopping && query->statement_.read_only && !query->tried_again_) {
-      query->tried_again_ = true;
+    const bool may_try = connection.ended_by_order() || !query->tried_again_;
+    if (!stopping && query->statement_.read_only && may_try) {
+      query->tried_again_ |= !connection.ended_by_order();
       query->sent_ = false;
       again.push_back(*query);
       ++waiting_count_;

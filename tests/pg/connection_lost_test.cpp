@@ -179,6 +179,24 @@ TEST(ConnectionLost, AReadIsAskedOnceMoreAndNotForever) {
   });
 }
 
+// All of a pool's sessions may be ended at once: those that a read is asked on next are as dead.
+TEST(ConnectionLost, ASessionThatWasEndedFromOutsideDoesNotCountAsATry) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    for (int i = 0; i < 3; ++i)
+      server.play(log_in_and_prepare() + Script{expect(ask_find(5)), send(fatal), close_session()});
+    server.play(log_in_and_prepare() + Script{expect(ask_find(5)), close_session()});
+    server.play(log_in_and_prepare() + Script{expect(ask_find(5)), send(answer(15))});
+    Client client(reactor, server);
+    Answer five;
+    co_await client.run(five, 5);
+    EXPECT_TRUE(five.is({15})) << five;
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
 TEST(ConnectionLost, WhatIsAskedAgainGoesBeforeWhatWaits) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);

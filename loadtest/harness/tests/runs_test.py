@@ -13,6 +13,10 @@ SHORT = ("repeats=2,saturation_s=1,mixed_s=1,light_s=1,heavy_s=1,rates=,capacity
          "ablation_repeats=0")
 
 
+# No open loop here, so that nothing is built for it.
+ENVIRONMENT = {**os.environ, "OHA": "none"}
+
+
 class Runs(unittest.TestCase):
     def command(self, out, *words):
         return ["make", "compare", f"ARGS=--quick --only ringpost --mode single --effort {SHORT} " + " ".join(words or [f"--out {out}"])]
@@ -23,13 +27,13 @@ class Runs(unittest.TestCase):
         return [pid for pid in found if int(pid) != os.getpid()]
 
     def test_help_names_the_options(self):
-        done = subprocess.run(["make", "compare", "ARGS=--help"], cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(["make", "compare", "ARGS=--help"], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         for option in "--quick", "--full", "--only", "--resume", "--out":
             self.assertIn(option, done.stdout)
 
     def test_an_unknown_contender_is_one_clear_line(self):
-        done = subprocess.run(["make", "compare", "ARGS=--only nobody"], cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(["make", "compare", "ARGS=--only nobody"], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("no contender is called nobody; there are go-api, py-api, ringpost, rust-api", done.stderr)
 
@@ -37,7 +41,7 @@ class Runs(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         out = Path(folder.name, "out")
-        run = subprocess.Popen(self.command(out), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        run = subprocess.Popen(self.command(out), cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
         turns = out / "turns.jsonl"
         end = time.monotonic() + 240
         while not (turns.exists() and turns.read_text().count("\n") >= 2) and time.monotonic() < end and run.poll() is None:
@@ -51,7 +55,7 @@ class Runs(unittest.TestCase):
         kept = turns.read_text()
         self.assertGreaterEqual(kept.count("\n"), 2)
 
-        done = subprocess.run(self.command(out, f"--resume {out}"), cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(self.command(out, f"--resume {out}"), cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertTrue(turns.read_text().startswith(kept), "what was measured before is measured again")
         records = [json.loads(line) for line in turns.read_text().splitlines()]
