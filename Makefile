@@ -2,7 +2,7 @@
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
 containers := MODE=$(MODE) SCENARIO=$(SCENARIO) loadtest/compose/containers
-.PHONY: help compare run migrate seed build test bench fuzz format lint clean
+.PHONY: help compare run migrate seed build test test-comparison bench fuzz format lint clean
 .PHONY: up up-go up-py up-ringpost down logs-go logs-py logs-ringpost logs-db bench-go bench-py bench-ringpost bench-all
 MAKEFLAGS += --no-print-directory
 
@@ -23,8 +23,12 @@ seed: ## Fill it with SEED_ROWS users (default 10000), the same on every machine
 build: ## Build the release: build/ringpost
 	@tools/install build
 	@tools/build release
-test: ## Everything: both compilers, sanitizers, PostgreSQL, fuzzing, the README's commands; ends with totals
+test: ## All of the server: both compilers, sanitizers, PostgreSQL, fuzzing, the README's commands; ends with totals
 	@tools/test
+test-comparison: ## The twins, k6's scripts, the harness, the report, and the containers where an engine answers
+	@tools/install build run database test load browser
+	@tools/build release
+	@meson test -C build --no-rebuild --print-errorlogs --setup everything --suite loadtest --suite compose
 bench: ## Measure parsers, JSON, rows, timers against other libraries
 	@tools/install build test
 	@tools/build release bench
