@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -132,18 +134,19 @@ func TestConfig(t *testing.T) {
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	// Not one of the kernel's for outgoing connections: one of those could take it before it is listened on.
+	for {
+		port := strconv.Itoa(10000 + rand.IntN(10000))
+		if listener, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			listener.Close()
+			return port
+		}
 	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
 }
 
 func waitFor(t *testing.T, url string) {
 	t.Helper()
-	for range 100 {
+	for range 400 { // 20 s: the machine may be busy
 		if response, err := http.Get(url); err == nil {
 			response.Body.Close()
 			return
