@@ -2,6 +2,7 @@
 no contender by name. What a manifest may hold is written in README.md."""
 import dataclasses
 import os
+import random
 import shutil
 import signal
 import socket
@@ -78,9 +79,15 @@ def versions(contender, places):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Not one of the kernel's for outgoing connections, of which a load makes many."""
+    while True:
+        port = random.randrange(10000, 20000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Running:
