@@ -322,7 +322,7 @@ class Shards(unittest.TestCase):
     def test_fewer_connections_than_shards(self):
         server = stage.Server(cluster.url, SHARDS=4, DB_MAX_CONNS=2)
         self.addCleanup(server.stop)
-        self.assertIn("shards=2", server.log())
+        server.wait_log("shards=2")
         for n in range(1, 20):
             self.assertEqual(server.get("/users/" + seed_id(n)).status, 200)
         self.assertLessEqual(len(cluster.backends()), 2)

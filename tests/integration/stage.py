@@ -164,6 +164,11 @@ class Server:
                 return False
         eventually(listening, 5 * SLOW, "the port is open")
 
+    def wait_log(self, text):
+        """Its log, once it holds `text`: lines come from a thread of their own."""
+        eventually(lambda: text in self.log(), 5 * SLOW, f"the log says {text}")
+        return self.log()
+
     def log(self):
         if self._last_log is not None:
             return self._last_log
