@@ -29,7 +29,6 @@ class Contender:
     settings: dict = dataclasses.field(default_factory=dict)  # environment
     requires: list = dataclasses.field(default_factory=list)
     versions: dict = dataclasses.field(default_factory=dict)
-    pool: str = "per process"
     note: str = ""
     subject: bool = False  # the one that the others are compared with
     uses: list = dataclasses.field(default_factory=list)  # "io_uring": checked in the running process

@@ -1,5 +1,5 @@
 """The charts, as static SVG: Altair describes them, vl-convert draws them without a browser. Each is drawn twice, for
-a wide and for a narrow screen. Colours are placeholders while they are drawn, and CSS variables in what is written,
+a wide and for a narrow screen. Colours are drawn as stand-in values and written as CSS variables,
 so that the page's own light and dark colours hold inside a chart too."""
 import itertools
 import math
