@@ -1,6 +1,5 @@
 """The comparison itself: who is run when, under which loads. Contenders take turns within each repeat (A B C, B C A, ...);
 each is started anew for its turn, checked, warmed, loaded by every scenario, and drained."""
-import os
 import time
 from pathlib import Path
 
@@ -31,7 +30,7 @@ class Comparison:
         return 2 + e.warm_up_s + sum(loads) + 0.3 * len(loads)
 
     def capacity_session_s(self):
-        return 2 + self.effort.warm_up_s + self.effort.capacity_steps * (self.effort.capacity_s + 0.4)
+        return 2 + self.effort.warm_up_s + 1.5 * self.effort.capacity_steps * (self.effort.capacity_s + 0.4)  # half are tried again
 
     def faults_session_s(self):
         return 3 + len(faults.KINDS) * (faults.BEFORE_S + self.effort.after_fault_s + 0.7) + self.effort.frozen_s
@@ -96,9 +95,9 @@ class Comparison:
                                               pages, seed=repeat + 1)
         return self.take(running, load, scenario=scenario, repeat=repeat, loop="closed", seconds=seconds, variant=variant)
 
-    def open(self, running, scenario, seconds, rate, urls, repeat):
+    def open(self, running, scenario, seconds, rate, urls, repeat, variant=None):
         load = lambda: generators.open_loop(self.oha, urls, running.mode.others_cpus, seconds, rate)
-        return self.take(running, load, scenario=scenario, repeat=repeat, loop="open", seconds=seconds, step=rate)
+        return self.take(running, load, scenario=scenario, repeat=repeat, loop="open", seconds=seconds, step=rate, variant=variant)
 
     def take(self, running, load, **named):
         seen = {"step": None, "variant": None, **{name: value for name, value in named.items() if name not in ("loop", "seconds")}}
@@ -127,14 +126,13 @@ class Comparison:
             if repeat == 0:
                 self.check(running)
             self.warm(running)
-            urls = generators.url_list(running.url, self.ids_file, 0, self.scratch)
+            urls = generators.url_list(running.url, self.ids_file, self.scratch / "urls")
             self.closed(running, "saturation", e.saturation_s, SATURATION_CONNECTIONS, repeat=repeat)
             self.closed(running, "mixed", e.mixed_s, SATURATION_CONNECTIONS, pages=MIXED_PAGES, repeat=repeat)
             self.closed(running, "light", e.light_s, LIGHT_USERS, THINK_MS, repeat=repeat)
             self.closed(running, "heavy", e.heavy_s, HEAVY_USERS, THINK_MS, repeat=repeat)
             for rate in e.rates:
                 self.open(running, "rate", e.rate_s, rate, urls, repeat)
-            os.unlink(urls)
 
         here = {"mode": mode.name, "contender": contender.name, "repeat": repeat, "variant": None}
         wanted = {"saturation": 1, "mixed": 1, "light": 1, "heavy": 1, "rate": len(e.rates)}
@@ -146,26 +144,26 @@ class Comparison:
                  f"p99 {seen['latency_ms']['p99']:.2f} ms, {cost:.1f} us of CPU a request, limit: {seen['limit']}", self.session_s())
 
     def capacity(self, contender, mode, repeat):
-        """By bisection between nothing and a little more than it answers at saturation."""
+        """By bisection between nothing and a little more than it answers at saturation. A rate that failed is tried once more: a
+        pause of the machine is nobody's failure."""
         known = self.results.of(mode=mode.name, contender=contender.name, repeat=repeat, scenario="capacity")
-        if len(known) >= self.effort.capacity_steps:
+        if len({record["step"] for record in known}) >= self.effort.capacity_steps:
             self.done += self.capacity_session_s()
             return
         best = [0.0]
 
         def work(running):
             self.warm(running)
-            urls = generators.url_list(running.url, self.ids_file, 0, self.scratch)
+            urls = generators.url_list(running.url, self.ids_file, self.scratch / "urls")
             saturation = self.results.of(mode=mode.name, contender=contender.name, scenario="saturation")
             low, high = 0.0, 1.15 * max(record["rps"] for record in saturation)
             for _ in range(self.effort.capacity_steps):
                 rate = round((low + high) / 2)
-                record = self.open(running, "capacity", self.effort.capacity_s, rate, urls, repeat)
-                if not record["void"] and summary.meets(record, OBJECTIVE):
+                if any(summary.meets(self.open(running, "capacity", self.effort.capacity_s, rate, urls, repeat, variant), OBJECTIVE)
+                       for variant in (None, "again")):
                     low = best[0] = rate
                 else:
                     high = rate
-            os.unlink(urls)
 
         self.session(contender, mode, work)
         self.say(f"{mode.name:>6} {repeat + 1}/{self.effort.capacity_repeats} {contender.name:<10} holds {best[0]:,.0f} requests/s "

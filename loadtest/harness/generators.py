@@ -3,7 +3,6 @@ latency counts from then). README.md says why these. Each runs as a process on C
 import json
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 from . import processes
@@ -78,12 +77,8 @@ def oha_figures(report):
     return figures
 
 
-def url_list(base, ids_file, pages, folder):
-    """oha draws from these at random: its share of pages is that of the list."""
+def url_list(base, ids_file, path):
+    """Writes what oha draws from at random."""
     ids = Path(ids_file).read_text().split()
-    lines = [f"{base}/users/{id}" for id in ids[:4000]]
-    count = round(len(lines) * pages / (1 - pages))
-    lines += [f"{base}/users?limit=50&offset={i * 7919 % (len(ids) - 50)}" for i in range(count)]
-    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".urls", delete=False) as file:
-        file.write("\n".join(lines) + "\n")
-    return file.name
+    Path(path).write_text("".join(f"{base}/users/{id}\n" for id in ids[:4000]))
+    return path

@@ -242,7 +242,7 @@ def capacity(run, style, mode):
                    key=lambda c: -c["rps"]["median"])
     return bars([
         {"label": short(run, c["contender"]), "color": style.color[c["contender"]], "figure": c["rps"],
-         "text": number(c["rps"]["median"]), "who": f"{c['contender']} capacity"}
+         "text": ("≥ " if c["at_least"] else "") + number(c["rps"]["median"]), "who": f"{c['contender']} capacity"}
         for c in found], "requests/s")
 
 

@@ -122,6 +122,10 @@ class Run:
         return min(self.turns_of(c["metric"], c["scenario"], c["mode"], c["step"], n)
                    for n in (c["contender"], c["against"])) < 2
 
+    def at_least(self, mode, contender):
+        """Whether its capacity may be more than was found: the generator could not go further."""
+        return any(c["at_least"] for c in self.capacity if (c["mode"], c["contender"]) == (mode, contender))
+
     def void_turns(self):
         return [t for t in self.turns if t.get("void")]
 
@@ -150,7 +154,8 @@ class Run:
         for c in self.comparisons:
             ratio, more = c["ratio"], c["metric"] not in LESS_IS_BETTER
             above, below = ratio["low"] > 1, ratio["high"] < 1
-            verdict = "tie" if not (above or below) or self.alone(c) else "better" if above == more else "worse"
+            open_ended = c["metric"] == "capacity" and self.at_least(c["mode"], c["against" if above else "contender"])
+            verdict = "tie" if not (above or below) or self.alone(c) or open_ended else "better" if above == more else "worse"
             if c["verdict"] != verdict:
                 raise Refused(f"{self.folder}/summary.json: {c['scenario']} {c['mode']} {c['metric']} against "
                               f"{c['against']} is called {c['verdict']!r}, its turns and its interval {ratio['low']} "
@@ -176,7 +181,7 @@ def capacities(turns, mode, contender, limit_ms):
             continue
         best.setdefault(turn["repeat"], 0.0)
         p99 = turn["latency_ms"]["p99"]
-        if not turn.get("void") and not turn["errors"] and p99 is not None and p99 < limit_ms \
+        if not turn["errors"] and p99 is not None and p99 < limit_ms \
                 and turn["rps"] >= 0.97 * turn["step"]:
             best[turn["repeat"]] = max(best[turn["repeat"]], turn["step"])
     return list(best.values())

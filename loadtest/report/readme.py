@@ -9,7 +9,9 @@ MARKERS = re.compile(r"(<!-- results -->\n).*?(\n?<!-- /results -->)", re.DOTALL
 
 
 def cell(figure):
-    return number(figure["median"]) if figure and figure.get("median") is not None else "–"
+    if not figure or figure.get("median") is None:
+        return "–"
+    return ("≥ " if figure.get("at_least") else "") + number(figure["median"])
 
 
 def table(run):
@@ -20,7 +22,7 @@ def table(run):
     for mode in run.modes:
         where = f"{cpus(run, mode)}, {run.run['modes'][mode]['connections']} connections"
         lines.append(f"| **{where}** |" + " |" * len(run.names))
-        found = {c["contender"]: c["rps"] for c in run.capacity if c["mode"] == mode}
+        found = {c["contender"]: {**c["rps"], "at_least": c["at_least"]} for c in run.capacity if c["mode"] == mode}
         if found:
             objective = next(c["objective"] for c in run.capacity if c["mode"] == mode)
             lines.append(line(f"requests/s with {objective.replace('p99 <', 'p99 under')}", run, found.get))

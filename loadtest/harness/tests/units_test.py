@@ -161,12 +161,32 @@ class Arithmetic(unittest.TestCase):
         self.assertEqual(self.verdict([200], [100]), "tie")
         self.assertEqual(self.verdict([200, 210, 220], [100, 105, 110], "cpu_us"), "tie")
 
+    def at(self, rate, p99, contender="a", **changes):
+        return self.record(contender, changes.pop("rps", rate), scenario="capacity", step=rate, latency_ms={"p99": p99}, **changes)
+
+    def capacity(self, *turns):
+        found = summary.summarize(turns, effort.OBJECTIVE, "a")["capacity"][0]
+        return found["rps"]["median"], found["at_least"]
+
     def test_capacity_is_the_highest_rate_that_met_the_objective(self):
-        at = lambda rate, p99, **changes: self.record("a", changes.pop("rps", rate), scenario="capacity", step=rate,
-                                                      latency_ms={"p99": p99}, **changes)
-        turns = [at(1000, 2.0), at(2000, 9.9), at(3000, 10.1), at(2500, 3, errors={"status 503": 1}), at(2600, 3, rps=2000),
-                 at(2700, 3, void="the load generator was the bottleneck")]
-        self.assertEqual(summary.summarize(turns, effort.OBJECTIVE, "a")["capacity"][0]["rps"]["median"], 2000)
+        at, void = self.at, "the load generator was the bottleneck"
+        missed = [at(3000, 10.1), at(2500, 3, errors={"status 503": 1}), at(2600, 3, rps=2000)]
+        self.assertEqual(self.capacity(at(1000, 2.0), at(2000, 9.9), *missed), (2000, False))
+        self.assertEqual(self.capacity(*missed), (0, False))
+        self.assertEqual(self.capacity(at(2000, 11), at(2000, 9, variant="again")), (2000, True))
+        # A generator at its limit proves nothing against the contender, but what was in time was in time.
+        self.assertEqual(self.capacity(at(2000, 9), at(2200, 3, void=void), *missed), (2200, False))
+        self.assertEqual(self.capacity(at(2000, 9), at(2200, 30, void=void), *missed), (2000, True))
+        self.assertEqual(self.capacity(at(2000, 9), at(2200, 30, void=void), at(2200, 30, variant="again")), (2000, False))
+
+    def test_a_capacity_that_the_generator_ended_loses_nothing(self):
+        def verdict(void_of_a):
+            turns = [self.at(rate, 9, name, repeat=repeat) for name, rate in (("a", 1000), ("b", 2000)) for repeat in (0, 1, 2)]
+            turns += [self.at(1100, 90, "a", repeat=repeat, void=void_of_a) for repeat in (0, 1, 2)]
+            found = summary.summarize(turns, effort.OBJECTIVE, "a")["comparisons"]
+            return next(entry["verdict"] for entry in found if entry["metric"] == "capacity")
+        self.assertEqual(verdict(None), "worse")
+        self.assertEqual(verdict("the load generator was the bottleneck"), "tie")
 
     def test_no_error_of_oha_is_left_out(self):
         report = {"summary": {"slowest": 0.02, "total": 1.0}, "statusCodeDistribution": {"200": 8, "503": 2}, "errorDistribution": {"timeout": 1},

@@ -131,7 +131,7 @@ class Maker:
                 found = self.capacity[mode, name]
                 if not any((t["scenario"], t["mode"], t["contender"]) == ("capacity", mode, name) for t in self.turns):
                     continue
-                capacity.append({"mode": mode, "contender": name, "rps": interval(self.rng, found),
+                capacity.append({"mode": mode, "contender": name, "rps": interval(self.rng, found), "at_least": False,
                                  "objective": "p99 < 10 ms, no error"})
         return {"rows": rows, "capacity": capacity, "comparisons": self.comparisons(by_key, capacity)}
 

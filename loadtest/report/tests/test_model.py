@@ -146,6 +146,15 @@ class ClaimTest(Folder):
         self.assertEqual(["rps", "rps"], [c["rate"]["metric"] for c in claim.claims(Run(self.folder))])
 
 
+    def test_being_less_than_at_least_so_much_is_no_proof(self):
+        def edit(summary):
+            for c in summary["capacity"]:
+                c["at_least"] = c["contender"] == "rust-api"
+        self.change("summary.json", edit)
+        with self.assertRaisesRegex(Refused, "capacity single capacity against rust-api is called 'better'.*say 'tie'"):
+            Run(self.folder)
+
+
 class ReadmeTest(Folder):
     def setUp(self):
         super().setUp()
