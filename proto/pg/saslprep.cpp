@@ -172,7 +172,7 @@ bool is_bidi_well_formed(const std::u32string& text) {
 }  // namespace
 
 std::string saslprep(std::string_view password) {
-  const std::string as_it_is(password);
+  std::string as_it_is(password);
   if (std::all_of(password.begin(), password.end(), [](char c) { return c >= 0x20 && c < 0x7f; }))
     return as_it_is;
   const auto points = decode_utf8(password);

@@ -186,10 +186,11 @@ void Session::parse() {
       take_body();
       continue;
     }
-    proto::http::RequestParser& parser = half_head_ != nullptr ? *half_head_ : service_.parser();
+    const bool begun = half_head_ != nullptr;
+    proto::http::RequestParser& parser = begun ? *half_head_ : service_.parser();
     switch (parser.parse(input_)) {
       case Parse::partial:
-        if (half_head_ != nullptr) return;
+        if (begun) return;
         if (parser.started()) {  // empty lines are none: the connection is idle
           half_head_ = std::make_unique<proto::http::RequestParser>(parser);
           since_ = service_.reactor().now();

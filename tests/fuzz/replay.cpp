@@ -1,5 +1,6 @@
-// Runs a fuzz target over the files of its saved corpus, where there is no libFuzzer: each file once, and
-// every file cut short at each of its first bytes. A target ends the process when its invariant breaks.
+// Runs a fuzz target over the files of its saved corpus, where there is no libFuzzer: each file
+// once, and every file cut short at each of its first bytes. A target ends the process when its
+// invariant breaks.
 //
 //     <name>_replay FOLDER
 #include <algorithm>

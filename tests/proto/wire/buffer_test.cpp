@@ -1,8 +1,8 @@
 #include "proto/wire/buffer.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace ringpost::proto::wire {
 namespace {
