@@ -26,7 +26,7 @@ class Effort:
 
 
 QUICK = Effort("quick", repeats=3, warm_up_s=1, saturation_s=2, mixed_s=1, light_s=1, heavy_s=1, rate_s=1, rates=(1000, 4000),
-               capacity_s=1, capacity_steps=5, capacity_repeats=1, fault_repeats=1, frozen_s=1, after_fault_s=2, ablation_s=1,
+               capacity_s=1, capacity_steps=4, capacity_repeats=1, fault_repeats=1, frozen_s=1, after_fault_s=2, ablation_s=1,
                ablation_repeats=2)
 STANDARD = Effort("standard", repeats=5, warm_up_s=2, saturation_s=4, mixed_s=3, light_s=5, heavy_s=5, rate_s=2,
                   rates=(1000, 2000, 4000, 8000, 16000), capacity_s=2, capacity_steps=6, capacity_repeats=3, fault_repeats=2,

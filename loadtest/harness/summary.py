@@ -7,6 +7,8 @@ from scipy import stats  # bootstrap intervals: known, tested, not by hand
 
 LATENCIES = ("p50", "p90", "p95", "p99", "p99.9", "max")
 HIGHER_IS_BETTER = {"rps": True, "capacity": True, "p99": False, "cpu_us": False, "rss_peak_mib": False}
+# Elsewhere the load decides how many are answered: its users' think time, or its rate.
+RPS_IN = ("saturation", "mixed")
 RESAMPLES = 5000
 
 
@@ -106,6 +108,8 @@ def comparisons(samples, ours, open_ended):
     for (scenario, mode, step, metric, contender), theirs in samples.items():
         mine = samples.get((scenario, mode, step, metric, ours))
         if contender == ours or metric not in HIGHER_IS_BETTER or not mine or not all(theirs):
+            continue
+        if metric == "rps" and scenario not in RPS_IN:
             continue
         ratio = interval(medians_ratio, mine, theirs)
         smaller = contender if ratio["median"] > 1 else ours

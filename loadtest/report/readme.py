@@ -44,12 +44,12 @@ def sentences(run):
     """The claims, and what is lost, by family."""
     out = []
     for c in claim.claims(run):
-        text = f"On {c['cpus']}, {run.subject} answers {times(c['rate']['ratio']['median'])} " \
-               f"({interval(run, c['rate'])}) the requests of the best other, {c['rate_label']}" \
-               + standing(run, c["rate"])
+        does = "sustains" if c["rate"]["metric"] == "capacity" else "answers"
+        text = f"On {c['cpus']}, {run.subject} {does} {times(c['rate']['ratio']['median'])} ({interval(run, c['rate'])}) " \
+               f"the requests/s of the best other, {c['rate_label']}" + standing(run, c["rate"])
         if c["cost"]:
-            text += f", at {times(c['cost']['ratio']['median'])} ({interval(run, c['cost'])}) the CPU per " \
-                    f"request of {c['cost_label']} {c['cost_where']}" \
+            whose = "its CPU per request" if c["cost"]["against"] == c["rate"]["against"] else f"the CPU per request of {c['cost_label']}"
+            text += f", at {times(c['cost']['ratio']['median'])} ({interval(run, c['cost'])}) {whose} {c['cost_where']}" \
                     + standing(run, c["cost"])
         out.append(text + ".")
     lost = claim.families(claim.judgements(run), "worse")

@@ -161,6 +161,14 @@ class Arithmetic(unittest.TestCase):
         self.assertEqual(self.verdict([200], [100]), "tie")
         self.assertEqual(self.verdict([200, 210, 220], [100, 105, 110], "cpu_us"), "tie")
 
+    def test_requests_per_second_are_compared_where_the_contender_decides_them(self):
+        turns = [self.record(name, rps, scenario=scenario, repeat=repeat) for name, rps in (("a", 999), ("b", 1000))
+                 for scenario in ("saturation", "mixed", "light", "heavy", "rate") for repeat in (0, 1)]
+        found = summary.summarize(turns, effort.OBJECTIVE, "a")["comparisons"]
+        self.assertEqual({entry["scenario"] for entry in found if entry["metric"] == "rps"}, {"saturation", "mixed"})
+        self.assertEqual({entry["scenario"] for entry in found if entry["metric"] == "cpu_us"},
+                         {"saturation", "mixed", "light", "heavy", "rate"})
+
     def at(self, rate, p99, contender="a", **changes):
         return self.record(contender, changes.pop("rps", rate), scenario="capacity", step=rate, latency_ms={"p99": p99}, **changes)
 
