@@ -26,8 +26,10 @@ namespace {
 constexpr uint64_t drain_order = 1, cancel_order = 1ULL << 32;
 
 // Receive buffers. HTTP requests are small and many; what PostgreSQL sends is large and comes on
-// few connections. They are apart, so that a flood of requests can't starve the answers.
-constexpr unsigned http_buffers = 1024, http_buffer_bytes = 4096;
+// few connections. They are apart, so that a flood of requests can't starve the answers. The kernel
+// takes them in turn, so all are touched soon: their size is memory, and larger heads come in
+// parts.
+constexpr unsigned http_buffers = 1024, http_buffer_bytes = 2048;
 constexpr unsigned pg_buffers = 64, pg_buffer_bytes = 32 * 1024;
 
 class PoolLog final : public pg::Observer {
