@@ -150,7 +150,10 @@ class Run:
             if limit is not None and c["rps"]["median"] is not None:
                 found = capacities(self.turns, c["mode"], c["contender"], limit)
                 self._same(f"capacity {c['mode']} {c['contender']}", c["rps"]["median"],
-                           statistics.median(found) if found else None)
+                           statistics.median(best for best, _ in found) if found else None)
+                if c["at_least"] != (sum(ended for _, ended in found) > len(found) / 2):
+                    raise Refused(f"{self.folder}/summary.json: capacity {c['mode']} {c['contender']}: that it is "
+                                  f"{'' if c['at_least'] else 'no '}'at least' is not what turns.jsonl says: make the summary again")
         for c in self.comparisons:
             ratio, more = c["ratio"], c["metric"] not in LESS_IS_BETTER
             above, below = ratio["low"] > 1, ratio["high"] < 1
@@ -174,14 +177,16 @@ def objective_ms(text):
 
 
 def capacities(turns, mode, contender, limit_ms):
-    """The highest rate of each search that was answered in time, without an error and without falling behind."""
-    best = {}
+    """Of each search, the highest rate that was answered in time, without an error and without falling behind; and whether
+    nothing but the generator failed at the next one."""
+    searches = defaultdict(list)
     for turn in turns:
-        if (turn["scenario"], turn["mode"], turn["contender"]) != ("capacity", mode, contender):
-            continue
-        best.setdefault(turn["repeat"], 0.0)
-        p99 = turn["latency_ms"]["p99"]
-        if not turn["errors"] and p99 is not None and p99 < limit_ms \
-                and turn["rps"] >= 0.97 * turn["step"]:
-            best[turn["repeat"]] = max(best[turn["repeat"]], turn["step"])
-    return list(best.values())
+        if (turn["scenario"], turn["mode"], turn["contender"]) == ("capacity", mode, contender):
+            searches[turn["repeat"]].append(turn)
+    found = []
+    for tried in searches.values():
+        best = max((t["step"] for t in tried if not t["errors"] and t["latency_ms"]["p99"] is not None
+                    and t["latency_ms"]["p99"] < limit_ms and t["rps"] >= 0.97 * t["step"]), default=0.0)
+        following = min((t["step"] for t in tried if t["step"] > best), default=None)
+        found.append((best, all(t.get("void") for t in tried if t["step"] == following)))
+    return found

@@ -151,6 +151,15 @@ class ClaimTest(Folder):
             for c in summary["capacity"]:
                 c["at_least"] = c["contender"] == "rust-api"
         self.change("summary.json", edit)
+        with self.assertRaisesRegex(Refused, "capacity single rust-api: that it is 'at least' is not what turns.jsonl says"):
+            Run(self.folder)
+
+        def void(turns):
+            for t in turns:
+                if t["scenario"] == "capacity" and t["contender"] == "rust-api" and t["latency_ms"]["p99"] >= 10:
+                    t["void"] = "the load generator was the bottleneck"
+            return turns
+        self.turns(void)
         with self.assertRaisesRegex(Refused, "capacity single capacity against rust-api is called 'better'.*say 'tie'"):
             Run(self.folder)
 
