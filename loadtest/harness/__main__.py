@@ -5,13 +5,11 @@ import datetime
 import os
 import shlex
 import shutil
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
 from . import contender as contenders
-from . import effort, fairness, machine, summary
+from . import effort, fairness, interrupts, machine, programs, summary
 from .comparison import Comparison
 from .contender import Problem
 from .database import Database
@@ -46,7 +44,7 @@ def chosen_effort(options):
 
 def first_line(*command):
     try:
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = programs.run(command)
     except OSError:
         return None
     return ((done.stdout + done.stderr).strip().splitlines() or [None])[0]
@@ -93,14 +91,10 @@ def describe(options, chosen, comparison, left_out, oha, started):
             "contenders": entries, "fairness": [], "void": None}
 
 
-def interrupted(signum, frame):
-    raise KeyboardInterrupt
-
-
 def main():
     options = arguments(sys.argv[1:])
     chosen = chosen_effort(options)
-    signal.signal(signal.SIGTERM, interrupted)
+    interrupts.listen()
     oha = os.environ.get("OHA") or shutil.which("oha")
     if not shutil.which("wrk"):
         raise Problem("wrk is missing (on Debian: apt install wrk)")
@@ -149,7 +143,7 @@ def main():
         results.write("summary.json", summary.summarize(results.turns, effort.OBJECTIVE, subject))
     finally:
         database.stop()
-    report = subprocess.run([ROOT / "loadtest/report/report", folder.resolve()])
+    report = programs.run([ROOT / "loadtest/report/report", folder.resolve()], stdout=None, stderr=None)
     if report.returncode == 0:
         print(f"report: {os.path.relpath(folder / 'report.html')}", flush=True)
     return status or report.returncode

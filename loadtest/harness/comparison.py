@@ -3,7 +3,7 @@ each is started anew for its turn, checked, warmed, loaded by every scenario, an
 import time
 from pathlib import Path
 
-from . import fairness, faults, generators, summary, turn
+from . import fairness, faults, generators, interrupts, summary, turn
 from .contender import Problem, Running, fill
 from .effort import OBJECTIVE
 
@@ -81,6 +81,7 @@ class Comparison:
         with open(self.scratch / f"{contender.name}.log", "a") as log:
             running = Running(contender, self.places(contender), mode, self.environment(contender, mode, **changes), log)
             try:
+                running.start()
                 running.wait_ready()
                 work(running)
                 status = running.stop()
@@ -103,6 +104,7 @@ class Comparison:
         seen = {"step": None, "variant": None, **{name: value for name, value in named.items() if name not in ("loop", "seconds")}}
         if earlier := self.results.of(mode=running.mode.name, contender=running.contender.name, **seen):
             return earlier[0]  # of the run that is gone on with
+        interrupts.check()
         record, rules = turn.measure(running, self.database, load, **named)
         for rule in rules:
             self.hold(rule)
@@ -181,6 +183,7 @@ class Comparison:
             for kind in faults.KINDS:
                 if any(record["fault"]["kind"] == kind for record in known):
                     continue
+                interrupts.check()
                 record = faults.run(running, self.database, self.users[:500], kind, repeat, self.effort.frozen_s,
                                     self.effort.after_fault_s)
                 self.results.add(record)

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -12,7 +11,7 @@ import tomllib
 import urllib.request
 from pathlib import Path
 
-from . import processes
+from . import interrupts, processes, programs
 
 
 class Problem(Exception):
@@ -60,8 +59,7 @@ def fill(text, values):
 
 def build(contender, places, log):
     Path(places["build"]).mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(fill(contender.build, places), shell=True, cwd=contender.folder, stdin=subprocess.DEVNULL,
-                          stdout=log, stderr=log, executable="/bin/bash")
+    done = programs.run(["/bin/bash", "-c", fill(contender.build, places)], cwd=contender.folder, stdout=log, stderr=log)
     if done.returncode != 0:
         raise Problem(f"{contender.name} did not build (status {done.returncode}); its output is in {log.name}")
 
@@ -70,8 +68,7 @@ def versions(contender, places):
     """The first line of each of its version commands."""
     found = {}
     for name, command in contender.versions.items():
-        done = subprocess.run(fill(command, places), shell=True, cwd=contender.folder, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True)
+        done = programs.run(fill(command, places), shell=True, cwd=contender.folder)
         lines = (done.stdout + done.stderr).strip().splitlines()
         found[name] = lines[0] if lines else f"no answer (status {done.returncode})"
     return found
@@ -90,17 +87,19 @@ def free_port():
 
 
 class Running:
-    """A started contender, on the CPUs of its mode; `environment` is what its manifest's settings became."""
+    """A contender's process, on the CPUs of its mode; `environment` is what its manifest's settings became. Whoever starts it stops it."""
 
     def __init__(self, contender, places, mode, environment, log):
-        self.contender, self.mode, self.environment = contender, mode, environment
+        self.contender, self.places, self.mode, self.environment, self.log = contender, places, mode, environment, log
         self.port = free_port()
+        self.process = None
+
+    def start(self):
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PG") and k != "DATABASE_URL"}
-        self.process = subprocess.Popen(
-            [fill(word, places) for word in contender.start], cwd=contender.folder, stdin=subprocess.DEVNULL,
-            stdout=log, stderr=log, start_new_session=True, env={**clean, **environment, "PORT": str(self.port)},
-            preexec_fn=lambda: os.sched_setaffinity(0, mode.cpus))
-        self.log = log
+        with interrupts.held():
+            self.process = programs.start(
+                [fill(word, self.places) for word in self.contender.start], self.mode.cpus, cwd=self.contender.folder,
+                stdout=self.log, stderr=self.log, env={**clean, **self.environment, "PORT": str(self.port)})
 
     @property
     def url(self):
@@ -124,7 +123,8 @@ class Running:
 
     def stop(self, limit_s=15):
         """Drains it by SIGTERM; the exit status, or None when it had to be killed."""
-        group = self.process.pid
+        if self.process is None:
+            return None
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -132,9 +132,5 @@ class Running:
             except subprocess.TimeoutExpired:
                 pass
         status = self.process.poll()
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.process.wait()
+        programs.end(self.process)
         return status

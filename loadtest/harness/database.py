@@ -4,12 +4,11 @@ import json
 import os
 import shlex
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
 
-from . import processes
+from . import interrupts, processes, programs
 from .contender import Problem
 
 # The statement that counts is a SELECT of the contenders' role on its table; what a driver asks at connecting is shown, not judged.
@@ -25,10 +24,10 @@ class Database:
         self.root, self.folder, self.rows = Path(root), Path(folder), rows
         self.cpus = os.sched_getaffinity(0)
 
-    def _cluster(self, *words, check=True):
-        done = subprocess.run([self.root / "db/cluster", words[0], "--dir", self.folder, *words[1:]], check=False,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if check and done.returncode != 0:
+    def _cluster(self, *words):
+        with interrupts.held():  # a start that is cut short leaves a server that nobody knows of
+            done = programs.run([self.root / "db/cluster", words[0], "--dir", self.folder, *words[1:]])
+        if done.returncode != 0:
             raise Problem(f"db/cluster {words[0]}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
 
@@ -37,7 +36,7 @@ class Database:
         self.start()
         environment = {**os.environ, "DATABASE_URL": self.url, "SEED_ROWS": str(self.rows)}
         for step in "db/migrate", "db/seed/run":
-            done = subprocess.run([self.root / step], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            done = programs.run([self.root / step], env=environment)
             if done.returncode != 0:
                 raise Problem(f"{step}: {done.stderr.strip()}")
         if not self.query("select 1 from pg_extension where extname = 'pg_stat_statements'"):
@@ -71,7 +70,7 @@ class Database:
     def _watch(self):
         question = [str(Path(self.psql).with_name("pg_isready")), "-q", "-h", self.socket, "-p", self.port]
         end = time.monotonic() + 30
-        while subprocess.run(question).returncode != 0 and time.monotonic() < end:
+        while programs.run(question).returncode != 0 and time.monotonic() < end:
             time.sleep(0.01)
         self.ready_at = time.monotonic()
 
@@ -98,8 +97,8 @@ class Database:
     def query(self, sql):
         """The answer as text, as the superuser."""
         # Not by db/cluster: a turn asks several times, and bash takes longer than PostgreSQL.
-        done = subprocess.run([self.psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-p", self.port, "-U", "postgres",
-                               "-d", "ringpost", "-c", sql], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = programs.run([self.psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-p", self.port, "-U", "postgres",
+                             "-d", "ringpost", "-c", sql])
         if done.returncode != 0:
             raise Problem(f"psql: {done.stderr.strip()}")
         return done.stdout.rstrip("\n")

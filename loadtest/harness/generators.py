@@ -5,7 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from . import processes
+from . import programs
 from .contender import Problem
 
 HERE = Path(__file__).parent
@@ -24,24 +24,15 @@ class Load:
         self.errors = {kind: count for kind, count in figures["errors"].items() if count}
 
 
-def start(command, cpus):
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            preexec_fn=lambda: os.sched_setaffinity(0, cpus))
-
-
-def finish(process, limit_s):
-    """Its output and its CPU seconds, read just before its end is taken notice of."""
+def run(command, cpus, limit_s):
+    """Its output."""
     try:
-        out, err = process.communicate(timeout=limit_s)
-    except BaseException as error:
-        process.kill()
-        process.communicate()
-        if isinstance(error, subprocess.TimeoutExpired):
-            raise Problem(f"{process.args[0]} did not end within {limit_s:.0f} s") from None
-        raise
-    if process.returncode != 0:
-        raise Problem(f"{process.args[0]} failed (status {process.returncode}): {err.strip() or out.strip()}")
-    return out
+        done = programs.run(command, cpus, limit_s)
+    except subprocess.TimeoutExpired:
+        raise Problem(f"{command[0]} did not end within {limit_s:.0f} s") from None
+    if done.returncode != 0:
+        raise Problem(f"{command[0]} failed (status {done.returncode}): {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
 
 
 def children_cpu_s():
@@ -53,7 +44,7 @@ def closed_loop(url, ids_file, cpus, seconds, connections, think_ms=0, pages=0.0
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={CLOSED_TIMEOUT_S}s", "-s", str(HERE / "wrk.lua"), url,
                "--", str(ids_file), str(pages), str(think_ms), str(seed)]
     before = children_cpu_s()
-    out = finish(start(command, cpus), seconds + 3 * CLOSED_TIMEOUT_S)
+    out = run(command, cpus, seconds + 3 * CLOSED_TIMEOUT_S)
     figures = json.loads(out.rsplit("JSON ", 1)[1])
     return Load("wrk", figures, children_cpu_s() - before, figures["duration_s"])
 
@@ -62,7 +53,7 @@ def open_loop(oha, url_list, cpus, seconds, rate, connections=OPEN_CONNECTIONS):
     command = [oha, "--no-tui", "--output-format", "json", "--latency-correction", "-w", "-z", f"{seconds}s", "-q", str(rate),
                "-c", str(connections), "-t", f"{CLOSED_TIMEOUT_S}s", "--urls-from-file", str(url_list)]
     before = children_cpu_s()
-    report = json.loads(finish(start(command, cpus), seconds + 3 * CLOSED_TIMEOUT_S))
+    report = json.loads(run(command, cpus, seconds + 3 * CLOSED_TIMEOUT_S))
     return Load("oha", oha_figures(report), children_cpu_s() - before, report["summary"]["total"])
 
 

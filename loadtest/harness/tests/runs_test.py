@@ -46,7 +46,9 @@ class Runs(unittest.TestCase):
         end = time.monotonic() + 240
         while not (turns.exists() and turns.read_text().count("\n") >= 2) and time.monotonic() < end and run.poll() is None:
             time.sleep(0.05)
-        os.killpg(run.pid, signal.SIGINT)
+        for _ in range(2):  # as by somebody impatient
+            os.killpg(run.pid, signal.SIGINT)
+            time.sleep(0.1)
         said = run.communicate(timeout=60)[0]
         self.assertNotEqual(run.returncode, 0)
         self.assertIn("interrupted", said)
