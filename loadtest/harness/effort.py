@@ -29,7 +29,7 @@ QUICK = Effort("quick", repeats=3, warm_up_s=1, saturation_s=2, mixed_s=1, light
                capacity_s=1, capacity_steps=4, capacity_repeats=1, fault_repeats=1, frozen_s=1, after_fault_s=2, ablation_s=1,
                ablation_repeats=2)
 STANDARD = Effort("standard", repeats=5, warm_up_s=2, saturation_s=4, mixed_s=3, light_s=5, heavy_s=5, rate_s=2,
-                  rates=(1000, 2000, 4000, 8000, 16000), capacity_s=2, capacity_steps=6, capacity_repeats=3, fault_repeats=2,
+                  rates=(1000, 2000, 4000, 8000, 16000), capacity_s=4, capacity_steps=6, capacity_repeats=5, fault_repeats=2,
                   frozen_s=5, after_fault_s=4, ablation_s=3, ablation_repeats=3)
 FULL = Effort("full", repeats=9, warm_up_s=5, saturation_s=15, mixed_s=15, light_s=30, heavy_s=120, rate_s=10,
               rates=(500, 1000, 2000, 4000, 8000, 16000, 32000), capacity_s=10, capacity_steps=8, capacity_repeats=5,
