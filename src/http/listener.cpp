@@ -29,7 +29,8 @@ io::Task<void> Listener::run() {
       co_await io::Sleep(service_.reactor(), pause, &accepting_);
       continue;
     }
-    auto accepting = acceptor_.next({io::never, &accepting_});
+    auto accepting = acceptor_.next(service_.limits().connections - connections(),
+                                    {io::never, &accepting_});
     const io::Result<int> fd = co_await accepting;
     if (fd)
       scope_.spawn(serve(*fd));

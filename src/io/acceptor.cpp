@@ -37,16 +37,28 @@ Acceptor::~Acceptor() {
 
 void Acceptor::arm() {
   armed_ = true;
-  io_uring_prep_multishot_accept(reactor_.ring().prepare(this), fd_, nullptr, nullptr,
-                                 SOCK_CLOEXEC | SOCK_NONBLOCK);
+  io_uring_prep_accept(reactor_.ring().prepare(this), fd_, nullptr, nullptr,
+                       SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
-void Acceptor::complete(int result, uint32_t flags) {
-  if ((flags & IORING_CQE_F_MORE) == 0) armed_ = false;
-  if (result >= 0)
+void Acceptor::take(size_t most) {
+  while (accepted_.size() < most) {
+    const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+      accepted_.push_back(fd);
+    else if (errno != ECONNABORTED && errno != EINTR)
+      return;
+  }
+}
+
+void Acceptor::complete(int result, uint32_t) {
+  armed_ = false;
+  if (result >= 0) {
     accepted_.push_back(result);
-  else if (result != -ECANCELED)
+    take(room_);
+  } else if (result != -ECANCELED) {
     error_ = -result;
+  }
   const bool due = closing_ ? !armed_ : !accepted_.empty() || error_ != 0;
   if (due && waiting_ != nullptr && waiting_->outcome() == Wait::Outcome::pending)
     waiting_->notify();
@@ -92,9 +104,8 @@ Task<void> Acceptor::close(std::deque<int>& accepted) {
   closing_ = true;
   if (armed_) reactor_.ring().cancel(*this);
   co_await Quiet(*this);
+  take(SIZE_MAX);
   accepted = std::move(accepted_);
-  for (int fd; (fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;)
-    accepted.push_back(fd);
   ::close(std::exchange(fd_, -1));
 }
 

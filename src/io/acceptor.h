@@ -1,8 +1,10 @@
-// Acceptor: a listening socket of one shard, accepting by one multishot request (Linux 5.19).
+// Acceptor: a listening socket of one shard.
 //
-// Connections that the kernel has accepted queue here until next() hands them out. Short of
-// descriptors (EMFILE and the like) the request ends with that error and next() reports it;
-// accepting goes on with the next call. close() is awaited before the Acceptor ends.
+// One request waits for a connection; those that came with it are taken by accept4() at once, never
+// more than the caller has room for, so that a limit of connections is one of descriptors too. (A
+// multishot accept takes all that the backlog holds before it can be cancelled.) What was taken
+// queues here until next() hands it out. Short of descriptors (EMFILE and the like) next() reports
+// it; accepting goes on with the next call. close() is awaited before the Acceptor ends.
 #pragma once
 
 #include <cstdint>
@@ -28,11 +30,12 @@ class Acceptor final : private Operation {
   ~Acceptor();
 
   class [[nodiscard]] Next;
-  // The next connection's descriptor, owned by the caller. Errors: system (EMFILE, ENFILE, ENOBUFS,
-  // ENOMEM and what else accept() reports), timed_out, cancelled.
-  Next next(Until until);
+  // The next connection's descriptor, owned by the caller, who has room for `room` (at least one)
+  // with it. Errors: system (EMFILE, ENFILE, ENOBUFS, ENOMEM and what else accept() reports),
+  // timed_out, cancelled.
+  Next next(size_t room, Until until);
 
-  // Ends accepting, then closes the socket. `refused` gets what the kernel had accepted for it by
+  // Ends accepting, then closes the socket. `accepted` gets what the kernel had accepted for it by
   // then, so that those are answered and not reset.
   Task<void> close(std::deque<int>& accepted);
 
@@ -40,9 +43,12 @@ class Acceptor final : private Operation {
   class Quiet;
   void complete(int result, uint32_t flags) override;
   void arm();
+  // Takes connections that wait in the backlog until `accepted_` holds `most`, or none is left.
+  void take(size_t most);
 
   Reactor& reactor_;
   int fd_;
+  size_t room_ = 0;  // of the last next()
   bool armed_ = false, closing_ = false;
   int error_ = 0;
   std::deque<int> accepted_;
@@ -51,7 +57,10 @@ class Acceptor final : private Operation {
 
 class Acceptor::Next final : public Wait {
  public:
-  Next(Acceptor& acceptor, Until until) : Wait(acceptor.reactor_, until), acceptor_(acceptor) {}
+  Next(Acceptor& acceptor, size_t room, Until until)
+      : Wait(acceptor.reactor_, until), acceptor_(acceptor) {
+    acceptor.room_ = room;
+  }
   bool await_ready() const { return !acceptor_.accepted_.empty() || acceptor_.error_ != 0; }
   bool await_suspend(std::coroutine_handle<> awaiter);
   Result<int> await_resume();
@@ -60,8 +69,8 @@ class Acceptor::Next final : public Wait {
   Acceptor& acceptor_;
 };
 
-inline Acceptor::Next Acceptor::next(Until until) {
-  return Next(*this, until);
+inline Acceptor::Next Acceptor::next(size_t room, Until until) {
+  return Next(*this, room, until);
 }
 
 }  // namespace ringpost::io

@@ -26,7 +26,6 @@ class ListNode {
  private:
   template <class T, class NodeTag>
   friend class List;
-  friend class TimerWheel;
 
   ListNode* next_ = this;
   ListNode* previous_ = this;

@@ -45,6 +45,9 @@ void Reactor::turn(bool wait) {
   set_alarm();
   ring_.submit(wait && ready_.empty());
   read_clocks();
+  // Between that call's return and here the process may have been stopped, or have waited for its
+  // CPU: what has come by now is taken before anything is called late.
+  if (timers_.next() <= now_) ring_.submit(false);
   ring_.reap();
   timers_.advance(now_);
   List<Wait, Wait> runnable;  // those that become ready from here on wait for the next turn

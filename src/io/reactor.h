@@ -2,8 +2,8 @@
 //
 // A turn: what streams have to send is prepared, one system call submits everything and sleeps; the
 // completions that came are handed to their operations, which note results and wake coroutines; due
-// timers expire; then the ready coroutines run, and what they write to a stream leaves in one send
-// with the next turn's call.
+// timers expire, after all that has come by then was taken; then the ready coroutines run, and what
+// they write to a stream leaves in one send with the next turn's call.
 #pragma once
 
 #include <vector>

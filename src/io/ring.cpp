@@ -82,23 +82,26 @@ void Ring::submit(bool wait) {
     throw RingError(-result, "io_uring_enter");
 }
 
+// An operation that is told of its completion may prepare the next, and a full submission queue
+// then takes completions out of the ring (make_room). So each leaves the queue before it is handed
+// over, and those that were there when reap() began are all that it hands over.
 unsigned Ring::reap() {
   unsigned count = 0;
-  const auto hand_over = [&count](uint64_t user_data, int result, uint32_t flags) {
+  const auto hand_over = [&count](const Completion& one) {
     ++count;
-    if (user_data != 0) reinterpret_cast<Operation*>(user_data)->complete(result, flags);
+    if (one.user_data != 0)
+      reinterpret_cast<Operation*>(one.user_data)->complete(one.result, one.flags);
   };
   if (!set_aside_.empty()) [[unlikely]] {
-    for (const auto& [user_data, result, flags] : std::exchange(set_aside_, {}))
-      hand_over(user_data, result, flags);
+    for (const Completion& one : std::exchange(set_aside_, {})) hand_over(one);
   }
-  unsigned head, seen = 0;
-  io_uring_cqe* cqe;
-  io_uring_for_each_cqe(&ring_, head, cqe) {
-    ++seen;
-    hand_over(cqe->user_data, cqe->res, cqe->flags);
+  for (unsigned left = io_uring_cq_ready(&ring_); left != 0; --left) {
+    io_uring_cqe* cqe = nullptr;
+    if (io_uring_peek_cqe(&ring_, &cqe) != 0) break;  // the rest was set aside meanwhile
+    const Completion one{cqe->user_data, cqe->res, cqe->flags};
+    io_uring_cq_advance(&ring_, 1);
+    hand_over(one);
   }
-  io_uring_cq_advance(&ring_, seen);
   return count;
 }
 

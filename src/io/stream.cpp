@@ -12,6 +12,13 @@ namespace ringpost::io {
 namespace {
 // Bytes that may gather while nobody reads, before receiving pauses.
 constexpr size_t most_overflow = 16 * 1024;
+
+// A peer that did not take all of it can do nothing with what the kernel still holds, which may be
+// megabytes: closing drops that, and the peer sees a reset.
+void abort_on_close(int fd) {
+  const linger none{.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
 }  // namespace
 
 Stream::Stream(Reactor& reactor, BufferGroup& group, int fd, Duration send_timeout)
@@ -31,8 +38,12 @@ void Stream::arm() {
 
 void Stream::received(int result, uint32_t flags) {
   if ((flags & IORING_CQE_F_MORE) == 0) armed_ = pausing_ = false;
+  const auto buffer = static_cast<uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
+  if (closing_) {  // nobody reads it
+    if (result > 0) group_.give_back(buffer);
+    return wake_quiet();
+  }
   if (result > 0) {
-    const auto buffer = static_cast<uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
     const auto length = static_cast<uint32_t>(result);
     if (reader_ != nullptr) {
       group_.received(buffer) = {length, none};
@@ -47,16 +58,14 @@ void Stream::received(int result, uint32_t flags) {
       }
     }
   } else if (result == -ENOBUFS) {
-    if (!closing_) group_.starve(*this);
+    group_.starve(*this);
   } else if (result == -ECANCELED) {
-    if (!closing_ && reader_ != nullptr && first_ == none)
-      arm();  // paused, and wanted again by now
+    if (reader_ != nullptr && first_ == none) arm();  // paused, and wanted again by now
   } else {
     ended_ = true;
     if (result < 0 && !failed_) error_ = Error::system(-result, "receive");
   }
   if (first_ != none || ended_) wake_reader();
-  if (closing_ && quiet_ != nullptr) wake_quiet();
 }
 
 void Stream::wake_reader() {
@@ -94,34 +103,35 @@ void Stream::release() {
 void Stream::flush() {
   if (!sending_ && !out_.empty() && !failed_) {
     std::swap(flying_, out_);
+    send_due_ = reactor_.now() + send_timeout_;
     prepare_send();
   }
 }
 
 void Stream::prepare_send() {
   sending_ = true;
-  sending_since_ = reactor_.now();
   // One timer serves many sends: it is moved when it expires, not when a send completes.
-  if (!running()) reactor_.timers().start(*this, sending_since_ + send_timeout_);
+  if (!running()) reactor_.timers().start(*this, send_due_);
   // MSG_WAITALL: the kernel goes on until all is sent (5.19).
   io_uring_prep_send(reactor_.ring().prepare(&send_), fd_, flying_.data(), flying_.size(),
                      MSG_WAITALL | MSG_NOSIGNAL);
 }
 
+// A send that was cancelled, or that a signal has cut short, says how much of it was taken.
 void Stream::sent(int result) {
   sending_ = false;
-  if (result > 0) {
-    flying_.consume(static_cast<size_t>(result));
-    if (!flying_.empty() && !closing_) return prepare_send();
-  } else if (!closing_) {
-    fail(result == -ECANCELED ? Error{Error::Kind::timed_out, 0, "send"}
-                              : Error::system(-result, "send"));
+  if (closing_) return wake_quiet();  // close() gives the buffers back
+  if (result > 0) flying_.consume(static_cast<size_t>(result));
+  if (result < 0 && result != -ECANCELED) {
+    fail(Error::system(-result, "send"));
+  } else if (!flying_.empty()) {
+    if (reactor_.now() < send_due_) return prepare_send();
+    fail(Error{Error::Kind::timed_out, 0, "send"});
   }
   reactor_.take_back(flying_);
   if (!out_.empty() && !failed_) send();
   if (drainer_ != nullptr && drainer_->outcome() == Wait::Outcome::pending && drainer_->reached())
     drainer_->notify();
-  if (closing_ && quiet_ != nullptr) wake_quiet();
 }
 
 void Stream::fail(Error error) {
@@ -132,10 +142,10 @@ void Stream::fail(Error error) {
 
 void Stream::expired() {
   if (!sending_ || closing_) return;
-  if (reactor_.now() >= sending_since_ + send_timeout_)
+  if (reactor_.now() >= send_due_)
     reactor_.ring().cancel(send_);
   else
-    reactor_.timers().start(*this, sending_since_ + send_timeout_);
+    reactor_.timers().start(*this, send_due_);
 }
 
 void Stream::shutdown_send() {
@@ -159,9 +169,12 @@ class Stream::Quiet final : public Wait {
 };
 
 void Stream::wake_quiet() {
-  if (quiet_->outcome() == Wait::Outcome::pending && quiet_->reached()) quiet_->notify();
+  if (quiet_ != nullptr && quiet_->outcome() == Wait::Outcome::pending && quiet_->reached())
+    quiet_->notify();
 }
 
+// From here on no completion queues anything: received() and sent() note that the kernel is done,
+// and nothing else.
 Task<void> Stream::close() {
   assert(reader_ == nullptr && drainer_ == nullptr);
   closing_ = true;
@@ -170,7 +183,9 @@ Task<void> Stream::close() {
   reactor_.timers().stop(*this);
   if (armed_ && !pausing_) reactor_.ring().cancel(receive_);
   if (sending_) reactor_.ring().cancel(send_);
+  const bool cut_off = unsent() != 0;
   co_await Quiet(*this);
+  if (cut_off) abort_on_close(fd_);
   release();
   overflow_.release();
   reactor_.take_back(out_);

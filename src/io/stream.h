@@ -10,6 +10,7 @@
 // most one coroutine reads, and at most one waits for drained(), at any time.
 #pragma once
 
+#include <cassert>
 #include <string_view>
 
 #include "proto/wire/buffer.h"
@@ -23,8 +24,8 @@ namespace ringpost::io {
 
 class Stream final : private Reactor::Flush, private BufferGroup::Starved, private Timer {
  public:
-  // Takes over the descriptor `fd`. A send that has not been taken by the peer's kernel after
-  // `send_timeout` ends the stream.
+  // Takes over the descriptor `fd`. What leaves in one send has `send_timeout` to be taken, all of
+  // it: a peer that takes it drop by drop ends the stream as one that takes nothing does.
   Stream(Reactor& reactor, BufferGroup& group, int fd, Duration send_timeout);
   ~Stream();
   Stream(const Stream&) = delete;
@@ -49,7 +50,11 @@ class Stream final : private Reactor::Flush, private BufferGroup::Starved, priva
     reactor_.lend(out_);
     return out_;
   }
-  void send() { reactor_.at_end_of_turn(*this); }
+  // REQUIRES: close() has not begun.
+  void send() {
+    assert(!closing_ && "nothing is queued for a stream that closes");
+    reactor_.at_end_of_turn(*this);
+  }
 
   // Bytes that the kernel has not yet taken.
   size_t unsent() const { return out_.size() + flying_.size(); }
@@ -62,7 +67,7 @@ class Stream final : private Reactor::Flush, private BufferGroup::Starved, priva
   void shutdown_send();
 
   // Cancels what is on its way, waits for its completion (the kernel's, so it has no deadline),
-  // closes the descriptor.
+  // closes the descriptor; where not all was sent, with a reset.
   Task<void> close();
 
  private:
@@ -97,7 +102,7 @@ class Stream final : private Reactor::Flush, private BufferGroup::Starved, priva
   Reactor& reactor_;
   BufferGroup& group_;
   Duration send_timeout_;
-  Time sending_since_;
+  Time send_due_;  // when all of what is on its way has to be taken
   int fd_;
   uint16_t first_ = none, last_ = none, held_ = none;  // queued runs, and the one the reader has
   bool armed_ = false, pausing_ = false, sending_ = false, ended_ = false, failed_ = false,

@@ -15,33 +15,28 @@ void TimerWheel::start(Timer& timer, Time deadline) {
   if (deadline == never) return;
   // Rounded up, so that a timer is never early.
   const auto ticks = std::chrono::ceil<Tick>(deadline - epoch_).count();
-  timer.tick_ = std::max(static_cast<uint64_t>(std::max<int64_t>(ticks, 0)), now_ + 1);
+  const uint64_t tick = std::max(static_cast<uint64_t>(std::max<int64_t>(ticks, 0)), now_ + 1);
+  timer.tick_ = tick & ((1ULL << 54) - 1);
   place(timer);
 }
 
 void TimerWheel::place(Timer& timer) {
   constexpr uint64_t range = 1ULL << (bits * levels);
-  const uint64_t tick = std::min(timer.tick_, now_ + range - 1);
+  const uint64_t tick = std::min<uint64_t>(timer.tick_, now_ + range - 1);
   const uint64_t differing = std::min((now_ ^ tick) | (slots - 1), range - 1);
   const auto level = static_cast<unsigned>(std::bit_width(differing) - 1) / bits;
   const auto index = static_cast<unsigned>(tick >> (level * bits)) & (slots - 1);
   wheel_[level][index].push_back(timer);
+  timer.slot_ = (level * slots + index) & 0x3ff;
   occupied_[level] |= 1ULL << index;
   next_ = std::min(next_, tick >> (level * bits) << (level * bits));
 }
 
 void TimerWheel::stop(Timer& timer) {
   if (!timer.running()) return;
-  // The last of its slot has the slot's own head on both sides; the bit goes with it.
-  ListNode<Timer>* neighbour = timer.next_;
-  const bool last = neighbour == timer.previous_;
   timer.unlink();
-  if (!last) return;
-  const auto* first = reinterpret_cast<const char*>(&wheel_[0][0]);
-  const auto at = static_cast<size_t>(reinterpret_cast<const char*>(neighbour) - first) /
-                  sizeof(List<Timer, Timer>);
-  // A list of timers being expired lies outside the wheel.
-  if (at < size_t{levels} * slots) occupied_[at / slots] &= ~(1ULL << (at % slots));
+  const unsigned level = timer.slot_ / slots, index = timer.slot_ % slots;
+  if (wheel_[level][index].empty()) occupied_[level] &= ~(1ULL << index);
 }
 
 TimerWheel::Slot TimerWheel::first() const {

@@ -31,7 +31,9 @@ class Timer : private ListNode<Timer> {
   // Called once, from the reactor's loop, at or after the deadline. The timer is already stopped.
   virtual void expired() = 0;
 
-  uint64_t tick_ = 0;
+  // When it expires, and which slot of the wheel it was put into; 2^54 ms are half a million years.
+  uint64_t tick_ : 54 = 0;
+  uint64_t slot_ : 10 = 0;
 };
 
 class TimerWheel {
@@ -53,6 +55,7 @@ class TimerWheel {
 
  private:
   static constexpr unsigned bits = 6, slots = 1U << bits, levels = 6;
+  static_assert(levels * slots <= 1U << 10, "a Timer's slot_ holds any slot");
 
   struct Slot {
     unsigned level, index;

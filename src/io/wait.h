@@ -7,6 +7,7 @@
 // dangle.
 #pragma once
 
+#include <cassert>
 #include <coroutine>
 #include <cstdint>
 
@@ -39,7 +40,7 @@ class Wait : public ListNode<Wait>, private Timer, private CancelHook {
   void deliver();
 
  protected:
-  ~Wait() = default;
+  ~Wait() { assert(!suspended() && "a coroutine is resumed, never destroyed while it waits"); }
 
   // Suspends `awaiter`; false when its time is up already, with the outcome set: it then goes on at
   // once.

@@ -32,7 +32,7 @@ TEST(Acceptor, HandsOutConnectionsWithoutNagle) {
     Acceptor acceptor(reactor, listening);
     const Result<int> client = co_await connect(reactor, address, {reactor.now() + 1s});
     EXPECT_TRUE(client.has_value());
-    const Result<int> accepted = co_await acceptor.next({reactor.now() + 1s});
+    const Result<int> accepted = co_await acceptor.next(64, {reactor.now() + 1s});
     EXPECT_TRUE(accepted.has_value());
     int no_delay = 0;
     socklen_t length = sizeof no_delay;
@@ -49,11 +49,11 @@ TEST(Acceptor, HandsOutConnectionsWithoutNagle) {
 TEST(Acceptor, TimesOutAndIsCancelled) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     Acceptor acceptor(reactor, listen_tcp(*Address::numeric("127.0.0.1", 0), 16).value());
-    Result<int> accepted = co_await acceptor.next({reactor.now() + 5ms});
+    Result<int> accepted = co_await acceptor.next(64, {reactor.now() + 5ms});
     EXPECT_EQ(accepted.error().kind, Error::Kind::timed_out);
     Cancellation cancellation;
     cancellation.request();
-    accepted = co_await acceptor.next({never, &cancellation});
+    accepted = co_await acceptor.next(64, {never, &cancellation});
     EXPECT_EQ(accepted.error().kind, Error::Kind::cancelled);
     std::deque<int> left;
     co_await acceptor.close(left);
@@ -65,7 +65,7 @@ TEST(Acceptor, CloseHandsOverWhatWasAcceptedAndFreesThePort) {
     const int listening = listen_tcp(*Address::numeric("127.0.0.1", 0), 16).value();
     const Address address = bound_to(listening);
     Acceptor acceptor(reactor, listening);
-    EXPECT_FALSE((co_await acceptor.next({reactor.now() + 1ms})).has_value());
+    EXPECT_FALSE((co_await acceptor.next(64, {reactor.now() + 1ms})).has_value());
     const Result<int> one = co_await connect(reactor, address, {});
     const Result<int> two = co_await connect(reactor, address, {});
     std::deque<int> left;
@@ -80,6 +80,38 @@ TEST(Acceptor, CloseHandsOverWhatWasAcceptedAndFreesThePort) {
   });
 }
 
+// A limit of connections is one of descriptors: who comes when there is no room waits in the
+// kernel's backlog.
+TEST(Acceptor, TakesNoMoreThanThereIsRoomFor) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    const int listening = listen_tcp(*Address::numeric("127.0.0.1", 0), 16).value();
+    const Address address = bound_to(listening);
+    Acceptor acceptor(reactor, listening);
+    std::vector<int> clients;
+    for (int i = 0; i < 5; ++i) clients.push_back((co_await connect(reactor, address, {})).value());
+    const auto free_descriptor = [] {
+      const int fd = ::dup(0);
+      ::close(fd);
+      return fd;
+    };
+    const int before = free_descriptor();
+    const Result<int> one = co_await acceptor.next(2, {reactor.now() + 1s});
+    co_await Sleep(reactor, 5ms, nullptr);
+    EXPECT_EQ(free_descriptor(), before + 2);
+    const Result<int> two = co_await acceptor.next(1, {reactor.now() + 1s});
+    co_await Sleep(reactor, 5ms, nullptr);
+    EXPECT_EQ(free_descriptor(), before + 2);
+    const Result<int> three = co_await acceptor.next(1, {reactor.now() + 1s});
+    EXPECT_EQ(free_descriptor(), before + 3);
+    std::deque<int> left;
+    co_await acceptor.close(left);
+    EXPECT_EQ(left.size(), 2u) << "closing hands over what waited";
+    for (const int fd : {*one, *two, *three}) ::close(fd);
+    for (const int fd : left) ::close(fd);
+    for (const int fd : clients) ::close(fd);
+  });
+}
+
 TEST(Acceptor, OutOfDescriptorsIsAnErrorThatPasses) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     const int listening = listen_tcp(*Address::numeric("127.0.0.1", 0), 16).value();
@@ -90,11 +122,11 @@ TEST(Acceptor, OutOfDescriptorsIsAnErrorThatPasses) {
     const rlim_t before = limit.rlim_cur;
     limit.rlim_cur = 3;
     setrlimit(RLIMIT_NOFILE, &limit);
-    Result<int> accepted = co_await acceptor.next({reactor.now() + 1s});
+    Result<int> accepted = co_await acceptor.next(64, {reactor.now() + 1s});
     limit.rlim_cur = before;
     setrlimit(RLIMIT_NOFILE, &limit);
     EXPECT_EQ(accepted.error().code, EMFILE);
-    accepted = co_await acceptor.next({reactor.now() + 1s});
+    accepted = co_await acceptor.next(64, {reactor.now() + 1s});
     EXPECT_TRUE(accepted.has_value());
     if (accepted) ::close(*accepted);
     ::close(*client);

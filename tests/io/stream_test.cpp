@@ -1,5 +1,6 @@
 #include "src/io/stream.h"
 
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -174,6 +175,53 @@ TEST(Stream, CloseTakesASendAndAReceiveBackFromTheKernel) {
     char byte;
     co_await Sleep(reactor, 5ms, nullptr);
     EXPECT_EQ(::read(theirs, &byte, 1), 0) << "the peer sees the end";
+    ::close(theirs);
+  });
+}
+
+// The kernel ends the send while close() waits for it, and there is more to send behind it: none of
+// that may be queued for the stream any more. The next one gets its memory.
+TEST(Stream, NothingIsQueuedForAStreamThatCloses) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    Buffers buffers(reactor);
+    std::optional<Stream> stream;
+    for (int i = 0; i < 20; ++i) {
+      const auto [ours, theirs] = socket_pair();
+      stream.emplace(reactor, buffers, ours, 10s);
+      stream->out().append(std::string(4 << 20, 'x'));
+      stream->send();
+      EXPECT_FALSE((co_await stream->drained(0, {reactor.now() + 1ms})).has_value());
+      stream->out().append("behind it");
+      stream->send();
+      co_await Sleep(reactor, 1ms, nullptr);
+      co_await stream->close();
+      stream.reset();
+      ::close(theirs);
+    }
+  });
+}
+
+// Each partial send starts no clock anew: the time is for all of what was sent.
+TEST(Stream, AReaderThatTakesDropsEndsTheStreamInTime) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    Buffers buffers(reactor);
+    const auto [ours, theirs] = socket_pair();
+    Stream stream(reactor, buffers, ours, 100ms);
+    stream.out().append(std::string(4 << 20, 'x'));
+    stream.send();
+    const Time begin = reactor.now();
+    std::string drop(8192, '\0');
+    int drops = 0;
+    while (!stream.failed() && reactor.now() < begin + 1s) {
+      if (::read(theirs, drop.data(), drop.size()) > 0) ++drops;
+      co_await Sleep(reactor, 5ms, nullptr);
+    }
+    EXPECT_GT(drops, 5);
+    EXPECT_TRUE(stream.failed());
+    EXPECT_GE(reactor.now() - begin, 99ms);
+    EXPECT_LT(reactor.now() - begin, 500ms);
+    EXPECT_EQ((co_await stream.drained(0, {})).error().message(), "send: timed out");
+    co_await stream.close();
     ::close(theirs);
   });
 }
