@@ -188,7 +188,7 @@ class Client {
   io::Task<void> run(Answer& answer, int32_t parameter, const Ask& statement = find_number,
                      std::chrono::milliseconds within = 3s,
                      io::Cancellation* cancellation = nullptr) {
-    const io::Time began = io::Clock::now();
+    const io::Time began = reactor_.now();  // as the deadline
     auto query = pool->query(statement, {reactor_.now() + within, cancellation}, parameter);
     auto rows = co_await query;
     if (rows) {

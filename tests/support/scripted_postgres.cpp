@@ -285,7 +285,7 @@ void ScriptedPostgres::listen() {
 
 Task<void> ScriptedPostgres::accept() {
   for (;;) {
-    auto accepting = acceptor_->next(scope_.until());
+    auto accepting = acceptor_->next(64, scope_.until());
     const io::Result<int> fd = co_await accepting;
     if (!fd) break;
     scope_.spawn(serve(*fd, ++sessions_));
