@@ -10,6 +10,12 @@
 
 namespace ringpost::io {
 
+namespace {
+// What the kernel keeps for a peer that does not read; it takes the double of it, for its own
+// bookkeeping. Left alone it grows to megabytes (tcp_wmem), which are the process's by cgroup.
+constexpr int send_buffer_bytes = 128 * 1024;
+}  // namespace
+
 Result<int> listen_tcp(const Address& address, int backlog) {
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd == -1) return std::unexpected(Error::system(errno, "socket"));
@@ -17,6 +23,7 @@ Result<int> listen_tcp(const Address& address, int backlog) {
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof send_buffer_bytes);
   if (address.family() == AF_INET6) {  // one socket for both families
     const int off = 0;
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);

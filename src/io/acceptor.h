@@ -20,7 +20,8 @@
 namespace ringpost::io {
 
 // A bound and listening TCP socket with SO_REUSEPORT (one a shard; the kernel spreads connections
-// over them) and TCP_NODELAY, which accepted sockets inherit. The caller owns it.
+// over them), TCP_NODELAY and a bounded send buffer, which accepted sockets inherit. The caller
+// owns it.
 Result<int> listen_tcp(const Address& address, int backlog);
 
 class Acceptor final : private Operation {

@@ -23,6 +23,18 @@ def reset(client):
     client.close()
 
 
+def unsent_in_kernel(port):
+    """Bytes that the kernel holds for sending on the connections of a listening port (proc_net_tcp(5))."""
+    total = 0
+    for name in "/proc/net/tcp", "/proc/net/tcp6":
+        with open(name) as lines:
+            for line in list(lines)[1:]:
+                _, local, _, state, queues = line.split()[:5]
+                if int(local.rsplit(":", 1)[1], 16) == port and state == "01":
+                    total += int(queues.split(":")[0], 16)
+    return total
+
+
 def descriptors(server):
     return len(os.listdir(f"/proc/{server.process.pid}/fd"))
 
@@ -56,6 +68,18 @@ class BlockedReaders(unittest.TestCase):
         self.assertNotIn("Sanitizer", server.log())
         for client in clients:
             client.close()
+
+    def test_hold_little_of_the_kernels_memory(self):
+        server = stage.Server(cluster.url, SHARDS=1)
+        self.addCleanup(server.stop)
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(PAGE * 400)
+            held = []
+            for _ in range(20):
+                time.sleep(0.05)
+                held.append(unsent_in_kernel(server.port))
+            self.assertGreater(max(held), 0)
+            self.assertLess(max(held), 512 * 1024)
 
     def test_a_drop_at_a_time_is_no_longer_than_the_write_timeout(self):
         server = stage.Server(cluster.url, SHARDS=1, WRITE_TIMEOUT_MS=1000)
