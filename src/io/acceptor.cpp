@@ -87,9 +87,7 @@ Result<int> Acceptor::Next::await_resume() {
   }
   if (acceptor_.error_ != 0)
     return std::unexpected(Error::system(std::exchange(acceptor_.error_, 0), "accept"));
-  return std::unexpected(
-      Error{outcome() == Outcome::deadline ? Error::Kind::timed_out : Error::Kind::cancelled, 0,
-            "accept"});
+  return std::unexpected(error("accept"));
 }
 
 class Acceptor::Quiet final : public Wait {

@@ -31,10 +31,8 @@ class [[nodiscard]] Once final : public Wait, private Operation {
   // be cancelled counts as done.
   Result<int> await_resume() const {
     if (result_ >= 0) return result_;
-    if (abandoned_ == Outcome::deadline || outcome() == Outcome::deadline)
-      return std::unexpected(Error{Error::Kind::timed_out, 0, doing_});
-    if (abandoned_ == Outcome::cancelled || outcome() == Outcome::cancelled)
-      return std::unexpected(Error{Error::Kind::cancelled, 0, doing_});
+    if (abandoned_ != Outcome::pending) return std::unexpected(error(abandoned_, doing_));
+    if (outcome() != Outcome::event) return std::unexpected(error(doing_));
     return std::unexpected(Error::system(-result_, doing_));
   }
 

@@ -1,5 +1,5 @@
 // Ring: one io_uring of one thread, as this library uses it (Linux 6.1: DEFER_TASKRUN; 6.0:
-// multishot receive; 5.19: multishot accept and provided buffer rings).
+// multishot receive; 5.19: provided buffer rings).
 //
 // Owns the ring and its mappings. Used by the thread that made it alone
 // (IORING_SETUP_SINGLE_ISSUER).

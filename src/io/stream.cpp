@@ -211,9 +211,7 @@ Result<std::string_view> Stream::Read::await_resume() {
   // Bytes that came in the turn in which the deadline passed are not thrown away.
   if (stream_.readable()) return stream_.take_next();
   if (stream_.ended_ || stream_.failed_) return std::unexpected(stream_.error_);
-  return std::unexpected(
-      Error{outcome() == Outcome::deadline ? Error::Kind::timed_out : Error::Kind::cancelled, 0,
-            "receive"});
+  return std::unexpected(error("receive"));
 }
 
 bool Stream::Drain::await_suspend(std::coroutine_handle<> awaiter) {
@@ -227,8 +225,7 @@ Result<void> Stream::Drain::await_resume() {
   stream_.drainer_ = nullptr;
   if (stream_.failed_) return std::unexpected(stream_.error_);
   if (reached()) return {};
-  return std::unexpected(Error{
-      outcome() == Outcome::deadline ? Error::Kind::timed_out : Error::Kind::cancelled, 0, "send"});
+  return std::unexpected(error("send"));
 }
 
 }  // namespace ringpost::io

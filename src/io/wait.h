@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "src/io/cancellation.h"
+#include "src/io/error.h"
 #include "src/io/list.h"
 #include "src/io/timer.h"
 
@@ -29,6 +30,12 @@ class Wait : public ListNode<Wait>, private Timer, private CancelHook {
 
   bool suspended() const { return awaiter_ != nullptr; }
   Outcome outcome() const { return outcome_; }
+  // Why the wait for what `doing` names ended without its event: timed_out or cancelled.
+  Error error(const char* doing) const { return error(outcome_, doing); }
+  static Error error(Outcome outcome, const char* doing) {
+    return {outcome == Outcome::cancelled ? Error::Kind::cancelled : Error::Kind::timed_out, 0,
+            doing};
+  }
   const Until& until() const { return until_; }
   Reactor& reactor() const { return reactor_; }
 
