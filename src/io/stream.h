@@ -111,8 +111,8 @@ class Stream final : private Reactor::Flush, private BufferGroup::Starved, priva
   Read* reader_ = nullptr;
   Drain* drainer_ = nullptr;
   Quiet* quiet_ = nullptr;
-  proto::wire::Buffer overflow_,
-      held_overflow_;  // arrived while nobody read; later than what is queued
+  // What arrived while nobody read, later than what is queued; and what of it the reader has.
+  proto::wire::Buffer overflow_, held_overflow_;
   proto::wire::Buffer out_, flying_;
   Receive receive_{*this};
   Send send_{*this};
