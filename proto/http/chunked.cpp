@@ -15,8 +15,13 @@ constexpr Refusal size_malformed{Status::bad_request, "a chunk's size is no hexa
 constexpr Refusal size_too_long{Status::bad_request, "a chunk's size has too many digits"};
 constexpr Refusal size_then_blank{Status::bad_request, "there is a blank behind a chunk's size"};
 constexpr Refusal size_unended{Status::bad_request, "a chunk's size does not end in CRLF"};
-constexpr Refusal extension_malformed{Status::bad_request,
-                                      "a chunk extension has a control character"};
+constexpr Refusal extension_nameless{Status::bad_request, "a chunk extension has no name"};
+constexpr Refusal extension_name_malformed{Status::bad_request,
+                                           "a chunk extension's name is malformed"};
+constexpr Refusal extension_value_malformed{
+    Status::bad_request, "a chunk extension's value is neither a token nor a quoted string"};
+constexpr Refusal extension_unended{Status::bad_request,
+                                    "there is a blank or more behind a chunk extension"};
 constexpr Refusal chunk_unended{Status::bad_request,
                                 "a chunk is longer than its size or does not end in CRLF"};
 constexpr Refusal trailer_malformed{Status::bad_request,
@@ -63,13 +68,16 @@ ChunkedDecoder::State ChunkedDecoder::step(char c) {
     case State::size:
       return size(c);
     case State::blank:
-      if (++extension_bytes_ > most_extension_bytes) return fail(too_much_extension);
-      if (c == ' ' || c == '\t') return State::blank;
-      return c == ';' ? State::extension : fail(size_then_blank);
     case State::extension:
-      if (c == '\r') return State::size_lf;
-      if (++extension_bytes_ > most_extension_bytes) return fail(too_much_extension);
-      return is_field_content(c) ? State::extension : fail(extension_malformed);
+    case State::extension_name:
+    case State::extension_name_blank:
+    case State::extension_equals:
+    case State::extension_token:
+    case State::extension_quoted:
+    case State::extension_escaped:
+    case State::extension_end:
+    case State::extension_blank:
+      return extension(c);
     case State::size_lf:
       return size_lf(c);
     case State::data_cr:
@@ -113,6 +121,55 @@ ChunkedDecoder::State ChunkedDecoder::size(char c) {
   if (c != ';' && c != ' ' && c != '\t') return fail(size_malformed);
   if (++extension_bytes_ > most_extension_bytes) return fail(too_much_extension);
   return c == ';' ? State::extension : State::blank;
+}
+
+// *( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] ): what is skipped unread here and
+// read there is what requests are smuggled in, so what the grammar does not have is refused (RFC
+// 9112, 7.1.1; RFC 9110, 5.6.4).
+ChunkedDecoder::State ChunkedDecoder::extension(char c) {
+  if (c != '\r' && ++extension_bytes_ > most_extension_bytes) return fail(too_much_extension);
+  const bool is_blank = c == ' ' || c == '\t';
+  switch (state_) {
+    case State::blank:
+      if (is_blank) return State::blank;
+      return c == ';' ? State::extension : fail(size_then_blank);
+    case State::extension:
+      if (is_blank) return State::extension;
+      return is_tchar(c) ? State::extension_name : fail(extension_nameless);
+    case State::extension_name:
+      if (is_tchar(c)) return State::extension_name;
+      if (is_blank) return State::extension_name_blank;
+      if (c == '=') return State::extension_equals;
+      return extension_end(c, extension_name_malformed);
+    case State::extension_name_blank:
+      if (is_blank) return State::extension_name_blank;
+      if (c == '=') return State::extension_equals;
+      return c == ';' ? State::extension : fail(extension_unended);
+    case State::extension_equals:
+      if (is_blank) return State::extension_equals;
+      if (c == '"') return State::extension_quoted;
+      return is_tchar(c) ? State::extension_token : fail(extension_value_malformed);
+    case State::extension_token:
+      if (is_tchar(c)) return State::extension_token;
+      return is_blank ? State::extension_blank : extension_end(c, extension_value_malformed);
+    case State::extension_quoted:
+      if (c == '"') return State::extension_end;
+      if (c == '\\') return State::extension_escaped;
+      return is_field_content(c) ? State::extension_quoted : fail(extension_value_malformed);
+    case State::extension_escaped:
+      return is_field_content(c) ? State::extension_quoted : fail(extension_value_malformed);
+    case State::extension_end:
+      return is_blank ? State::extension_blank : extension_end(c, extension_unended);
+    default:  // extension_blank
+      if (is_blank) return State::extension_blank;
+      return c == ';' ? State::extension : fail(extension_unended);
+  }
+}
+
+// The next extension, or the line's end.
+ChunkedDecoder::State ChunkedDecoder::extension_end(char c, const Refusal& otherwise) {
+  if (c == '\r') return State::size_lf;
+  return c == ';' ? State::extension : fail(otherwise);
 }
 
 ChunkedDecoder::State ChunkedDecoder::size_lf(char c) {

@@ -1,6 +1,6 @@
 // ChunkedDecoder: takes a chunked body apart, whatever the pieces it comes in (RFC 9112, 7.1).
 //
-//     size [;extension] CRLF data CRLF ... 0 [;extension] CRLF *(trailer CRLF) CRLF
+//     size *(;name[=value]) CRLF data CRLF ... 0 *(;name[=value]) CRLF *(trailer CRLF) CRLF
 //
 // It owns nothing: content is handed on as views of the input. Extensions and trailers are checked
 // and dropped. Limits: `body_bytes` of content (413); 16 KiB of extensions in all the body, so that
@@ -40,24 +40,34 @@ class ChunkedDecoder {
  private:
   // What comes next.
   enum class State : uint8_t {
-    size,           // a digit of a chunk's size, or what ends it
-    blank,          // white space before an extension
-    extension,      // up to the line's end
-    size_lf,        // LF of the size's line
-    data,           // content
-    data_cr,        // CR behind it
-    data_lf,        // LF behind that
-    trailer,        // the first character of a trailer's name, or CR of the last line
-    trailer_name,   // up to its colon
-    trailer_value,  // up to the line's end
-    trailer_lf,     // LF of a trailer
-    last_lf,        // LF of the last line
+    size,                  // a digit of a chunk's size, or what ends it
+    blank,                 // white space behind the size, before a semicolon
+    extension,             // white space behind a semicolon, or a name's first character
+    extension_name,        // the rest of the name, or what ends it
+    extension_name_blank,  // white space behind a name, before "=" or a semicolon
+    extension_equals,      // white space behind "=", or a value's first character
+    extension_token,       // the rest of a value without quotes, or what ends it
+    extension_quoted,      // the rest of a value in quotes, up to the closing one
+    extension_escaped,     // the character behind a backslash
+    extension_end,         // what stands behind the closing quote
+    extension_blank,       // white space behind a value, before a semicolon
+    size_lf,               // LF of the size's line
+    data,                  // content
+    data_cr,               // CR behind it
+    data_lf,               // LF behind that
+    trailer,               // the first character of a trailer's name, or CR of the last line
+    trailer_name,          // up to its colon
+    trailer_value,         // up to the line's end
+    trailer_lf,            // LF of a trailer
+    last_lf,               // LF of the last line
     done,
     failed,
   };
 
   State step(char c);
   State size(char c);
+  State extension(char c);
+  State extension_end(char c, const Refusal& otherwise);
   State size_lf(char c);
   State fail(const Refusal& refusal);
 

@@ -61,7 +61,9 @@ constexpr Case bodies[] = {
     {"0001\r\na\r\n0001\r\nb\r\n0001\r\nc\r\n0001\r\nd\r\n0001\r\ne\r\n0\r\n\r\n", "abcde, then "},
 
     // Extensions (RFC 9112, 7.1.1) and trailers (7.1.2)
-    {"1;a\r\nx\r\n1 \t;a=\"b;\xff\";c\r\ny\r\n0;\r\n\r\n", "xy, then "},
+    {"1;a\r\nx\r\n1 \t;a=\"b;\xff\";c\r\ny\r\n0;z\r\n\r\n", "xy, then "},
+    {"1 ; a\t=\tb \t; c = \"d\" ;e ;f=1;g\r\nx\r\n0\r\n\r\n", "x, then "},
+    {"1;a=\"\";b=\"\\\"\\\\\\ \\;\t=\"\r\nx\r\n0;!#$%&'*+-.^_`|~9=!\r\n\r\n", "x, then "},
     {"1\r\nx\r\n0\r\nA:\r\nB-1: \tc\xff \r\n\r\nZ", "x, then Z"},
 
     {"", "..."},
@@ -72,6 +74,11 @@ constexpr Case bodies[] = {
 TEST(ChunkedDecoder, TakesBodiesApartAtEverySplit) {
   for (const auto& [body, expected] : bodies) expect_at_every_split(body, expected);
 }
+
+constexpr std::string_view nameless = "400 a chunk extension has no name",
+                           bad_value =
+                               "400 a chunk extension's value is neither a token nor a quoted "
+                               "string";
 
 constexpr Case refused[] = {
     {"\r\n", "400 a chunk's size is no hexadecimal number"},
@@ -95,9 +102,41 @@ constexpr Case refused[] = {
     {"1 2\r\n", "400 there is a blank behind a chunk's size"},
     {"1\rx", "400 a chunk's size does not end in CRLF"},
     {"1;a\rx", "400 a chunk's size does not end in CRLF"},
-    {"1;a\nx", "400 a chunk extension has a control character"},
-    {"1;\0\r\n"sv, "400 a chunk extension has a control character"},
-    {"1;\x7f\r\n", "400 a chunk extension has a control character"},
+    {"1;\r\n", nameless},
+    {"1; \r\n", nameless},
+    {"1;;a\r\n", nameless},
+    {"1;a;\r\n", nameless},
+    {"1;=a\r\n", nameless},
+    {"1;\"a\"\r\n", nameless},
+    {"1;\nx", nameless},
+    {"1;\0\r\n"sv, nameless},
+    {"1;\x7f\r\n", nameless},
+    {"1;a\nx", "400 a chunk extension's name is malformed"},
+    {"1;a,b\r\n", "400 a chunk extension's name is malformed"},
+    {"1;a\xff\r\n", "400 a chunk extension's name is malformed"},
+    {"1;a\"b\"\r\n", "400 a chunk extension's name is malformed"},
+    {"1;a=\r\n", bad_value},
+    {"1;a= \r\n", bad_value},
+    {"1;a=;b\r\n", bad_value},
+    {"1;a==b\r\n", bad_value},
+    {"1;a=b=c\r\n", bad_value},
+    {"1;a=b\nx", bad_value},
+    {"1;a=b\"c\"\r\n", bad_value},
+    {"1;a=\xff\r\n", bad_value},
+    {"1;a=\"b\r\n", bad_value},
+    {"1;a=\"b\n\"\r\n", bad_value},
+    {"1;a=\"b\\\"\r\n", bad_value},
+    {"1;a=\"\\\r\n", bad_value},
+    {"1;a=\"\\\0\"\r\n"sv, bad_value},
+    {"1;a=\"\x7f\"\r\n", bad_value},
+    {"1;a \r\n", "400 there is a blank or more behind a chunk extension"},
+    {"1;a b\r\n", "400 there is a blank or more behind a chunk extension"},
+    {"1;a=b\t\r\n", "400 there is a blank or more behind a chunk extension"},
+    {"1;a=b c\r\n", "400 there is a blank or more behind a chunk extension"},
+    {"1;a=\"b\" \r\n", "400 there is a blank or more behind a chunk extension"},
+    {"1;a=\"b\"c\r\n", "400 there is a blank or more behind a chunk extension"},
+    {"1;a=\"b\"=c\r\n", "400 there is a blank or more behind a chunk extension"},
+    {"1;a=\"b\"\nx", "400 there is a blank or more behind a chunk extension"},
     {"1\r\nxy", "400 a chunk is longer than its size or does not end in CRLF"},
     {"1\r\nx\n0\r\n\r\n", "400 a chunk is longer than its size or does not end in CRLF"},
     {"1\r\nx\r0\r\n\r\n", "400 a chunk is longer than its size or does not end in CRLF"},
