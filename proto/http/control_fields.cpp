@@ -8,6 +8,7 @@ namespace {
 
 constexpr Refusal host_missing{Status::bad_request, "Host is missing"};
 constexpr Refusal host_repeated{Status::bad_request, "there is more than one Host"};
+constexpr Refusal host_empty{Status::bad_request, "Host is empty"};
 constexpr Refusal host_malformed{Status::bad_request, "Host is malformed"};
 constexpr Refusal length_malformed{Status::bad_request, "Content-Length is no number"};
 constexpr Refusal length_overflows{Status::bad_request, "Content-Length is too large"};
@@ -81,11 +82,13 @@ const Refusal* ControlFields::take_control(std::string_view name, std::string_vi
   return nullptr;
 }
 
-// Empty when the client asks for a URI that has no authority (RFC 9110, 7.2).
+// Empty is for URIs without an authority (RFC 9110, 7.2). What is asked of this server is an http
+// URI, whose host is not empty (4.2.1).
 const Refusal* ControlFields::host(std::string_view value) {
   if (has_host_) return &host_repeated;
   has_host_ = true;
-  return value.empty() || is_authority(value) ? nullptr : &host_malformed;
+  if (value.empty()) return &host_empty;
+  return is_authority(value) ? nullptr : &host_malformed;
 }
 
 // One number (RFC 9110, 8.6). A list of equal ones, or a field repeated, may be taken for one (RFC

@@ -78,7 +78,7 @@ enum class Method : uint8_t {
   post,
   put,
   delete_,
-  connect,
+  connect,  // refused: no Request has it
   options,
   trace,
   patch,
@@ -90,7 +90,7 @@ enum class Framing : uint8_t { none, length, chunked };
 
 struct Request {
   std::string_view method;  // case-sensitive
-  std::string_view target;  // origin-form, absolute-form, authority-form or "*" (RFC 9112, 3.2)
+  std::string_view target;  // origin-form, absolute-form or "*" (RFC 9112, 3.2)
   std::string_view host;    // the authority that is asked for: the target's own, else Host
   Headers headers;
   uint64_t content_length = 0;

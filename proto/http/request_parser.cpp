@@ -36,6 +36,9 @@ constexpr Refusal target_without_host{Status::bad_request,
                                       "the request-target's authority is malformed"};
 constexpr Refusal target_not_of_connect{Status::bad_request,
                                         "CONNECT takes a host and a port as its target"};
+// An origin server has no tunnel to give, and a client that took an answer for one would send
+// what is no HTTP (RFC 9110, 9.1 and 9.3.6).
+constexpr Refusal connect_unknown{Status::not_implemented, "this server makes no tunnels"};
 constexpr Refusal target_of_options{Status::bad_request, "* is a target for OPTIONS alone"};
 constexpr Refusal version_malformed{
     Status::bad_request, "the request line does not end in one blank, an HTTP version and CRLF"};
@@ -169,8 +172,7 @@ const Refusal* RequestParser::check_target(const char* head) {
   if (request_.known_method == Method::connect) {
     if (!is_authority(target) || !target.contains(':') || !is_digit(target.back()))
       return &target_not_of_connect;
-    authority_ = target_;
-    return nullptr;
+    return &connect_unknown;
   }
   if (target.front() == '/') return nullptr;
   if (target == "*") return request_.known_method == Method::options ? nullptr : &target_of_options;

@@ -21,8 +21,7 @@ struct Target {
   std::string_view query;  // behind the question mark; still escaped
 };
 
-// Of a target that the request parser has accepted. That of CONNECT, and "*", are a path that
-// begins with no slash.
+// Of a target that the request parser has accepted. "*" is a path that begins with no slash.
 Target split_target(std::string_view target);
 
 // Whether every % has its two hexadecimal digits.

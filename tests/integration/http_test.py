@@ -231,7 +231,8 @@ class Smuggling(Http):
         for body in (
             b"5\nabcde\r\n0\r\n\r\n", b"5\r\nabcdeX\r\n0\r\n\r\n", b"5\r\nabcde0\r\n\r\n", b"-5\r\nabcde\r\n0\r\n\r\n",
             b"0x5\r\nabcde\r\n0\r\n\r\n", b" 5\r\nabcde\r\n0\r\n\r\n", b"\r\nabcde\r\n0\r\n\r\n", b"g\r\n\r\n",
-            b"5;\x00\r\nabcde\r\n0\r\n\r\n", b"5\r\nabcde\n0\r\n\r\n", b"5;a\nb\r\nabcde\r\n0\r\n\r\n",
+            b"5;\x00\r\nabcde\r\n0\r\n\r\n", b"5;\r\nabcde\r\n0\r\n\r\n", b"5;a=\"b\r\nabcde\r\n0\r\n\r\n",
+            b"5;a \r\nabcde\r\n0\r\n\r\n", b"5\r\nabcde\n0\r\n\r\n", b"5;a\nb\r\nabcde\r\n0\r\n\r\n",
             b"0\r\nX : y\r\n\r\n", b"0\r\n folded\r\n\r\n", b"0\r\nX: y\n\r\n\r\n",
         ):
             with self.subTest(body=body):
@@ -288,10 +289,10 @@ class RequestLines(Http):
 
     def test_host(self):
         for headers in ("", "Host: a\r\nHost: a\r\n", "Host: a\r\nHost: b\r\n", "Host: a b\r\n", "Host: a/b\r\n",
-                        "Host: a, b\r\n", "Host: user@a\r\n"):
+                        "Host: a, b\r\n", "Host: user@a\r\n", "Host:\r\n", "Host: \r\n"):
             with self.subTest(headers=headers):
                 self.assert_refused(f"GET /healthz HTTP/1.1\r\n{headers}\r\n".encode(), 400)
-        for host in "", "localhost", "127.0.0.1:8080", "[::1]", "[::1]:80", "EXAMPLE.com.":
+        for host in "localhost", "127.0.0.1:8080", "[::1]", "[::1]:80", "EXAMPLE.com.":
             with self.subTest(host=host):
                 response, _ = self.answer(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
                 self.assertEqual(response.status, 200)
@@ -310,6 +311,10 @@ class RequestLines(Http):
             with self.subTest(method=method):
                 response, _ = self.answer(get().replace(b"GET", method.encode(), 1))
                 self.assertIn(response.status, (405, 501))
+
+    def test_connect(self):
+        self.assert_refused(b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n", 501)
+        self.assert_refused(b"CONNECT /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 400)
 
     def test_optional_white_space_around_values(self):
         response, _ = self.answer(b"GET /healthz HTTP/1.1\r\nHost:x\r\nA:\r\nB: \t b \t\r\nC:\xe9\r\n\r\n")

@@ -95,18 +95,17 @@ constexpr Case taken[] = {
     // Forms of the target (RFC 9112, 3.2)
     {"GET http://b.example:81/x?y HTTP/1.1\r\nHost: a\r\n\r\n",
      "GET http://b.example:81/x?y HTTP/1.1 host=b.example:81 keep-alive [Host: a]"},
-    {"GET HTTP://b HTTP/1.1\r\nHost:\r\n\r\n", "GET HTTP://b HTTP/1.1 host=b keep-alive [Host: ]"},
+    {"GET HTTP://b HTTP/1.1\r\nHost: a\r\n\r\n",
+     "GET HTTP://b HTTP/1.1 host=b keep-alive [Host: a]"},
+    {"GET http://b/ HTTP/1.1\r\nHost:\r\n\r\n", "400 Host is empty"},
     {"GET http://[::1]?y HTTP/1.0\r\n\r\n", "GET http://[::1]?y HTTP/1.0 host=[::1] close"},
     {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS * HTTP/1.1 host=a keep-alive [Host: a]"},
-    {"CONNECT b:443 HTTP/1.1\r\nHost: a\r\n\r\n",
-     "CONNECT b:443 HTTP/1.1 host=b:443 keep-alive [Host: a]"},
     {"GET //x/../y HTTP/1.1\r\nHost: a\r\n\r\n",
      "GET //x/../y HTTP/1.1 host=a keep-alive [Host: a]"},
     {"GET /|^\"<>`{}\\ HTTP/1.1\r\nHost: a\r\n\r\n",
      "GET /|^\"<>`{}\\ HTTP/1.1 host=a keep-alive [Host: a]"},
 
     // Hosts (RFC 9110, 7.2)
-    {"GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / HTTP/1.1 host= keep-alive [Host: ]"},
     {"GET / HTTP/1.1\r\nHost: [fe80::1%25]:1\r\n\r\n", "400 Host is malformed"},
     {"GET / HTTP/1.1\r\nHost: [::ffff:1.2.3.4]:\r\n\r\n",
      "GET / HTTP/1.1 host=[::ffff:1.2.3.4]: keep-alive [Host: [::ffff:1.2.3.4]:]"},
@@ -205,6 +204,9 @@ constexpr Case refused_lines[] = {
     {"CONNECT b1 HTTP/1.1\r\n", "400 CONNECT takes a host and a port as its target"},
     {"CONNECT b: HTTP/1.1\r\n", "400 CONNECT takes a host and a port as its target"},
     {"CONNECT [::1] HTTP/1.1\r\n", "400 CONNECT takes a host and a port as its target"},
+    {"CONNECT b:443 HTTP/1.1\r\n", "501 this server makes no tunnels"},
+    {"CONNECT [::1]:443 HTTP/1.0\r\n", "501 this server makes no tunnels"},
+    {"CONNECT b:443 HTTP/2.0\r\n", "505 this server speaks HTTP/1.1 and HTTP/1.0"},
 };
 
 TEST(RequestParser, RefusesRequestLinesAtEverySplit) {
@@ -216,6 +218,9 @@ constexpr Case refused_fields[] = {
     {"", "400 Host is missing"},
     {"Host: a\r\nHost: a\r\n", "400 there is more than one Host"},
     {"Host: a\r\nX: y\r\nhost: b\r\n", "400 there is more than one Host"},
+    {"Host:\r\n", "400 Host is empty"},
+    {"Host: \t \r\n", "400 Host is empty"},
+    {"Host:\r\nHost: a\r\n", "400 Host is empty"},
     {"Host: a b\r\n", "400 Host is malformed"},
     {"Host: a/b\r\n", "400 Host is malformed"},
     {"Host: u@a\r\n", "400 Host is malformed"},
@@ -388,9 +393,6 @@ TEST(RequestParser, KnowsTheMethods) {
     ASSERT_EQ(parser.parse(head), Parse::complete) << name;
     EXPECT_EQ(parser.request().known_method, method) << name;
   }
-  RequestParser parser;
-  ASSERT_EQ(parser.parse("CONNECT a:1 HTTP/1.0\r\n\r\n"), Parse::complete);
-  EXPECT_EQ(parser.request().known_method, Method::connect);
 }
 
 TEST(RequestParser, FindsFieldsIgnoringCase) {
