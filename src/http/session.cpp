@@ -100,7 +100,9 @@ io::Task<void> Session::run() {
     take(*bytes);
     for (parse(); !closing_ && !input_.empty() && backlogged(); parse()) {
       stash();
+      const io::Time paused = service_.reactor().now();
       if (!co_await make_room()) break;
+      since_ += service_.reactor().now() - paused;  // nothing was read, so nothing could come
       input_ = unread_.view();
     }
     stash();
@@ -127,12 +129,14 @@ bool Session::read_again(const io::Error& error) {
   switch (error.kind) {
     case io::Error::Kind::timed_out:
       if (stream_.failed()) return false;
-      if (in_flight_ != 0 || stream_.unsent() != 0) {
+      if (now < deadline()) return true;  // an answer has moved it since
+      if (continue_due_ || (!begun() && (in_flight_ != 0 || stream_.unsent() != 0))) {
+        // It is the peer that waits, or that is busy reading. A head or a body it has begun is due
+        // all the same.
         since_ = now;
         return !draining_;
       }
-      if (now < deadline()) return true;  // an answer has moved it since
-      if (!idle()) refuse_late();
+      if (begun()) refuse_late();
       return false;
     case io::Error::Kind::cancelled:  // draining has begun, or all is given up
       return !scope_.cancellation().requested();
@@ -241,6 +245,7 @@ void Session::begin_body(const Request& request, std::string_view head) {
 void Session::send_continue() {
   if (!continue_due_ || in_flight_ != 0 || closing_) return;
   continue_due_ = false;
+  since_ = service_.reactor().now();
   proto::http::append_continue(stream_.out());
   stream_.send();
 }

@@ -82,7 +82,8 @@ class Session final {
   void refuse(proto::http::Status status, std::string_view reason, bool head_only = false);
   void refuse_late();
 
-  bool idle() const { return in_flight_ == 0 && half_head_ == nullptr && body_ == nullptr; }
+  bool begun() const { return half_head_ != nullptr || body_ != nullptr; }
+  bool idle() const { return in_flight_ == 0 && !begun(); }
   io::Time deadline() const;
   bool read_again(const io::Error& error);
   io::Task<bool> make_room();

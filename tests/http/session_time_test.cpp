@@ -84,6 +84,57 @@ TEST(Timeout, AHalfBodyIsAnswered408) {
   }
 }
 
+// What the peer still has to be told, or has not read, gives it no more time for what it began.
+TEST(Timeout, EarlierRequestsDoNotStretchAHeadOrABody) {
+  Limits limits = tests::patient();
+  limits.head_timeout = limits.body_timeout = 30ms;
+  for (const std::string& half : {std::string("GET /now/y HTTP/1.1\r\nHo"),
+                                  std::string(post).append("Content-Length: 10\r\n\r\nxxx")}) {
+    SCOPED_TRACE(half);
+    converse(limits, [&](Conversation& c) -> Task<void> {
+      co_await c.client.send_now(get("/after/150/x") + half);
+      co_await c.sleep(60ms);
+      c.client.send(half.starts_with("GET") ? "st: a\r\n\r\n" : "yyyyyyy");
+      EXPECT_EQ(co_await c.client.answer(), ok("x"));
+      EXPECT_TRUE((co_await c.client.answer()).starts_with("HTTP/1.1 408 ")) << "in its turn";
+      EXPECT_EQ(co_await c.client.rest(), closed);
+      EXPECT_EQ(c.service.handled, "/after/150/x");
+    });
+  }
+}
+
+TEST(Timeout, UnreadAnswersDoNotStretchAHead) {
+  Limits limits = tests::patient();
+  limits.unsent_bytes = 100'000'000;
+  limits.head_timeout = 30ms;
+  converse(
+      limits,
+      [](Conversation& c) -> Task<void> {
+        co_await c.client.send_now(get("/large/10000000") + "GET /now/y HTTP/1.1\r\nHo");
+        co_await c.sleep(60ms);
+        c.client.send("st: a\r\n\r\n");
+        EXPECT_TRUE(co_await c.client.answer() == ok(std::string(10'000'000, 'x')));
+        EXPECT_TRUE((co_await c.client.answer()).starts_with("HTTP/1.1 408 "));
+        EXPECT_EQ(co_await c.client.rest(), closed);
+      },
+      tests::tcp_pair());
+}
+
+// Nobody can be late with a body that he was not yet told to send.
+TEST(Timeout, ABodyThatWaitsForItsInterimAnswerIsNotLate) {
+  Limits limits = tests::patient();
+  limits.body_timeout = 100ms;
+  converse(limits, [](Conversation& c) -> Task<void> {
+    c.client.send(get("/after/150/first") +
+                  std::string(post).append("Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"));
+    EXPECT_EQ(co_await c.client.answer(), ok("first"));
+    EXPECT_EQ(co_await c.client.answer(), "HTTP/1.1 100 Continue\r\n\r\n");
+    co_await c.sleep(60ms);
+    c.client.send("xy");
+    EXPECT_EQ(co_await c.client.answer(), ok("x"));
+  });
+}
+
 // Some clients send an empty line behind a body (RFC 9112, 2.2): no request has begun.
 TEST(Timeout, EmptyLinesAreIdleness) {
   Limits limits = tests::patient();
