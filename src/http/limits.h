@@ -19,9 +19,12 @@ struct Limits {
       256 * 1024;  // answers a slow reader may leave unread, before its next request is taken
   size_t connections = 10'000;  // of one shard; further ones wait in the kernel's backlog
 
-  std::chrono::milliseconds idle_timeout{60'000};  // between requests
-  std::chrono::milliseconds head_timeout{
-      10'000};  // from the first byte of a head to its last; then 408
+  // Between requests. As nginx: a load balancer in front, with its 60 s, closes first, and sends no
+  // request into a connection that is being closed here.
+  std::chrono::milliseconds idle_timeout{75'000};
+  // From the first byte of a head to its last; then 408. As long again before the first byte of a
+  // connection; then it is closed in silence.
+  std::chrono::milliseconds head_timeout{10'000};
   std::chrono::milliseconds body_timeout{
       30'000};  // from the end of a head to the end of its body; then 408
   std::chrono::milliseconds write_timeout{10'000};  // for the peer to take what was sent

@@ -120,7 +120,8 @@ io::Time Session::deadline() const {
   const Limits& limits = service_.limits();
   if (body_ != nullptr) return since_ + limits.body_timeout;
   if (half_head_ != nullptr) return since_ + limits.head_timeout;
-  return draining_ ? grace_ends_ : since_ + limits.idle_timeout;
+  if (draining_) return grace_ends_;
+  return since_ + (asked_ ? limits.idle_timeout : limits.head_timeout);
 }
 
 // Whether to go on reading after a read that brought nothing.
@@ -299,6 +300,7 @@ Exchange& Session::begin_exchange(bool head_only, bool http_1_0, bool close) {
   auto* exchange = new Exchange(*this, head_only, http_1_0, close);
   exchanges_.push_back(*exchange);
   ++in_flight_;
+  asked_ = true;
   return *exchange;
 }
 

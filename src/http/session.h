@@ -112,6 +112,7 @@ class Session final {
 
   io::Time since_;         // when what is waited for began: a head, a body, idleness
   io::Time grace_ends_{};  // while draining
+  bool asked_ = false;     // a request has come
   bool draining_ = false;
   bool closing_ = false;  // no further request is taken; the last answer says so
   bool continue_due_ = false;
