@@ -14,7 +14,14 @@ using proto::http::Request;
 using proto::http::Status;
 using proto::wire::Parse;
 
-// A request that has not been answered, or whose answer waits for an earlier one.
+// What a request is answered: views, of the caller's own or of what an Exchange keeps.
+struct Answer {
+  Status status;
+  std::string_view content_type, body, fields;
+};
+
+// A request that has not been answered, or whose answer waits for an earlier one. What it says of
+// the connection is decided when it is sent, so its head is not written before.
 class Exchange : public io::ListNode<Exchange> {
  public:
   Exchange(Session& owner, bool head, bool old, bool last)
@@ -23,10 +30,27 @@ class Exchange : public io::ListNode<Exchange> {
   static void* operator new(size_t size) { return io::allocate_frame(size); }
   static void operator delete(void* memory, size_t size) { io::free_frame(memory, size); }
 
+  void keep(const Answer& answer) {
+    status_ = answer.status;
+    type_size_ = answer.content_type.size();
+    body_size_ = answer.body.size();
+    for (const std::string_view part : {answer.content_type, answer.body, answer.fields})
+      kept_.append(part);
+  }
+  Answer kept() const {
+    const std::string_view all = kept_.view();
+    return {status_, all.substr(0, type_size_), all.substr(type_size_, body_size_),
+            all.substr(type_size_ + body_size_)};
+  }
+
   Session& session;
   bool head_only, http_1_0, close;
   bool done = false;
-  proto::wire::Buffer held;  // the answer, while an earlier one is missing
+
+ private:
+  Status status_{};
+  size_t type_size_ = 0, body_size_ = 0;
+  proto::wire::Buffer kept_;
 };
 
 // The head of a request, kept while its body is received and dropped.
@@ -76,7 +100,7 @@ void Reply::send(Status status, std::string_view content_type, std::string_view 
                  std::string_view fields) {
   assert(exchange_ != nullptr && "a request is answered once");
   Exchange& exchange = *std::exchange(exchange_, nullptr);
-  exchange.session.answer(exchange, status, content_type, body, fields);
+  exchange.session.answer(exchange, {status, content_type, body, fields});
 }
 
 Session::Session(Service& service, int fd, io::Cancellation& cancellation)
@@ -304,36 +328,37 @@ Exchange& Session::begin_exchange(bool head_only, bool http_1_0, bool close) {
   return *exchange;
 }
 
-void Session::answer(Exchange& exchange, Status status, std::string_view content_type,
-                     std::string_view body, std::string_view fields) {
-  const bool first = &exchanges_.front() == &exchange;
-  const bool last = &exchanges_.back() == &exchange;
-  proto::wire::Buffer& out = first ? stream_.out() : exchange.held;
-  proto::http::ResponseHead head{.status = status,
-                                 .date = service_.date(),
-                                 .content_type = content_type,
-                                 .content_length = body.size(),
-                                 .fields = fields};
-  if (exchange.close || (closing_ && last))
-    head.connection = proto::http::ResponseHead::Connection::close;
-  else if (exchange.http_1_0)
-    head.connection = proto::http::ResponseHead::Connection::keep_alive;
-  proto::http::append(out, head);
-  if (!exchange.head_only) out.append(body);
+void Session::answer(Exchange& exchange, const Answer& answer) {
   exchange.done = true;
-  if (!first) return;
-  while (!exchanges_.empty() && exchanges_.front().done) {
-    Exchange& sent = exchanges_.pop_front();
-    if (&sent != &exchange) stream_.out().append(sent.held.view());
-    delete &sent;
-    --in_flight_;
-  }
+  if (&exchanges_.front() != &exchange) return exchange.keep(answer);
+  send_first(answer);
+  while (!exchanges_.empty() && exchanges_.front().done) send_first(exchanges_.front().kept());
   send_continue();
   stream_.send();
   if (idle()) since_ = service_.reactor().now();
   if (settled_ != nullptr && settled_->outcome() == io::Wait::Outcome::pending &&
       settled_->reached())
     settled_->notify();
+}
+
+// Appends the answer of the first exchange, and ends that.
+void Session::send_first(const Answer& answer) {
+  const Exchange& exchange = exchanges_.front();
+  const bool last = &exchanges_.back() == &exchange;
+  proto::wire::Buffer& out = stream_.out();
+  proto::http::ResponseHead head{.status = answer.status,
+                                 .date = service_.date(),
+                                 .content_type = answer.content_type,
+                                 .content_length = answer.body.size(),
+                                 .fields = answer.fields};
+  if (exchange.close || (closing_ && last))
+    head.connection = proto::http::ResponseHead::Connection::close;
+  else if (exchange.http_1_0)
+    head.connection = proto::http::ResponseHead::Connection::keep_alive;
+  proto::http::append(out, head);
+  if (!exchange.head_only) out.append(answer.body);
+  delete &exchanges_.pop_front();
+  --in_flight_;
 }
 
 io::Task<void> Session::finish() {

@@ -24,6 +24,7 @@
 
 namespace ringpost::http {
 
+struct Answer;
 class Exchange;
 class Session;
 
@@ -90,8 +91,8 @@ class Session final {
   io::Task<void> finish();
 
   Exchange& begin_exchange(bool head_only, bool http_1_0, bool close);
-  void answer(Exchange& exchange, proto::http::Status status, std::string_view content_type,
-              std::string_view body, std::string_view fields);
+  void answer(Exchange& exchange, const Answer& answer);
+  void send_first(const Answer& answer);
 
   Service& service_;
   io::Stream stream_;

@@ -122,6 +122,37 @@ TEST(Drain, WhatIsInFlightIsAnsweredAndTheAnswerSaysTheEnd) {
   });
 }
 
+// Which answer is the last is known when it is sent, not when it is ready.
+TEST(Drain, AnAnswerThatWaitedForAnEarlierOneSaysTheEndToo) {
+  for (const std::string& second :
+       {get("/now/2"), "GET /now/2 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"s}) {
+    converse(tests::patient(), [&](Conversation& c) -> Task<void> {
+      co_await c.client.send_now(get("/after/30/1") + get("/now/0") + second);
+      EXPECT_EQ(c.service.handled, "/after/30/1 /now/0 /now/2");
+      c.session.drain();
+      EXPECT_EQ(co_await c.client.answer(), ok("1"));
+      EXPECT_EQ(co_await c.client.answer(), ok("0"));
+      EXPECT_EQ(co_await c.client.answer(), ok("2", "Connection: close\r\n"));
+      EXPECT_EQ(co_await c.client.rest(), closed);
+    });
+  }
+}
+
+TEST(Drain, AHeldAnswerKeepsItsFieldsAndAHeadStaysAHead) {
+  converse(tests::patient(), [](Conversation& c) -> Task<void> {
+    co_await c.client.send_now(get("/after/20/1") + "HEAD /now/long HTTP/1.1\r\nHost: a\r\n\r\n" +
+                               get("/nowhere"));
+    c.session.drain();
+    EXPECT_EQ(co_await c.client.answer(), ok("1"));
+    EXPECT_EQ(co_await c.client.answer(true),
+              "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\n");
+    EXPECT_EQ(co_await c.client.answer(),
+              "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n"
+              "X-Why: no such path\r\n\r\n");
+    EXPECT_EQ(co_await c.client.rest(), closed);
+  });
+}
+
 TEST(Drain, ARequestWithinTheGraceIsAnsweredAndTheAnswerSaysTheEnd) {
   Limits limits = tests::patient();
   limits.drain_grace = 500ms;
