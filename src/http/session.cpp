@@ -142,9 +142,10 @@ void Session::drain() {
 
 io::Time Session::deadline() const {
   const Limits& limits = service_.limits();
+  // While draining, half a request is closed like none, in silence: who stalls holds up no end.
+  if (draining_) return grace_ends_;
   if (body_ != nullptr) return since_ + limits.body_timeout;
   if (half_head_ != nullptr) return since_ + limits.head_timeout;
-  if (draining_) return grace_ends_;
   return since_ + (asked_ ? limits.idle_timeout : limits.head_timeout);
 }
 
@@ -161,7 +162,7 @@ bool Session::read_again(const io::Error& error) {
         since_ = now;
         return !draining_;
       }
-      if (begun()) refuse_late();
+      if (begun() && !draining_) refuse_late();
       return false;
     case io::Error::Kind::cancelled:  // draining has begun, or all is given up
       return !scope_.cancellation().requested();

@@ -57,8 +57,8 @@ class Session final {
   // The whole life of the connection; the socket is closed when it ends.
   io::Task<void> run();
 
-  // Ends it soon: what has been asked is answered, with `Connection: close`, and nothing more is
-  // waited for.
+  // Ends it soon: what has been asked is answered, with `Connection: close`. What is no whole
+  // request after the grace is not waited for any longer.
   void drain();
 
   Service& service() const { return service_; }
