@@ -40,6 +40,22 @@ void send_internal(http::Reply& reply) {
   send(reply, Status::internal_server_error, R"({"error":"internal"})");
 }
 
+// The id in /users/{id}, as it came; empty when the path is not of that form.
+std::string_view user_of(std::string_view path) {
+  if (!path.starts_with(user_prefix)) return {};
+  const std::string_view id = path.substr(user_prefix.size());
+  return id.find('/') == std::string_view::npos ? id : std::string_view();
+}
+bool is_known(std::string_view path) {
+  return path == users_path || path == "/healthz" || path == "/readyz" || !user_of(path).empty();
+}
+bool is_allowed(const Request& request) {
+  return request.method == "GET" || request.method == "HEAD";
+}
+bool well_escaped(const proto::http::Target& target) {
+  return proto::http::well_escaped(target.path) && proto::http::well_escaped(target.query);
+}
+
 // The parameter as a number from `least` to `most`, or `otherwise` when it is not there.
 std::optional<uint64_t> number(const Parameter& parameter, uint64_t otherwise, uint64_t least,
                                uint64_t most, proto::wire::Buffer& space) {
@@ -54,22 +70,24 @@ std::optional<uint64_t> number(const Parameter& parameter, uint64_t otherwise, u
 
 void Routes::handle(const Request& request, http::Reply reply) {
   const proto::http::Target target = proto::http::split_target(request.target);
-  if (!proto::http::well_escaped(target.path) || !proto::http::well_escaped(target.query))
-    return send_bad_request(reply, R"({"error":"invalid_escape"})");
+  if (!well_escaped(target)) return send_bad_request(reply, R"({"error":"invalid_escape"})");
   route(request, proto::http::percent_decode(target.path, path_), target.query, std::move(reply));
+}
+
+// Any that is not refused: nothing is done with bodies, but they are no error either.
+bool Routes::takes_body(const Request& request) {
+  const proto::http::Target target = proto::http::split_target(request.target);
+  return well_escaped(target) && is_known(proto::http::percent_decode(target.path, path_)) &&
+         is_allowed(request);
 }
 
 void Routes::route(const Request& request, std::string_view path, std::string_view query,
                    http::Reply reply) {
-  const std::string_view id =
-      path.starts_with(user_prefix) ? path.substr(user_prefix.size()) : std::string_view();
-  const bool one_user = !id.empty() && id.find('/') == std::string_view::npos;
-  const bool known = one_user || path == users_path || path == "/healthz" || path == "/readyz";
-  if (!known) return send_not_found(reply);
-  if (request.method != "GET" && request.method != "HEAD")
+  if (!is_known(path)) return send_not_found(reply);
+  if (!is_allowed(request))
     return send(reply, Status::method_not_allowed, R"({"error":"method_not_allowed"})",
                 "Allow: GET, HEAD\r\n");
-  if (one_user) {
+  if (const std::string_view id = user_of(path); !id.empty()) {
     const auto uuid = proto::pg::parse_uuid(id);
     if (!uuid) return send_bad_request(reply, R"({"error":"invalid_id"})");
     http::Session& session = reply.session();

@@ -28,6 +28,7 @@ class Routes final : public http::Service {
       : Service(reactor, buffers, limits), pool_(pool), timeouts_(timeouts) {}
 
   void handle(const proto::http::Request& request, http::Reply reply) override;
+  bool takes_body(const proto::http::Request& request) override;
 
  private:
   void route(const proto::http::Request& request, std::string_view path, std::string_view query,

@@ -30,6 +30,11 @@ class Service {
   // (Reply::spawn).
   virtual void handle(const proto::http::Request& request, Reply reply) = 0;
 
+  // Asked of a request whose client waits for 100 before it sends the body. False when the answer
+  // is known without: the request is then handed over at once, without its body, and the connection
+  // ends after its answer (RFC 9110, 10.1.1). The same holds for the views.
+  virtual bool takes_body(const proto::http::Request& request);
+
   io::Reactor& reactor() const { return reactor_; }
   io::BufferGroup& buffers() const { return buffers_; }
   const Limits& limits() const { return limits_; }

@@ -246,9 +246,9 @@ void Session::parse() {
   }
 }
 
-void Session::dispatch(const Request& request) {
+void Session::dispatch(const Request& request, bool ends) {
   // While draining, the last that has come is the last that is taken: its answer says so.
-  const bool last = !request.keep_alive || (draining_ && input_.empty());
+  const bool last = ends || !request.keep_alive || (draining_ && input_.empty());
   if (last) closing_ = true;
   Exchange& exchange = begin_exchange(request.method == "HEAD", request.minor_version == 0, last);
   service_.handle(request, Reply(exchange));
@@ -259,9 +259,12 @@ void Session::begin_body(const Request& request, std::string_view head) {
   if (request.framing == Framing::length && request.content_length > service_.limits().body_bytes)
     return refuse(Status::content_too_large, "the body is larger than this server takes",
                   head_only);
+  const bool waits = request.expect_continue && input_.empty();
+  // Whether the body comes all the same can't be known, so nothing behind it can be read.
+  if (waits && !service_.takes_body(request)) return dispatch(request, true);
   body_ = std::make_unique<Body>(head, request, service_.limits().body_bytes);
   since_ = service_.reactor().now();
-  continue_due_ = request.expect_continue && input_.empty();
+  continue_due_ = waits;
   send_continue();
   if (request.framing == Framing::length && request.content_length == 0) take_body();
 }

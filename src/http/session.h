@@ -76,7 +76,7 @@ class Session final {
   void parse();
   void stash();
   bool backlogged() const;
-  void dispatch(const proto::http::Request& request);
+  void dispatch(const proto::http::Request& request, bool ends = false);
   void begin_body(const proto::http::Request& request, std::string_view head);
   void send_continue();
   void take_body();

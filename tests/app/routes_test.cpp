@@ -124,6 +124,38 @@ TEST(Routes, AnotherMethodIsNotAllowed) {
       not_allowed);
 }
 
+io::Task<void> expect_at_once(io::Reactor& reactor, std::string_view line,
+                              std::string_view status) {
+  Api api(reactor, options_for(nowhere()));
+  tests::HttpClient client = api.client();
+  client.send(std::string(line) +
+              " HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  const std::string answer = co_await client.answer();
+  EXPECT_TRUE(answer.starts_with(status)) << line << ": " << answer;
+  const bool final = !status.ends_with(" 100 ");
+  EXPECT_EQ(answer.contains("\r\nConnection: close\r\n"), final) << line;
+  if (!final) {
+    client.send("xy");
+    EXPECT_EQ(co_await client.answer(), fine) << line;
+  }
+  co_await client.close();
+  co_await api.stop();
+}
+
+// What is refused whatever the body says is refused before it is sent.
+TEST(Routes, ABodyIsNotAskedForWhenTheAnswerIsKnown) {
+  constexpr std::pair<std::string_view, std::string_view> cases[] = {
+      {"POST /nowhere", "HTTP/1.1 404 "}, {"GET /nowhere", "HTTP/1.1 404 "},
+      {"POST /users/", "HTTP/1.1 404 "},  {"POST /users", "HTTP/1.1 405 "},
+      {"PUT /users/x", "HTTP/1.1 405 "},  {"DELETE /%68ealthz", "HTTP/1.1 405 "},
+      {"POST /users?%", "HTTP/1.1 400 "}, {"GET /%68ealthz", "HTTP/1.1 100 "},
+  };
+  for (const auto& [line, status] : cases) {
+    io::Reactor reactor;
+    reactor.run(expect_at_once(reactor, line, status));
+  }
+}
+
 TEST(Routes, AMalformedEscapeIsABadRequest) {
   expect_all({"GET /%", "GET /users/%zz", "GET /users/%1", "GET /nowhere%", "GET /users?limit=%",
               "GET /users?x=%g0", "GET /healthz?%", "POST /users?%0x"},

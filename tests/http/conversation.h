@@ -17,7 +17,7 @@ namespace ringpost::tests {
 
 // Paths: /now/TEXT answers TEXT at once; /after/MS/TEXT when it has slept; /never waits to be
 // cancelled; /large/BYTES answers so many x; /drop lets the reply go unanswered. Anything else is
-// answered 404 with no body and no type.
+// answered 404 with no body and no type; of these /nowhere takes no body.
 class Paths final : public http::Service {
  public:
   using Service::Service;
@@ -42,6 +42,10 @@ class Paths final : public http::Service {
       reply.send(proto::http::Status::ok, "text/plain", std::string(number(path), 'x'));
     else if (!under("/drop"))
       reply.send(proto::http::Status::not_found, "", "", "X-Why: no such path\r\n");
+  }
+
+  bool takes_body(const proto::http::Request& request) override {
+    return !request.target.starts_with("/nowhere");
   }
 
   std::string handled;  // the targets, in their order

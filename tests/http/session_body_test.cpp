@@ -96,6 +96,38 @@ TEST(Expect, TheInterimAnswerWaitsForEarlierAnswers) {
   });
 }
 
+// RFC 9110, 10.1.1: the final answer at once, instead of a body that is sent for nothing. Whether
+// the body comes all the same can't be known, so the connection ends.
+TEST(Expect, OfABodyThatIsNotTakenGetsTheFinalAnswerAtOnce) {
+  constexpr std::string_view not_found =
+      "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n"
+      "X-Why: no such path\r\n\r\n";
+  for (const std::string& earlier : {std::string(), get("/after/20/first")})
+    for (const std::string_view field : {"Content-Length: 2", "Transfer-Encoding: chunked"})
+      converse([&](Conversation& c) -> Task<void> {
+        c.client.send(earlier + "PUT /nowhere HTTP/1.1\r\nHost: a\r\n" + std::string(field) +
+                      "\r\nExpect: 100-continue\r\n\r\n");
+        if (!earlier.empty()) {
+          EXPECT_EQ(co_await c.client.answer(), ok("first"));
+        }
+        EXPECT_EQ(co_await c.client.answer(), not_found);
+        c.client.send("GET /now/smuggled HTTP/1.1\r\nHost: a\r\n\r\n");
+        EXPECT_EQ(co_await c.client.rest(), closed);
+        EXPECT_TRUE(c.service.handled.ends_with("/nowhere")) << c.service.handled;
+      });
+}
+
+TEST(Expect, OfABodyThatHasBegunIsReadWhetherItIsTakenOrNot) {
+  converse([](Conversation& c) -> Task<void> {
+    for (const std::string_view field : {"", "Expect: 100-continue\r\n"}) {
+      c.client.send("PUT /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n" +
+                    std::string(field) + "\r\nxy" + get("/now/on"));
+      EXPECT_TRUE((co_await c.client.answer()).starts_with("HTTP/1.1 404 "));
+      EXPECT_EQ(co_await c.client.answer(), ok("on"));
+    }
+  });
+}
+
 std::string head_of(std::string request_line, int fields) {
   for (int i = 0; i < fields; ++i) request_line += "F: v\r\n";
   return request_line + "\r\n";
