@@ -17,7 +17,7 @@ struct Limits {
       64;  // requests of one connection that are worked on at a time; further ones wait unread
   size_t unsent_bytes =
       256 * 1024;  // answers a slow reader may leave unread, before its next request is taken
-  size_t connections = 10'000;  // of one shard; further ones wait in the kernel's backlog
+  size_t connections = 10'000;  // of one shard; further ones wait, and one that is idle makes room
 
   // Between requests. As nginx: a load balancer in front, with its 60 s, closes first, and sends no
   // request into a connection that is being closed here.

@@ -7,14 +7,37 @@
 namespace ringpost::http {
 
 namespace {
-// How long accepting pauses when there is no descriptor or no room for another connection.
+// How long accepting pauses when there is no descriptor for another connection; and how often it is
+// looked, while somebody waits for room, whether a connection has become idle.
 constexpr std::chrono::milliseconds pause{50};
+// Whoever is idle for less may have a request on its way: between two of them, or when just
+// accepted.
+constexpr std::chrono::milliseconds least_idle{250};
 }  // namespace
 
 struct Listener::Connection : io::ListNode<Connection> {
   Connection(Service& service, int fd, io::Cancellation& cancellation)
       : session(service, fd, cancellation) {}
   Session session;
+  bool leaving = false;  // it was asked to make room
+};
+
+// Waits until a connection has ended, or for the pause.
+class Listener::Room final : public io::Wait {
+ public:
+  explicit Room(Listener& listener)
+      : Wait(listener.service_.reactor(),
+             {listener.service_.reactor().now() + pause, &listener.accepting_}),
+        listener_(listener) {}
+  bool await_ready() const { return !listener_.full(); }
+  bool await_suspend(std::coroutine_handle<> awaiter) {
+    listener_.room_ = this;
+    return suspend(awaiter);
+  }
+  void await_resume() { listener_.room_ = nullptr; }
+
+ private:
+  Listener& listener_;
 };
 
 Listener::Listener(Service& service, int listening_fd)
@@ -25,12 +48,17 @@ Listener::Listener(Service& service, int listening_fd)
 
 io::Task<void> Listener::run() {
   while (!accepting_.requested()) {
-    if (connections() >= service_.limits().connections) {
-      co_await io::Sleep(service_.reactor(), pause, &accepting_);
+    if (full()) {
+      const io::Result<void> arrived = co_await acceptor_.arrival({io::never, &accepting_});
+      while (arrived && full() && !accepting_.requested()) {
+        make_room();
+        Room room(*this);
+        co_await room;
+      }
       continue;
     }
-    auto accepting = acceptor_.next(service_.limits().connections - connections(),
-                                    {io::never, &accepting_});
+    auto accepting =
+        acceptor_.next(service_.limits().connections - connections(), {io::never, &accepting_});
     const io::Result<int> fd = co_await accepting;
     if (fd)
       scope_.spawn(serve(*fd));
@@ -50,6 +78,32 @@ io::Task<void> Listener::serve(int fd) {
   if (draining_) connection.session.drain();
   co_await connection.session.run();
   connection.unlink();
+  if (room_ != nullptr && room_->outcome() == io::Wait::Outcome::pending) room_->notify();
+}
+
+bool Listener::full() const {
+  return connections() >= service_.limits().connections;
+}
+
+// Ends the connection that is idle for longest, unless one is leaving already.
+void Listener::make_room() {
+  io::Time longest = service_.reactor().now() - least_idle;
+  Connection* chosen = nullptr;
+  bool leaving = false;
+  io::List<Connection, Connection> all;
+  all.take(open_);
+  while (!all.empty()) {
+    Connection& connection = all.pop_front();
+    open_.push_back(connection);
+    leaving |= connection.leaving;
+    const io::Time since = connection.session.idle_since();
+    if (since > longest) continue;
+    longest = since;
+    chosen = &connection;
+  }
+  if (leaving || chosen == nullptr) return;
+  chosen->leaving = true;
+  chosen->session.drain();
 }
 
 void Listener::drain() {

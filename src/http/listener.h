@@ -1,7 +1,8 @@
 // Listener: accepts the connections of one shard and owns their sessions.
 //
-// Out of descriptors or at the limit of connections it waits, and the kernel's backlog holds who
-// comes next. run() ends after drain(), when every session has ended, or after cancel(), sooner.
+// Out of descriptors or at the limit of connections it waits, and who comes next waits too; at the
+// limit the connection that is idle for longest is closed for him. run() ends after drain(), when
+// every session has ended, or after cancel(), sooner.
 #pragma once
 
 #include <cstddef>
@@ -30,13 +31,17 @@ class Listener {
 
  private:
   struct Connection;
+  class Room;
   io::Task<void> serve(int fd);
+  bool full() const;
+  void make_room();
 
   Service& service_;
   io::Acceptor acceptor_;
   io::Scope scope_;
   io::Cancellation accepting_;
   io::List<Connection, Connection> open_;
+  Room* room_ = nullptr;
   bool draining_ = false;
 };
 

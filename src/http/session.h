@@ -61,6 +61,11 @@ class Session final {
   // request after the grace is not waited for any longer.
   void drain();
 
+  // Since when it waits for a request with nothing else to do; never while it has.
+  io::Time idle_since() const {
+    return idle() && !draining_ && !closing_ && stream_.unsent() == 0 ? since_ : io::never;
+  }
+
   Service& service() const { return service_; }
   // For work on a request: `co_await query(..., session.until(deadline))`. Cancelled when the
   // session is given up.

@@ -6,7 +6,10 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <unistd.h>
+
+#include "src/io/once.h"
 
 namespace ringpost::io {
 
@@ -56,6 +59,14 @@ void Acceptor::take(size_t most) {
     else if (errno != ECONNABORTED && errno != EINTR)
       return;
   }
+}
+
+Task<Result<void>> Acceptor::arrival(Until until) {
+  auto polling = Once(reactor_, until, "poll",
+                      [this](io_uring_sqe* entry) { io_uring_prep_poll_add(entry, fd_, POLLIN); });
+  const Result<int> polled = co_await polling;
+  if (!polled) co_return std::unexpected(polled.error());
+  co_return Result<void>();
 }
 
 void Acceptor::complete(int result, uint32_t) {

@@ -15,6 +15,7 @@
 #include "src/io/error.h"
 #include "src/io/operation.h"
 #include "src/io/reactor.h"
+#include "src/io/task.h"
 #include "src/io/wait.h"
 
 namespace ringpost::io {
@@ -35,6 +36,10 @@ class Acceptor final : private Operation {
   // with it. Errors: system (EMFILE, ENFILE, ENOBUFS, ENOMEM and what else accept() reports),
   // timed_out, cancelled.
   Next next(size_t room, Until until);
+
+  // Waits until somebody waits in the kernel's backlog, without taking them: for a caller who has
+  // no room. Errors: system, timed_out, cancelled.
+  Task<Result<void>> arrival(Until until);
 
   // Ends accepting, then closes the socket. `accepted` gets what the kernel had accepted for it by
   // then, so that those are answered and not reset.

@@ -104,6 +104,54 @@ TEST(Listener, AtTheLimitOfConnectionsTheNextWaits) {
   });
 }
 
+TEST(Listener, WhoWaitsAtTheLimitIsServedAsSoonAsOneEnds) {
+  Limits limits;
+  limits.connections = 1;
+  serve(limits, [](Served& s) -> Task<void> {
+    io::Duration waited{};
+    for (int round = 0; round < 10; ++round) {
+      HttpClient one = s.client(), two = s.client();
+      one.send(get("/now/1"));
+      EXPECT_EQ(co_await one.answer(), ok("1"));
+      co_await two.send_now(get("/now/2"));
+      const io::Time begin = s.reactor.now();
+      co_await one.close();
+      EXPECT_EQ(co_await two.answer(), ok("2"));
+      waited += s.reactor.now() - begin;
+      co_await two.close();
+    }
+    EXPECT_LT(waited, 100ms);
+  });
+}
+
+TEST(Listener, WhoIsIdleLongestMakesRoomAtTheLimit) {
+  Limits limits;
+  limits.connections = 3;
+  limits.drain_grace = 10ms;
+  serve(limits, [](Served& s) -> Task<void> {
+    HttpClient busy = s.client(), one = s.client(), two = s.client();
+    busy.send(get("/after/600/0"));
+    one.send(get("/now/1"));
+    EXPECT_EQ(co_await one.answer(), ok("1"));
+    co_await s.sleep(10ms);
+    two.send(get("/now/2"));
+    EXPECT_EQ(co_await two.answer(), ok("2"));
+    HttpClient three = s.client();
+    const io::Time begin = s.reactor.now();
+    three.send(get("/now/3"));
+    EXPECT_EQ(co_await one.rest(), closed);
+    co_await one.close();
+    EXPECT_EQ(co_await three.answer(), ok("3"));
+    EXPECT_LT(s.reactor.now() - begin, 580ms);
+    two.send(get("/now/on"));
+    EXPECT_EQ(co_await two.answer(), ok("on")) << "one that leaves is enough";
+    EXPECT_EQ(co_await busy.answer(), ok("0"));
+    co_await busy.close();
+    co_await two.close();
+    co_await three.close();
+  });
+}
+
 TEST(Listener, OutOfDescriptorsItSlowsDown) {
   serve({}, [](Served& s) -> Task<void> {
     rlimit limit;
