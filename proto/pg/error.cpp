@@ -83,7 +83,12 @@ std::string Error::text() const {
 }
 
 bool Error::is_outage() const {
-  return sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate == "53300";
+  return sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate == "53300" ||
+         sqlstate == "57014" || sqlstate == "55P03" || is_retryable();
+}
+
+bool Error::is_retryable() const {
+  return sqlstate == "40001" || sqlstate == "40P01";
 }
 
 bool Error::is_stale_statement() const {

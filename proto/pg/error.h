@@ -27,8 +27,13 @@ struct Error {
   bool is_fatal() const { return severity == "FATAL" || severity == "PANIC"; }
   // The server can't serve now, and the same question may be answered later or by another session:
   // class 08 (connection exception), 57P01 to 57P05 (shutdown, crash, starting up), 53300 (too many
-  // connections).
+  // connections); 57014 (cancelled, by statement_timeout for one) and 55P03 (lock_timeout), which
+  // say that its time was too short; and all that is_retryable().
   bool is_outage() const;
+  // The statement gave way to others, and may be asked again at once: 40001 (serialization failure,
+  // also a standby's conflict with recovery) and 40P01 (deadlock), as 13.5 "Serialization Failure
+  // Handling" has it.
+  bool is_retryable() const;
   // The session was ended from outside, by pg_terminate_backend() or a shutdown: 57P01.
   bool is_admin_shutdown() const { return sqlstate == "57P01"; }
   // The prepared statement is no longer what it was: it was deallocated (26000), or its tables

@@ -346,6 +346,13 @@ void Connection::answered(const Pipeline::Answer& answer) {
     query.tried_again_ = true;
     if (available()) return send(query);
   }
+  // It gave way to another, and may have its turn now: in line with the others, wherever there is
+  // room, and until its deadline. A statement that writes is its owner's to repeat.
+  if (error.server->is_retryable() && query.statement_.read_only && !query.tried_again_) {
+    query.tried_again_ = true;
+    query.sent_ = false;
+    return pool_.submit(query);
+  }
   query.fail(std::move(error));
 }
 

@@ -5,7 +5,7 @@
 // (load.h), else to the least loaded; when there is none it waits in line, until its deadline. A
 // connection that is lost is opened anew after a jittered pause, and the reads that were in flight
 // on it are asked once more elsewhere, within their deadlines (more often when PostgreSQL is shut
-// down or ends sessions).
+// down or ends sessions). So is a read that gave way to others, in a deadlock for one.
 //
 // The owner runs the pool as a child (run()), and the pool outlives every query. stop() ends run().
 #pragma once

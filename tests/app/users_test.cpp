@@ -136,12 +136,14 @@ std::vector<Exchanged> exchanges() {
       // What is no outage is ours to repair; the connection lives on.
       {get_user, "", error("ERROR", "22012") + ready, internal},
       {"GET /users", "", error("ERROR", "42501") + ready, internal},
-      {"GET /users", "", error("ERROR", "57014") + ready, internal},
       {"GET /users", "", answer(message('D', int16(8) + user_values("x") + null_value)), internal},
       {get_user, "", answer(message('D', int16(6) + nobody.substr(4))), internal},
       // An outage.
       {get_user, "", error("ERROR", "57P03") + ready, unavailable},
       {"GET /users", "", error("ERROR", "53300") + ready, unavailable},
+      // PostgreSQL ran out of the time that it gave the statement.
+      {get_user, "", error("ERROR", "57014") + ready, unavailable},
+      {"GET /users", "", error("ERROR", "55P03") + ready, unavailable},
       {"GET /readyz", "", error("ERROR", "22012") + ready, unavailable},
   };
 }
@@ -165,6 +167,30 @@ TEST(Users, EachAnswerOfPostgresHasItsOwn) {
     co_await client.close();
     co_await api.stop();
     co_await postgres.stop();
+  });
+}
+
+// What gave way to another is asked once more before the client hears of it.
+TEST(Users, AConflictIsAskedOnceMoreAndThen503) {
+  tests::run_on_reactor([](io::Reactor& reactor) -> Task<void> {
+    for (const std::string_view sqlstate : {"40001", "40P01"}) {
+      ScriptedPostgres postgres(reactor);
+      postgres.listen();
+      const std::string conflict = error("ERROR", sqlstate) + ready;
+      postgres.play(log_in() + Script{asked(value(id_bytes)), send(conflict),
+                                      asked(value(id_bytes)), send(answer(user_row("second"))),
+                                      asked(value(id_bytes)), send(conflict),
+                                      asked(value(id_bytes)), send(conflict)});
+      Api api(reactor, options_for(postgres.host()), 3000ms);
+      tests::HttpClient client = api.client();
+      client.send(request(get_user));
+      EXPECT_EQ(co_await client.answer(), json_answer("200 OK", user_json("second")));
+      client.send(request(get_user));
+      EXPECT_EQ(co_await client.answer(), unavailable);
+      co_await client.close();
+      co_await api.stop();
+      co_await postgres.stop();
+    }
   });
 }
 

@@ -33,9 +33,10 @@ TEST(Error, KnowsWhatMayPassByItself) {
     EXPECT_TRUE((Error{kind, nullptr, {}}).outage());
   for (const Kind kind : {Kind::mismatch, Kind::too_large})
     EXPECT_FALSE((Error{kind, nullptr, {}}).outage());
-  for (const char* sqlstate : {"57P01", "57P02", "57P03", "53300", "08006"})
+  for (const char* sqlstate :
+       {"57P01", "57P02", "57P03", "53300", "08006", "57014", "55P03", "40001"})
     EXPECT_TRUE(from_server(sqlstate).outage()) << sqlstate;
-  for (const char* sqlstate : {"42P01", "22012", "23505", "57014"})
+  for (const char* sqlstate : {"42P01", "22012", "23505"})
     EXPECT_FALSE(from_server(sqlstate).outage()) << sqlstate;
 }
 

@@ -106,11 +106,15 @@ TEST(ErrorClass, TellsOutagesFromErrors) {
       {"57P03", true},   // cannot_connect_now
       {"57P05", true},   // idle_session_timeout
       {"53300", true},   // too_many_connections
-      {"57014", false},  // query_canceled: by statement_timeout, or by us
+      {"57014", true},   // query_canceled: by statement_timeout, or by an administrator
+      {"55P03", true},   // lock_not_available: by lock_timeout
+      {"40001", true},   // serialization_failure, a standby's recovery conflict
+      {"40P01", true},   // deadlock_detected
+      {"40002", false},  // transaction_integrity_constraint_violation
+      {"55006", false},  // object_in_use
       {"53100", false},  // disk_full
       {"42P01", false},  // undefined_table
       {"23505", false},  // unique_violation
-      {"40001", false},  // serialization_failure
       {"28P01", false},  // invalid_password
       {"", false},
   };
@@ -118,6 +122,23 @@ TEST(ErrorClass, TellsOutagesFromErrors) {
     Error error;
     error.sqlstate = one.sqlstate;
     EXPECT_EQ(error.is_outage(), one.outage) << one.sqlstate;
+  }
+}
+
+// What ran out of its time would do so again; what gave way to another may have its turn now.
+TEST(ErrorClass, KnowsWhatMayBeAskedAgain) {
+  struct Case {
+    const char* sqlstate;
+    bool retryable;
+  };
+  constexpr Case cases[] = {
+      {"40001", true},  {"40P01", true},  {"57014", false}, {"55P03", false}, {"40000", false},
+      {"40002", false}, {"40003", false}, {"57P01", false}, {"53300", false}, {"", false},
+  };
+  for (const Case& one : cases) {
+    Error error;
+    error.sqlstate = one.sqlstate;
+    EXPECT_EQ(error.is_retryable(), one.retryable) << one.sqlstate;
   }
 }
 
