@@ -3,6 +3,8 @@
 #include <limits>
 #include <utility>
 
+#include <simdjson.h>
+
 #include "proto/http/target.h"
 #include "src/app/user_json.h"
 #include "src/ops/log.h"
@@ -132,6 +134,14 @@ void Routes::refuse(const pg::Error& error, std::string_view what, http::Reply r
   send_internal(reply);
 }
 
+// All that is not text in `body` is ASCII, so that it is UTF-8 exactly when each text is.
+void Routes::send_rows(const proto::pg::StatementDescription& statement, std::string_view body,
+                       http::Reply reply) {
+  if (!simdjson::validate_utf8(body.data(), body.size()))
+    return refuse(pg::not_utf8(statement), statement.name, std::move(reply));
+  send(reply, Status::ok, body);
+}
+
 io::Task<void> Routes::get_user(proto::pg::Uuid id, http::Reply reply) {
   auto query = pool_.query(find_user, until(reply, timeouts_.request), id);
   auto rows = co_await query;
@@ -146,7 +156,7 @@ io::Task<void> Routes::get_user(proto::pg::Uuid id, http::Reply reply) {
   proto::json::Writer json(body);
   write_user(json, *user);
   json.commit();
-  send(reply, Status::ok, body.view());
+  send_rows(find_user, body.view(), std::move(reply));
 }
 
 io::Task<void> Routes::get_page(int64_t limit, int64_t offset, http::Reply reply) {
@@ -175,7 +185,7 @@ io::Task<void> Routes::get_page(int64_t limit, int64_t offset, http::Reply reply
       .number(total)
       .raw("}");
   json.commit();
-  send(reply, Status::ok, body.view());
+  send_rows(list_users, body.view(), std::move(reply));
 }
 
 io::Task<void> Routes::get_ready(http::Reply reply) {

@@ -39,6 +39,8 @@ class Routes final : public http::Service {
   io::Task<void> get_page(int64_t limit, int64_t offset, http::Reply reply);
   io::Task<void> get_ready(http::Reply reply);
 
+  void send_rows(const proto::pg::StatementDescription& statement, std::string_view body,
+                 http::Reply reply);
   io::Until until(http::Reply& reply, std::chrono::milliseconds timeout);
   void refuse(const pg::Error& error, std::string_view what, http::Reply reply);
 

@@ -29,6 +29,13 @@ Error undecodable(const proto::pg::StatementDescription& statement) {
                     ": a row has a NULL, or another number of columns, than declared"};
 }
 
+Error not_utf8(const proto::pg::StatementDescription& statement) {
+  return {
+      .kind = Error::Kind::mismatch,
+      .server = nullptr,
+      .detail = "statement " + std::string(statement.name) + ": a row has text that is not UTF-8"};
+}
+
 bool Error::outage() const {
   switch (kind) {
     case Kind::unavailable:

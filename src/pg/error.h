@@ -33,6 +33,11 @@ struct Error {
 // A row of `statement` is not what the program declares: a NULL where there can be none.
 Error undecodable(const proto::pg::StatementDescription& statement);
 
+// A row of `statement` has text that is not UTF-8, although the session asked for it. Of a database
+// in UTF-8 PostgreSQL sends what is stored without another look, a pooler may have set another
+// encoding, and not all that speaks the protocol is PostgreSQL.
+Error not_utf8(const proto::pg::StatementDescription& statement);
+
 template <class T>
 using Result = std::expected<T, Error>;
 

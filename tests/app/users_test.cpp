@@ -170,6 +170,50 @@ TEST(Users, EachAnswerOfPostgresHasItsOwn) {
   });
 }
 
+// PostgreSQL does not look again at what it stored, and JSON that is not UTF-8 is none. The client
+// hears of it, and the connection lives on.
+TEST(Users, TextThatIsNotUtf8Is500) {
+  const std::string broken[] = {
+      "\xff"s,                              // no such byte
+      "a\xc3"s,                             // cut off at the end of its field
+      "\xe4\xb8"s,                          // the same of three
+      "\xf0\x9f\x98"s,                      // and of four
+      "\x80g"s,                             // a continuation of nothing
+      "\xc0\xaf"s,                          // overlong
+      "\xe0\x80\xaf"s,                      // overlong
+      "\xed\xa0\x80"s,                      // a surrogate
+      "\xf4\x90\x80\x80"s,                  // past U+10FFFF
+      std::string(300, 'x') + "\xe9t\xe9",  // Latin-1, far inside
+  };
+  const std::string whole =
+      "Zo\xc3\xab \xe4\xb8\xad \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf \xed\x9f\xbf";
+  tests::run_on_reactor([&](io::Reactor& reactor) -> Task<void> {
+    ScriptedPostgres postgres(reactor);
+    postgres.listen();
+    Script script = log_in();
+    for (const std::string& bad : broken)
+      script =
+          std::move(script) +
+          Script{asked(value(id_bytes)), send(answer(user_row(bad))),
+                 asked(page_of(50, 0)),  send(answer(listed_row(whole, 2) + listed_row(bad, 2))),
+                 asked(value(id_bytes)), send(answer(user_row(whole)))};
+    postgres.play(std::move(script));
+    Api api(reactor, options_for(postgres.host()), 3000ms);
+    tests::HttpClient client = api.client();
+    for (const std::string& bad : broken) {
+      client.send(request(get_user));
+      EXPECT_EQ(co_await client.answer(), internal) << tests::printable(bad);
+      client.send(request("GET /users"));
+      EXPECT_EQ(co_await client.answer(), internal) << tests::printable(bad);
+      client.send(request(get_user));
+      EXPECT_EQ(co_await client.answer(), json_answer("200 OK", user_json(whole)));
+    }
+    co_await client.close();
+    co_await api.stop();
+    co_await postgres.stop();
+  });
+}
+
 // What gave way to another is asked once more before the client hears of it.
 TEST(Users, AConflictIsAskedOnceMoreAndThen503) {
   tests::run_on_reactor([](io::Reactor& reactor) -> Task<void> {

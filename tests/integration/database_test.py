@@ -282,6 +282,51 @@ class Failing(Database):
             cluster.query("alter table users owner to ringpost")
 
 
+    def test_text_that_is_not_utf8(self):
+        """Of a database in UTF-8 PostgreSQL sends what is stored without another look."""
+        name = cluster.query(f"select full_name from users where id = '{seed_id(1)}'").replace("'", "''")
+        cluster.query("create cast (bytea as text) without function")
+        try:
+            server = self.serve()
+            cluster.query(f"update users set full_name = '\\x5a6feb'::bytea::text where id = '{seed_id(1)}'")
+            for target in "/users/" + seed_id(1), "/users?limit=200&offset=" + self.place_of(seed_id(1)):
+                response = server.get(target)
+                self.assertEqual((response.status, response.body), (500, b'{"error":"internal"}'))
+            server.wait_log("statement list_users: a row has text that is not UTF-8")
+            self.assertIn("statement find_user: a row has text that is not UTF-8", server.log())
+            self.assertEqual(server.get("/users/" + seed_id(2)).json()["id"], seed_id(2))
+        finally:
+            cluster.query(f"update users set full_name = '{name}' where id = '{seed_id(1)}'")
+            cluster.query("drop cast (bytea as text)")
+
+    def place_of(self, user):
+        return cluster.query(f"select count(*) from users where id < '{user}'")
+
+    def test_text_of_a_database_in_sql_ascii(self):
+        """It holds any bytes; what of them is UTF-8 is answered, the rest PostgreSQL itself refuses to send."""
+        cluster.query("create database bytes owner ringpost encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C'"
+                      " template template0")
+        server = None
+        try:
+            cluster.query("create table users (id uuid primary key, email text, full_name text, age int,"
+                          " country_code char(2), is_active bool, created_at timestamptz)", database="bytes")
+            cluster.query("grant select on users to ringpost", database="bytes")
+            for n, name in (1, "E'Zo\\xc3\\xab'"), (2, "E'Zo\\xeb'"):
+                cluster.query(f"insert into users values ('{seed_id(n)}', '{n}@example.com', {name}, 25, 'NL',"
+                              " true, now())", database="bytes")
+            server = stage.Server(cluster.url.removesuffix("ringpost") + "bytes")
+            self.assertEqual(server.get("/users/" + seed_id(1)).json()["full_name"], "Zo\u00eb")
+            for target in "/users/" + seed_id(2), "/users":
+                response = server.get(target)
+                self.assertEqual((response.status, response.body), (500, b'{"error":"internal"}'))
+            server.wait_log("22021")
+            self.assertEqual(server.get("/users/" + seed_id(1)).status, 200)
+        finally:
+            if server:
+                server.stop()
+            cluster.query("drop database bytes with (force)")
+
+
 class Login(Database):
     def parts(self):
         return urllib.parse.urlsplit(cluster.url), cluster.environment

@@ -45,6 +45,8 @@ TEST(Error, NamesTheStatementWhoseRowDoesNotFit) {
   EXPECT_EQ(undecodable(statement).message(),
             "statement find: a row has a NULL, or another number of columns, than declared");
   EXPECT_FALSE(undecodable(statement).outage());
+  EXPECT_EQ(not_utf8(statement).message(), "statement find: a row has text that is not UTF-8");
+  EXPECT_FALSE(not_utf8(statement).outage());
 }
 
 }  // namespace
