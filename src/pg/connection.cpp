@@ -185,6 +185,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
       unread_.append(input);
       input = unread_.view();
     }
+    const uint64_t first = pipeline_.next_number();
     std::optional<std::string> lost = take(input);
     load_.answered(pipeline_.next_number(), reactor_.now());
     if (kept)
@@ -192,7 +193,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
     else
       unread_.append(input);
     if (unread_.empty()) unread_.release();
-    if (!lost) pool_.serve_waiting();
+    if (!lost) pool_.answered(pipeline_.next_number() - first);
     if (lost) {
       why = std::move(*lost);
       break;

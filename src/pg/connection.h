@@ -52,6 +52,10 @@ class Connection final {
   // What the queries in flight may yet take, and how long the server has kept silent about them:
   // one that waits for a lock must not attract those that would wait behind it.
   Load::Microseconds load() const;
+  // Another query would be answered in time. One that has nothing to do takes any.
+  bool has_room() const {
+    return available() && (pipeline_.empty() || load() < options_.pipeline_time);
+  }
   // Another query would soon have its turn.
   bool has_packing_room() const {
     return available() && depth() < options_.packing_depth && load() < options_.packing_time;

@@ -25,6 +25,10 @@ struct Options {
   // And how long those that it has may take, by the average of their statements: a long query has
   // the connection for itself.
   std::chrono::microseconds packing_time{2'000};
+  // A connection takes no more while those that it has may take this long, a quarter of the usual
+  // deadline. In the pool's line a query can still be given up; once it is sent, PostgreSQL works
+  // for it even when its owner has gone.
+  std::chrono::microseconds pipeline_time{500'000};
   // Queries that wait for a connection, at most; one more is refused at once.
   uint32_t waiting = 16'384;
   size_t answer_bytes = 16 << 20;

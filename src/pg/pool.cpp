@@ -138,7 +138,7 @@ Connection* Pool::pick() {
   Connection* least = nullptr;
   for (const auto& slot : slots_) {
     Connection& connection = slot->connection;
-    if (!connection.available()) continue;
+    if (!connection.has_room()) continue;
     if (connection.has_packing_room()) return &connection;
     if (least == nullptr || connection.load() < least->load()) least = &connection;
   }
@@ -159,10 +159,31 @@ void Pool::want_another() {
   }
 }
 
+// Whether `query`, behind all that are in line and in flight, would by the measured rate be
+// answered after half of the time that it has. Half, so that most of those who are let in are
+// answered although the rate is an estimate: an answer that comes after its deadline is work for
+// nobody. When there is no connection, or the rate is not known, it may as well be answered in
+// time.
+bool Pool::too_late(const QueryBase& query) const {
+  const io::Time now = reactor_.now();
+  const std::optional<double> rate = rate_.per_second(now);
+  if (!rate || open_connections() == 0) return false;
+  uint64_t before = waiting_count_;
+  for (const auto& slot : slots_) before += slot->connection.depth();
+  const double seconds = static_cast<double>(before + 1) / *rate;
+  return seconds > std::chrono::duration<double>(query.until().deadline - now).count() / 2;
+}
+
+void Pool::answered(uint64_t count) {
+  rate_.answered(count, !waiting_.empty(), reactor_.now());
+  serve_waiting();
+}
+
 void Pool::submit(QueryBase& query) {
   if (scope_.cancellation().requested()) return query.fail({Error::Kind::cancelled, nullptr, {}});
   if (Connection* connection = waiting_.empty() ? pick() : nullptr) return connection->send(query);
-  if (waiting_count_ >= options_.waiting) return query.fail({Error::Kind::overloaded, nullptr, {}});
+  if (waiting_count_ >= options_.waiting || too_late(query))
+    return query.fail({Error::Kind::overloaded, nullptr, {}});
   waiting_.push_back(query);
   ++waiting_count_;
   want_another();

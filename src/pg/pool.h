@@ -2,7 +2,9 @@
 //
 // Connections open as work needs them, up to max_connections; min_connections are kept open always.
 // A query goes to the first connection where few queries, and no long ones, are before it
-// (load.h), else to the least loaded; when there is none it waits in line, until its deadline. A
+// (load.h), else to the least loaded that can answer it in time; when there is none it waits in
+// line, until its deadline, or is refused at once when at the measured rate (rate.h) its turn would
+// come too late: more than PostgreSQL can answer must not keep it from answering what it can. A
 // connection that is lost is opened anew after a jittered pause, and the reads that were in flight
 // on it are asked once more elsewhere, within their deadlines (more often when PostgreSQL is shut
 // down or ends sessions). So is a read that gave way to others, in a deadlock for one.
@@ -22,6 +24,7 @@
 #include "src/pg/observer.h"
 #include "src/pg/options.h"
 #include "src/pg/query.h"
+#include "src/pg/rate.h"
 
 namespace ringpost::pg {
 
@@ -62,6 +65,9 @@ class Pool {
   Connection* pick();
   void want_another();
   void serve_waiting();
+  // A connection has received the answers to so many queries.
+  void answered(uint64_t count);
+  bool too_late(const QueryBase& query) const;
   void lost(Connection& connection);
   io::Task<void> keep(Slot& slot);
   std::chrono::milliseconds backoff(unsigned failures);
@@ -71,6 +77,7 @@ class Pool {
   Observer& observer_;
   io::Scope scope_;
   StatementCosts costs_;
+  Rate rate_;
   std::vector<std::unique_ptr<Slot>> slots_;
   io::List<QueryBase, QueryBase> waiting_;
   size_t waiting_count_ = 0;
