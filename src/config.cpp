@@ -1,6 +1,7 @@
 #include "src/config.h"
 
 #include <bit>
+#include <charconv>
 #include <cstdlib>
 
 #include <CLI/CLI.hpp>  // options, environment and a help text that wraps: well kept, and known to users
@@ -39,13 +40,30 @@ size_t connection_limit(unsigned shards, uint32_t db_connections) {
 constexpr auto listening = "Listening", postgresql = "PostgreSQL", http_limits = "Limits of HTTP",
                times = "Times";
 
+// The check of every option that is a number. CLI11 alone would read 010 as 8, 0x10 as 16 and, in
+// some releases, 1'000 and +5: what passes here it can only read as it is written.
+CLI::Validator decimal(uint64_t least, uint64_t most) {
+  return CLI::Validator(
+      [least, most](const std::string& text) -> std::string {
+        uint64_t value = 0;
+        const char* end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), end, value);
+        const bool leading_zero = text.size() > 1 && text.front() == '0';
+        if (error == std::errc() && stop == end && !leading_zero && value >= least && value <= most)
+          return "";
+        return text + " is no number from " + std::to_string(least) + " to " +
+               std::to_string(most) + " in decimal digits only, without a leading 0";
+      },
+      "");
+}
+
 void add_time(CLI::App& app, const std::string& name, const std::string& variable,
               std::chrono::milliseconds& value, const std::string& what) {
   app.add_option_function<int64_t>(
          name, [&value](int64_t milliseconds) { value = std::chrono::milliseconds(milliseconds); },
          what)
       ->envname(variable)
-      ->check(CLI::Range(int64_t{1}, int64_t{86'400'000}).description(""))
+      ->check(decimal(1, 86'400'000))
       ->type_name("MILLISECONDS")
       ->default_str(std::to_string(value.count()))
       ->group(times);
@@ -58,7 +76,7 @@ CLI::Option* add_number(CLI::App& app, const std::string& name, const std::strin
                         const std::string& what) {
   return app.add_option(name, value, what)
       ->envname(variable)
-      ->check(CLI::Range(least, most).description(""))
+      ->check(decimal(least, most))
       ->type_name("N")
       ->group(group);
 }
@@ -116,7 +134,7 @@ void add_postgresql(CLI::App& app, Config& config, std::string& database_url) {
          [&config](int64_t us) { config.pg.packing_time = std::chrono::microseconds(us); },
          "How long those may take, by the average of their statements, before the next is used")
       ->envname("DB_PACKING_US")
-      ->check(CLI::Range(int64_t{0}, int64_t{60'000'000}).description(""))
+      ->check(decimal(0, 60'000'000))
       ->type_name("MICROSECONDS")
       ->default_str(std::to_string(config.pg.packing_time.count()))
       ->group(postgresql);

@@ -66,6 +66,21 @@ class Options(unittest.TestCase):
                 self.assertEqual(len(err.splitlines()), 1, err)
                 self.assertIn(word.lower(), err.lower())
 
+    def test_numbers_are_decimal_digits_and_nothing_else(self):
+        for variable in ("PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "DB_PIPELINE_DEPTH", "DB_WAITING",
+                         "DB_PACKING_US", "MAX_CONNECTIONS", "MAX_HEAD_BYTES", "REQUEST_TIMEOUT_MS",
+                         "DRAIN_LIMIT_MS"):
+            option = "--" + variable.lower().replace("_", "-")
+            for value in ("010", "0x10", "0b1", "+5", "-5", " 5", "5 ", "5\t", "5.0", "5e2", "1'000", "1_000", "٥",
+                          "five", "18446744073709551616", "18446744073709551624", "99999999999999999999999"):
+                with self.subTest(variable=variable, value=value):
+                    status, out, err = run(**{variable: value})
+                    self.assertEqual((status, out), (2, ""))
+                    self.assertEqual(len(err.splitlines()), 1, err)
+                    self.assertIn(option, err)
+                    self.assertIn(f"{value} is no number from", err)
+                    self.assertIn("decimal digits only", err)
+
     def test_the_command_line_wins(self):
         port = stage.free_port()
         server = stage.Server(cluster.url, ["--port", str(port)], wait=False)
