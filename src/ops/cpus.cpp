@@ -1,6 +1,8 @@
 #include "src/ops/cpus.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -18,20 +20,33 @@ void tighten(std::optional<double>& quota, double other) {
   quota = quota ? std::min(*quota, other) : other;
 }
 
-// "max 100000" or "50000 100000": quota and period in microseconds.
-void read_v2(const fs::path& group, std::optional<double>& quota) {
-  std::ifstream file(group / "cpu.max");
-  std::string most;
-  double period = 0;
-  if (file >> most >> period && most != "max" && period > 0)
-    tighten(quota, std::stod(most) / period);
+// Microseconds in decimal digits, more than 0. Anything else is no quota: what a kernel of another
+// day writes there is no reason not to start.
+std::optional<double> microseconds(std::string_view text) {
+  uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end || value == 0) return std::nullopt;
+  return static_cast<double>(value);
 }
 
+// "max 100000" or "50000 100000": quota and period.
+void read_v2(const fs::path& group, std::optional<double>& quota) {
+  std::ifstream file(group / "cpu.max");
+  std::string most, period;
+  file >> most >> period;
+  const auto numerator = microseconds(most), denominator = microseconds(period);
+  if (numerator && denominator) tighten(quota, *numerator / *denominator);
+}
+
+// The same in two files; -1 is no quota.
 void read_v1(const fs::path& group, std::optional<double>& quota) {
   std::ifstream quota_file(group / "cpu.cfs_quota_us"), period_file(group / "cpu.cfs_period_us");
-  double most = -1, period = 0;
-  if (quota_file >> most && period_file >> period && most > 0 && period > 0)
-    tighten(quota, most / period);
+  std::string most, period;
+  quota_file >> most;
+  period_file >> period;
+  const auto numerator = microseconds(most), denominator = microseconds(period);
+  if (numerator && denominator) tighten(quota, *numerator / *denominator);
 }
 
 // The group at `path` below `mount` and all above it: each may set a quota. In a container the path

@@ -42,6 +42,24 @@ TEST(CpuQuota, Version1WithCombinedControllersAndNoQuota) {
   EXPECT_EQ(cpu_quota(tree.root()), std::nullopt);
 }
 
+TEST(CpuQuota, WhatIsNoNumberIsNoQuota) {
+  for (const char* text :
+       {"", "\n", "garbage\n", "garbage 100000\n", "50000 garbage\n", "50000\n", "-50000 100000\n",
+        "50000 -100000\n", "50000x 100000\n", "5e4 100000\n", "inf 100000\n", "nan 100000\n",
+        "0x10 100000\n", "0 100000\n", "50000 0\n", "99999999999999999999999999 100000\n"}) {
+    SCOPED_TRACE(text);
+    FileTree v2({{"proc/self/cgroup", "0::/\n"}, {"sys/fs/cgroup/cpu.max", text}});
+    EXPECT_EQ(cpu_quota(v2.root()), std::nullopt);
+  }
+  for (const char* text : {"", "garbage\n", "5e4\n", "inf\n", "0\n", "99999999999999999999999\n"}) {
+    SCOPED_TRACE(text);
+    FileTree v1({{"proc/self/cgroup", "1:cpu:/\n"},
+                 {"sys/fs/cgroup/cpu/cpu.cfs_quota_us", text},
+                 {"sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"}});
+    EXPECT_EQ(cpu_quota(v1.root()), std::nullopt);
+  }
+}
+
 TEST(DefaultShards, IsBoundByAffinityAndQuotaAndIsAtLeastOne) {
   EXPECT_EQ(default_shards(8, std::nullopt), 8u);
   EXPECT_EQ(default_shards(8, 2.0), 2u);
