@@ -12,6 +12,7 @@
 #include <system_error>
 #include <vector>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -192,11 +193,21 @@ class Process {
   uint64_t ended_ = 0;
 };
 
+// A descriptor from 0 to 2 that is closed at start would become a socket or an eventfd, and the log
+// would be written into it.
+void open_standard_descriptors() {
+  for (int fd = 0; fd >= 0 && fd <= STDERR_FILENO;) {
+    fd = ::open("/dev/null", O_RDWR);
+    if (fd > STDERR_FILENO) ::close(fd);
+  }
+}
+
 }  // namespace
 }  // namespace ringpost
 
 int main(int argc, char** argv) {
   using namespace ringpost;
+  open_standard_descriptors();
   try {
     const Config config = read_config(argc, argv);
     if (config.healthcheck) {

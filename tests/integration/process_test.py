@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -28,6 +29,21 @@ def run(*arguments, **environment):
         [stage.PROGRAM, *arguments], env={**clean, "DATABASE_URL": cluster.url, **environment},
         capture_output=True, text=True, timeout=10 * stage.SLOW)
     return done.returncode, done.stdout, done.stderr
+
+
+class Bare(stage.Server):
+    """A server whose descriptors and limits are the test's: `how` goes to subprocess.Popen."""
+
+    def __init__(self, how, wait=True, **settings):
+        self.port = stage.free_port()
+        self._log = how.get("stderr") or tempfile.TemporaryFile("w+")
+        self._last_log = None
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
+        clean.update(PORT=str(self.port), SHARDS="2", DB_MAX_CONNS="6", DATABASE_URL=cluster.url)
+        clean.update({k: str(v) for k, v in settings.items()})
+        self.process = subprocess.Popen([stage.PROGRAM], env=clean, **{"stderr": self._log, **how})
+        if wait:
+            self.wait_ready()
 
 
 class Options(unittest.TestCase):
@@ -331,6 +347,21 @@ class Drain(unittest.TestCase):
         self.assertLess(time.monotonic() - start, 1 * stage.SLOW)
         lock.communicate("rollback;\n")
         connection.close()
+
+
+class StandardDescriptors(unittest.TestCase):
+    def test_those_that_are_closed_are_dev_null(self):
+        for closed in [2], [1], [0], [0, 1], [0, 1, 2]:
+            with self.subTest(closed=closed):
+                server = Bare({"preexec_fn": lambda: [os.close(fd) for fd in closed]}, wait=False)
+                try:
+                    server.wait_ready()
+                    for fd in closed:
+                        self.assertEqual(os.readlink(f"/proc/{server.process.pid}/fd/{fd}"), "/dev/null")
+                    self.assertEqual(server.get("/users/" + seed_id(1)).status, 200)
+                finally:
+                    status = server.stop()
+                self.assertEqual(status, 0)
 
 
 class Shards(unittest.TestCase):
