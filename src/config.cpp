@@ -199,19 +199,19 @@ Config read_config(int argc, const char* const* argv) {
     throw ConfigEnd(0, text.str());
   } catch (const CLI::ParseError& error) {
     throw ConfigEnd(
-        2, std::string("ringpost: ") + error.what() + " (ringpost --help lists the options)\n");
+        2, std::string("ringpost: ") + error.what() + " (ringpost --help lists the options)");
   }
 
   if (config.healthcheck) return config;
 
   auto conninfo = proto::pg::parse_conninfo(
       database_url, {.lookup = environment, .os_user = os_user(), .application_name = "ringpost"});
-  if (!conninfo) throw ConfigEnd(2, "ringpost: DATABASE_URL: " + conninfo.error() + "\n");
+  if (!conninfo) throw ConfigEnd(2, "ringpost: DATABASE_URL: " + conninfo.error());
   if (conninfo->requires_tls())
     throw ConfigEnd(
         2,
         "ringpost: DATABASE_URL: its sslmode asks for TLS, which ringpost does not speak "
-        "yet; use a UNIX socket or a trusted network with sslmode=disable\n");
+        "yet; use a UNIX socket or a trusted network with sslmode=disable");
   if (conninfo->connect_timeout) config.pg.connect_timeout = *conninfo->connect_timeout;
   config.pg.conninfo = std::move(*conninfo);
 

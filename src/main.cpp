@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -38,8 +39,7 @@ constexpr int backlog = 4096;
 constexpr std::chrono::milliseconds healthcheck_limit{1'900};
 
 [[noreturn]] void give_up(const std::string& why) {
-  std::fprintf(stderr, "ringpost: %s\n", why.c_str());
-  std::exit(1);
+  throw std::runtime_error(why);  // main() says it and ends with 1
 }
 
 // SO_REUSEPORT would let a second server share the port in silence: the first bind is without it.
@@ -202,31 +202,41 @@ void open_standard_descriptors() {
   }
 }
 
+// Everything until the process has nothing left to do; its status.
+int run(int argc, char** argv) {
+  const Config config = read_config(argc, argv);
+  if (config.healthcheck) {
+    if (const auto illness = ops::find_illness(config.host, config.port, healthcheck_limit))
+      give_up(*illness);
+    return 0;
+  }
+  ops::set_log_level(config.log_level);
+  return Process(config).run();
+}
+
 }  // namespace
 }  // namespace ringpost
 
 int main(int argc, char** argv) {
   using namespace ringpost;
   open_standard_descriptors();
+  int status = 1;
+  std::string last_line;
   try {
-    const Config config = read_config(argc, argv);
-    if (config.healthcheck) {
-      if (const auto illness = ops::find_illness(config.host, config.port, healthcheck_limit))
-        give_up(*illness);
-      return 0;
-    }
-    ops::set_log_level(config.log_level);
-    const struct LogEnd {
-      ~LogEnd() { ops::end_log(); }
-    } log_end;
-    return Process(config).run();
+    status = run(argc, argv);
   } catch (const ConfigEnd& end) {
-    std::fputs(end.what(), end.status == 0 ? stdout : stderr);
-    return end.status;
+    status = end.status;
+    if (status == 0)
+      std::fputs(end.what(), stdout);
+    else
+      last_line = end.what();
   } catch (const io::RingError& error) {
-    std::fprintf(stderr, "ringpost: %s\n", ops::explain_ring_error(error.code, error.step).c_str());
+    last_line = "ringpost: " + ops::explain_ring_error(error.code, error.step);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "ringpost: %s\n", error.what());
+    last_line = std::string("ringpost: ") + error.what();
   }
-  return 1;
+  const bool log_ended = ops::end_log();
+  if (!last_line.empty()) ops::write_line(last_line);
+  if (!log_ended) std::_Exit(status);
+  return status;
 }

@@ -1,12 +1,21 @@
 #include "src/ops/log.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <climits>
+#include <future>
+#include <memory>
+#include <system_error>
+#include <thread>
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 namespace ringpost::ops {
 
@@ -31,6 +40,12 @@ spdlog::level::level_enum level_of(Level level) {
 // Lines that may wait for a slow disk or terminal; past that the oldest are lost.
 constexpr size_t queue_lines = 1024;
 
+// How long the end of the process waits for standard error.
+constexpr std::chrono::milliseconds end_limit{1'000};
+constexpr size_t most_line_bytes = PIPE_BUF - 1;
+
+std::atomic<bool> begun = false;
+
 // Signals are for the main thread.
 void block_signals() {
   sigset_t all;
@@ -40,6 +55,7 @@ void block_signals() {
 
 spdlog::logger& logger() {
   static const auto instance = [] {
+    begun = true;
     spdlog::init_thread_pool(queue_lines, 1, block_signals);
     auto made = std::make_shared<spdlog::async_logger>(
         "ringpost", std::make_shared<spdlog::sinks::stderr_sink_mt>(), spdlog::thread_pool(),
@@ -105,8 +121,30 @@ void log(Level level, std::string_view event, std::initializer_list<Field> field
     logger().log(level_of(level), "{}", logfmt(level, event, fields));
 }
 
-void end_log() {
-  spdlog::shutdown();
+bool end_log() {
+  if (!begun) return true;
+  // shutdown() waits for the log's thread, and has no limit to that: it gets a thread to wait in.
+  const auto ended = std::make_shared<std::promise<void>>();
+  std::future<void> end = ended->get_future();
+  try {
+    std::thread([ended] {
+      spdlog::shutdown();
+      ended->set_value();
+    }).detach();
+  } catch (const std::system_error&) {  // no thread is to be had
+    return false;
+  }
+  return end.wait_for(end_limit) == std::future_status::ready;
+}
+
+void write_line(std::string_view line) {
+  std::string text(line.substr(0, most_line_bytes));
+  text += '\n';
+  // Nothing is set to non-blocking: standard error may be shared with other processes. A pipe that
+  // is ready takes PIPE_BUF bytes at once.
+  pollfd ready{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&ready, 1, static_cast<int>(end_limit.count())) != 1) return;
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
 }  // namespace ringpost::ops

@@ -32,8 +32,14 @@ bool set_log_level(std::string_view name);
 
 void log(Level level, std::string_view event, std::initializer_list<Field> fields = {});
 
-// Writes what is still queued. The last call.
-void end_log();
+// Writes what is still queued. The last call. False when that was not done within a second, because
+// standard error takes nothing: the log's thread then stays in its write, and the process has to
+// end by std::_Exit, since static destructors would wait for it for ever.
+bool end_log();
+
+// Writes one line to standard error past the log, for what is said before it begins or after it has
+// ended. A line that standard error does not take within a second is lost.
+void write_line(std::string_view line);
 
 // What follows the time in a line: for tests and for log() itself.
 std::string logfmt(Level level, std::string_view event, std::initializer_list<Field> fields);

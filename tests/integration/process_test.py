@@ -1,4 +1,5 @@
 """The process: its options, what stops it at start, how it drains, that nothing stays when it has gone."""
+import fcntl
 import os
 import pathlib
 import re
@@ -44,6 +45,20 @@ class Bare(stage.Server):
         self.process = subprocess.Popen([stage.PROGRAM], env=clean, **{"stderr": self._log, **how})
         if wait:
             self.wait_ready()
+
+
+def full_pipe():
+    """Both ends of a pipe that takes nothing more: the end to read, the end to write."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writing, False)
+    try:
+        while True:
+            os.write(writing, b"x" * 512)
+    except BlockingIOError:
+        pass
+    os.set_blocking(writing, True)
+    return os.fdopen(reading), os.fdopen(writing, "w")
 
 
 class Options(unittest.TestCase):
@@ -362,6 +377,57 @@ class StandardDescriptors(unittest.TestCase):
                 finally:
                     status = server.stop()
                 self.assertEqual(status, 0)
+
+    def served_with_a_full_pipe_as_log(self, **settings):
+        reading, writing = full_pipe()
+        self.addCleanup(reading.close)
+        self.addCleanup(writing.close)
+        server = Bare({"stderr": writing}, **settings)
+        server._last_log = "(a pipe)"
+        self.addCleanup(server.process.wait)
+        self.addCleanup(server.process.kill)
+        self.assertEqual(server.get("/users/" + seed_id(1)).status, 200)
+        return server
+
+    def test_a_log_that_nobody_reads_holds_up_no_drain(self):
+        server = self.served_with_a_full_pipe_as_log()
+        start = time.monotonic()
+        self.assertEqual(server.stop(), 0)
+        self.assertLess(time.monotonic() - start, 4 * stage.SLOW)
+
+    def test_a_log_that_nobody_reads_holds_up_no_second_signal(self):
+        server = self.served_with_a_full_pipe_as_log(REQUEST_TIMEOUT_MS=60000)
+        with server.connect() as connection:
+            lock = cluster.session()
+            lock.stdin.write("begin; lock table users in access exclusive mode; select 'locked';\n")
+            lock.stdin.flush()
+            self.assertEqual(lock.stdout.readline(), "locked\n")
+            connection.send(f"GET /users/{seed_id(1)} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            time.sleep(0.2)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            self.assertIsNone(server.process.poll())
+            start = time.monotonic()
+            try:
+                self.assertEqual(server.stop(), 128 + signal.SIGTERM)
+            finally:
+                lock.communicate("rollback;\n")
+            self.assertLess(time.monotonic() - start, 4 * stage.SLOW)
+
+    def test_a_reason_that_nobody_reads_holds_up_no_end(self):
+        server = stage.Server(cluster.url)
+        self.addCleanup(server.stop)
+        reading, writing = full_pipe()
+        with reading, writing:
+            failing = subprocess.Popen(
+                [stage.PROGRAM], stderr=writing,
+                env={**os.environ, "DATABASE_URL": cluster.url, "PORT": str(server.port), "SHARDS": "2",
+                     "DB_MAX_CONNS": "1"})
+            try:
+                self.assertEqual(failing.wait(5 * stage.SLOW), 1)
+            finally:
+                failing.kill()
+                failing.wait()
 
 
 class Shards(unittest.TestCase):
