@@ -6,15 +6,19 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -35,6 +39,8 @@ namespace ringpost {
 namespace {
 
 constexpr int backlog = 4096;
+// How long a shard may take to end once it has been told to give up what it does.
+constexpr std::chrono::milliseconds cancel_limit{5'000};
 // Longer than /readyz takes to say no, shorter than engines wait.
 constexpr std::chrono::milliseconds healthcheck_limit{1'900};
 
@@ -89,6 +95,32 @@ void probe_ring() {
   }
 }
 
+std::string reason(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const io::RingError& error) {
+    return ops::explain_ring_error(error.code, error.step);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "an exception of an unknown kind";
+  }
+}
+
+// An exception that nobody catches, in a coroutine that was spawned for one: says where and what,
+// and ends with 1. abort() would leave a core file and say nothing.
+[[noreturn]] void end_by_exception() {
+  char thread[16] = "?";
+  pthread_getname_np(pthread_self(), thread, sizeof thread);
+  const std::exception_ptr exception = std::current_exception();
+  // No memory is taken for the line: that there is none is the likeliest reason.
+  char line[1024];
+  std::snprintf(line, sizeof line, "ringpost: %s: ended by an error: %s", thread,
+                exception ? reason(exception).c_str() : "std::terminate was called");
+  ops::write_line(line);
+  ::_exit(1);
+}
+
 class Process {
  public:
   explicit Process(const Config& config) : config_(config) {}
@@ -104,7 +136,7 @@ class Process {
       shards_.push_back(std::make_unique<Shard>(
           config_, i, count, config_.pin_shards ? ops::cpus_of_shard(cpus, i, count) : cpus,
           sockets[i], ended_fd_));
-    for (const auto& shard : shards_) shard->start();
+    start_shards();
     ops::log(ops::Level::info, "listening",
              {{"host", config_.host},
               {"port", config_.port},
@@ -115,6 +147,7 @@ class Process {
               {"pid", getpid()}});
     const int status = wait();
     for (const auto& shard : shards_) shard->join();
+    if (!failure_.empty()) give_up(failure_);
     ops::log(ops::Level::info, "stopped", {{"status", status}});
     return status;
   }
@@ -139,6 +172,12 @@ class Process {
     return config_.db_max_conns;
   }
 
+  static int milliseconds_until(std::chrono::steady_clock::time_point moment) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(moment - std::chrono::steady_clock::now());
+    return static_cast<int>(left.count());
+  }
+
   // The next signal, or 0 when a shard has ended or `timeout_ms` have passed (-1: none).
   int next_signal(int timeout_ms) {
     pollfd watched[] = {{signal_fd_, POLLIN, 0}, {ended_fd_, POLLIN, 0}};
@@ -155,42 +194,89 @@ class Process {
     pollfd watched{ended_fd_, POLLIN, 0};
     if (::poll(&watched, 1, 0) > 0 && ::read(ended_fd_, &ended, sizeof ended) == sizeof ended)
       ended_ += ended;
-    return ended_ == shards_.size();
+    return ended_ == started_;
+  }
+
+  // A thread that can't be had ends those that were.
+  void start_shards() {
+    try {
+      for (const auto& shard : shards_) {
+        shard->start();
+        ++started_;
+      }
+    } catch (const std::exception& error) {
+      failure_ = std::string("can't start a shard's thread: ") + error.what();
+      cancel();
+      give_up(failure_);
+    }
+  }
+
+  // Gives up what is in flight, and waits for the threads, but not for ever: one that does not end
+  // is left, with the process.
+  void cancel() {
+    for (const auto& shard : shards_) shard->cancel();
+    const auto limit = std::chrono::steady_clock::now() + cancel_limit;
+    while (!all_ended()) {
+      const auto left = milliseconds_until(limit);
+      if (left <= 0) end_at_once(1, "shards_do_not_end", {{"of", started_}, {"ended", ended_}});
+      if (const int second = next_signal(left); second != 0)
+        end_at_once(128 + second, "ended_at_once", {{"signal", second}});
+    }
+  }
+
+  [[noreturn]] void end_at_once(int status, std::string_view event,
+                                std::initializer_list<ops::Field> fields) {
+    ops::log(ops::Level::warning, event, fields);
+    ops::end_log();
+    if (!failure_.empty()) ops::write_line("ringpost: " + failure_);
+    std::_Exit(status);
+  }
+
+  // True when a shard has failed: the name and the reason of the first are noted.
+  bool note_failure() {
+    for (const auto& shard : shards_) {
+      if (!failure_.empty()) break;
+      if (const std::exception_ptr failure = shard->failure())
+        failure_ = shard->name() + ": ended by an error: " + reason(failure);
+    }
+    return !failure_.empty();
   }
 
   int wait() {
-    const int signal = next_signal(-1);
-    if (signal == 0) {  // a shard has failed; the others follow, and join() throws its reason
-      for (const auto& shard : shards_) shard->cancel();
+    int signal = 0;
+    while (signal == 0 && ended_ == 0) {
+      signal = next_signal(-1);
+      all_ended();
+    }
+    if (signal == 0) {
+      if (!note_failure()) failure_ = "a shard has ended that was not told to";
+      cancel();
       return 1;
     }
     ops::log(ops::Level::info, "draining",
              {{"signal", signal}, {"limit_ms", config_.drain_limit.count()}});
     for (const auto& shard : shards_) shard->drain();
     const auto limit = std::chrono::steady_clock::now() + config_.drain_limit;
-    int status = 0;
     while (!all_ended()) {
-      const auto left =
-          std::chrono::ceil<std::chrono::milliseconds>(limit - std::chrono::steady_clock::now())
-              .count();
-      if (left <= 0 && status == 0) {
-        status = 1;
+      const auto left = milliseconds_until(limit);
+      if (left <= 0) {
         ops::log(ops::Level::warning, "drain_limit_reached", {});
-        for (const auto& shard : shards_) shard->cancel();
+        cancel();
+        return 1;
       }
-      if (const int second = next_signal(status == 0 ? static_cast<int>(left) : -1); second != 0) {
-        ops::log(ops::Level::warning, "ended_at_once", {{"signal", second}});
-        ops::end_log();
-        std::_Exit(128 + second);
-      }
+      // A shard that fails now is told of at the end: the others still answer what they were asked.
+      if (const int second = next_signal(left); second != 0)
+        end_at_once(128 + second, "ended_at_once", {{"signal", second}});
     }
-    return status;
+    note_failure();
+    return 0;
   }
 
   const Config& config_;
   std::vector<std::unique_ptr<Shard>> shards_;
   int signal_fd_ = -1, ended_fd_ = -1;
-  uint64_t ended_ = 0;
+  uint64_t started_ = 0, ended_ = 0;
+  std::string failure_;  // the first shard's that ended by an error, for the last line
 };
 
 // A descriptor from 0 to 2 that is closed at start would become a socket or an eventfd, and the log
@@ -220,6 +306,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   using namespace ringpost;
   open_standard_descriptors();
+  std::set_terminate(end_by_exception);
   int status = 1;
   std::string last_line;
   try {
@@ -230,10 +317,8 @@ int main(int argc, char** argv) {
       std::fputs(end.what(), stdout);
     else
       last_line = end.what();
-  } catch (const io::RingError& error) {
-    last_line = "ringpost: " + ops::explain_ring_error(error.code, error.step);
-  } catch (const std::exception& error) {
-    last_line = std::string("ringpost: ") + error.what();
+  } catch (...) {
+    last_line = "ringpost: " + reason(std::current_exception());
   }
   const bool log_ended = ops::end_log();
   if (!last_line.empty()) ops::write_line(last_line);

@@ -142,7 +142,7 @@ void Shard::start() {
 }
 
 void Shard::run() {
-  pthread_setname_np(pthread_self(), ("shard-" + std::to_string(index_)).c_str());
+  pthread_setname_np(pthread_self(), name().c_str());
   cpu_set_t set;
   CPU_ZERO(&set);
   for (const int cpu : cpus_) CPU_SET(cpu, &set);
@@ -154,6 +154,7 @@ void Shard::run() {
     body.run();
   } catch (...) {
     failure_ = std::current_exception();
+    failed_ = true;
   }
   eventfd_write(ended_fd_, 1);
 }
@@ -166,8 +167,7 @@ void Shard::cancel() {
 }
 
 void Shard::join() {
-  thread_.join();
-  if (failure_) std::rethrow_exception(failure_);
+  if (thread_.joinable()) thread_.join();
 }
 
 }  // namespace ringpost

@@ -2,7 +2,9 @@
 // listener. Shards share nothing.
 #pragma once
 
+#include <atomic>
 #include <exception>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -23,8 +25,11 @@ class Shard {
   void drain();
   // Gives up what is in flight, and ends.
   void cancel();
-  // Waits for the thread; throws what it could not start for.
+  // Waits for the thread.
   void join();
+  // What the thread ended by when it was no order; once it has ended.
+  std::exception_ptr failure() const { return failed_ ? failure_ : nullptr; }
+  std::string name() const { return "shard-" + std::to_string(index_); }
 
  private:
   class Body;
@@ -36,7 +41,8 @@ class Shard {
   int listening_fd_, ended_fd_;
   int control_fd_;  // eventfd: the orders below
   pg::Options pg_;
-  std::exception_ptr failure_;
+  std::exception_ptr failure_;  // to be read when `failed_` is true
+  std::atomic<bool> failed_ = false;
   std::thread thread_;
 };
 

@@ -42,7 +42,6 @@ constexpr size_t queue_lines = 1024;
 
 // How long the end of the process waits for standard error.
 constexpr std::chrono::milliseconds end_limit{1'000};
-constexpr size_t most_line_bytes = PIPE_BUF - 1;
 
 std::atomic<bool> begun = false;
 
@@ -138,13 +137,15 @@ bool end_log() {
 }
 
 void write_line(std::string_view line) {
-  std::string text(line.substr(0, most_line_bytes));
-  text += '\n';
+  // Takes no memory: this is how a process that has none left ends.
+  char text[PIPE_BUF];
+  const size_t length = line.copy(text, sizeof text - 1);
+  text[length] = '\n';
   // Nothing is set to non-blocking: standard error may be shared with other processes. A pipe that
   // is ready takes PIPE_BUF bytes at once.
   pollfd ready{STDERR_FILENO, POLLOUT, 0};
   if (::poll(&ready, 1, static_cast<int>(end_limit.count())) != 1) return;
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, length + 1);
 }
 
 }  // namespace ringpost::ops

@@ -3,6 +3,7 @@ import fcntl
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -473,6 +474,59 @@ class Shards(unittest.TestCase):
         server = stage.Server(cluster.url, SHARDS=2, DB_MAX_CONNS=5, DB_MIN_CONNS=5)
         self.addCleanup(server.stop)
         stage.eventually(lambda: len(cluster.backends()) == 5, 5 * stage.SLOW, "DB_MIN_CONNS are open")
+
+
+class Failures(unittest.TestCase):
+    def test_a_shard_that_can_not_start_ends_the_process_with_its_reason(self):
+        """Descriptors run out at one step of the start or another: where, depends on how many are open before."""
+        named = 0
+        for spare in range(4, 11):
+            with self.subTest(spare=spare):
+                limit = 300
+                opened = [os.open("/dev/null", os.O_RDONLY) for _ in range(limit - 3 - spare)]
+                try:
+                    for kept in opened:
+                        os.set_inheritable(kept, True)
+                    done = subprocess.Popen(
+                        [stage.PROGRAM], close_fds=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                        stderr=subprocess.PIPE, text=True,
+                        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),
+                        env={**os.environ, "DATABASE_URL": cluster.url, "PORT": str(stage.free_port()),
+                             "SHARDS": "2", "DB_MAX_CONNS": "2"})
+                finally:
+                    for kept in opened:
+                        os.close(kept)
+                try:
+                    err = done.communicate(timeout=2 * stage.SLOW)[1]
+                except subprocess.TimeoutExpired:  # enough of them, for a start at least
+                    done.terminate()
+                    done.communicate()
+                    continue
+                self.assertEqual(done.returncode, 1, err)
+                last = err.splitlines()[-1]
+                self.assertRegex(last, r"^ringpost: .*(descriptor|open files)")
+                named += re.match(r"ringpost: shard-[01]: ended by an error: io_uring", last) is not None
+        self.assertGreater(named, 0)
+
+    @unittest.skipIf(stage.SLOW > 1, "a sanitizer's allocator ends the process itself")
+    def test_an_error_that_nobody_catches_is_named(self):
+        server = stage.Server(cluster.url, SHARDS=1, DB_MAX_CONNS=2, MAX_HEAD_BYTES=1 << 20)
+        self.addCleanup(server.process.wait)
+        self.addCleanup(server.process.kill)
+        pages = int(pathlib.Path(f"/proc/{server.process.pid}/statm").read_text().split()[0])
+        space = pages * resource.getpagesize()
+        resource.prlimit(server.process.pid, resource.RLIMIT_AS, (space, space))
+        connections = []
+        try:
+            for _ in range(300):
+                connections.append(server.connect())
+                connections[-1].send(b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 900_000)
+        except OSError:
+            pass
+        self.assertEqual(server.ended(5), 1)
+        for connection in connections:
+            connection.close()
+        self.assertRegex(server.log().splitlines()[-1], r"ringpost: shard-0: ended by an error: .*bad_alloc")
 
 
 class Log(unittest.TestCase):
