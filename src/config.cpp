@@ -1,5 +1,6 @@
 #include "src/config.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstdlib>
@@ -25,16 +26,35 @@ std::optional<std::string> environment(const std::string& name) {
   return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
 }
 
-// As many connections of a shard as descriptors allow: the soft limit is raised to the hard one
-// first.
-size_t connection_limit(unsigned shards, uint32_t db_connections) {
+// Connections that a shard must be able to have at least.
+constexpr size_t least_connections = 16;
+
+// The limit of descriptors of this process: the soft one is raised to the hard one first.
+size_t descriptor_limit() {
   rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 1000;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 1024;
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
   getrlimit(RLIMIT_NOFILE, &files);
-  const size_t kept_back = 64 + 2 * size_t{db_connections};
-  return files.rlim_cur > kept_back + shards ? (files.rlim_cur - kept_back) / shards : 1;
+  return files.rlim_cur;
+}
+
+// Sets how many connections a shard takes: `wanted`, or (0) as many as descriptors allow. Those
+// that the database's connections need stay theirs: without them nothing could be answered.
+void limit_connections(Config& config, size_t wanted) {
+  const size_t limit = descriptor_limit();
+  const size_t shards = std::min(config.shards, config.db_max_conns);  // the others are not started
+  const size_t kept_back = 64 + 2 * size_t{config.db_max_conns} + shards;
+  const size_t needed = kept_back + least_connections * shards;
+  if (limit < needed)
+    throw ConfigEnd(1, "ringpost: ulimit -n is " + std::to_string(limit) + ", and " +
+                           std::to_string(needed) +
+                           " descriptors are needed for SHARDS=" + std::to_string(shards) +
+                           " and DB_MAX_CONNS=" + std::to_string(config.db_max_conns) +
+                           "; raise it: ulimit -n, or LimitNOFILE= of the service");
+  const size_t allowed = (limit - kept_back) / shards;
+  config.http.connections = wanted != 0 ? std::min(wanted, allowed) : allowed;
+  config.refused_connections = wanted > allowed ? wanted : 0;
 }
 
 constexpr auto listening = "Listening", postgresql = "PostgreSQL", http_limits = "Limits of HTTP",
@@ -218,8 +238,7 @@ Config read_config(int argc, const char* const* argv) {
   if (app.count("--shards") == 0)
     config.shards = ops::default_shards(ops::allowed_cpus().size(), ops::cpu_quota());
   if (config.db_min_conns > config.db_max_conns) config.db_min_conns = config.db_max_conns;
-  config.http.connections =
-      connections != 0 ? connections : connection_limit(config.shards, config.db_max_conns);
+  limit_connections(config, connections);
   return config;
 }
 

@@ -21,7 +21,8 @@ struct Config {
   bool healthcheck = false;  // ask the server at this host and port, serve nothing
   std::chrono::milliseconds request_timeout{2'000}, ready_timeout{1'000}, drain_limit{10'000};
   http::Limits http;
-  pg::Options pg;  // each shard gets a copy with its share of the connections
+  size_t refused_connections = 0;  // MAX_CONNECTIONS where ulimit -n allows `http` fewer, else 0
+  pg::Options pg;                  // each shard gets a copy with its share of the connections
 };
 
 // Nothing is left to do: --help or --version was asked for, or a setting is wrong. `text` is for

@@ -128,6 +128,11 @@ class Process {
   int run() {
     block_signals();
     probe_ring();
+    if (config_.refused_connections != 0)
+      ops::log(ops::Level::warning, "fewer_connections",
+               {{"max_connections", config_.http.connections},
+                {"wanted", config_.refused_connections},
+                {"why", "the others' descriptors are kept for PostgreSQL: raise ulimit -n"}});
     const unsigned count = shard_count();
     const std::vector<int> cpus = ops::allowed_cpus();
     const std::vector<int> sockets = listen_for_all(config_, count);

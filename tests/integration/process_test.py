@@ -529,6 +529,55 @@ class Failures(unittest.TestCase):
         self.assertRegex(server.log().splitlines()[-1], r"ringpost: shard-0: ended by an error: .*bad_alloc")
 
 
+def limit_of_descriptors(soft, hard):
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class Descriptors(unittest.TestCase):
+    """64 are kept back, 2 for each connection of the database, 1 for each shard; 16 clients of a shard are the least."""
+
+    def test_too_few_are_said_at_start(self):
+        for limit, shards, connections, needed in (100, 2, 6, 110), (109, 2, 6, 110), (1000, 4, 1000, 2132):
+            with self.subTest(limit=limit):
+                done = subprocess.run(
+                    [stage.PROGRAM], preexec_fn=limit_of_descriptors(limit, limit), capture_output=True, text=True,
+                    timeout=10 * stage.SLOW,
+                    env={**os.environ, "DATABASE_URL": cluster.url, "PORT": str(stage.free_port()),
+                         "SHARDS": str(shards), "DB_MAX_CONNS": str(connections)})
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                for word in f"ulimit -n is {limit}", f"{needed} descriptors", "raise":
+                    self.assertIn(word, done.stderr)
+
+    def test_just_enough_serve(self):
+        server = Bare({"preexec_fn": limit_of_descriptors(50, 110)})
+        self.addCleanup(server.stop)
+        self.assertEqual(server.get("/users/" + seed_id(1)).status, 200)
+
+    def test_more_connections_than_they_allow_are_not_taken(self):
+        server = Bare({"preexec_fn": limit_of_descriptors(110, 110)}, MAX_CONNECTIONS=500)
+        self.addCleanup(server.stop)
+        self.assertRegex(server.wait_log("fewer_connections"), "max_connections=16 wanted=500")
+        clients = []
+        for _ in range(100):  # one by one: a burst is accepted whole before the limit stops it
+            clients.append(server.connect())
+            time.sleep(0.01)
+        try:  # those that were taken are served: descriptors for PostgreSQL are left
+            for client in clients:
+                client.send(f"GET /users/{seed_id(1)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            for client in clients:
+                self.assertEqual(client.read().status, 200)
+        finally:
+            for client in clients:
+                client.close()
+        self.assertNotIn("db_connect_failed", server.log())
+
+    def test_what_they_allow_is_not_warned_of(self):
+        server = Bare({"preexec_fn": limit_of_descriptors(110, 110)}, MAX_CONNECTIONS=16)
+        self.assertEqual(server.stop(), 0)
+        self.assertNotIn("fewer_connections", server.log())
+
+
 class Log(unittest.TestCase):
     def test_one_line_per_event_and_none_per_request(self):
         server = stage.Server(cluster.url)
