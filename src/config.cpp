@@ -78,12 +78,12 @@ CLI::Validator decimal(uint64_t least, uint64_t most) {
 }
 
 void add_time(CLI::App& app, const std::string& name, const std::string& variable,
-              std::chrono::milliseconds& value, const std::string& what) {
+              std::chrono::milliseconds& value, const std::string& what, uint64_t least = 1) {
   app.add_option_function<int64_t>(
          name, [&value](int64_t milliseconds) { value = std::chrono::milliseconds(milliseconds); },
          what)
       ->envname(variable)
-      ->check(decimal(1, 86'400'000))
+      ->check(decimal(least, 86'400'000))
       ->type_name("MILLISECONDS")
       ->default_str(std::to_string(value.count()))
       ->group(times);
@@ -186,6 +186,11 @@ void add_http(CLI::App& app, Config& config, size_t& connections) {
            "How long a body may take to come");
   add_time(app, "--write-timeout-ms", "WRITE_TIMEOUT_MS", config.http.write_timeout,
            "How long a client may take to read its answers");
+  add_time(
+      app, "--drain-delay-ms", "DRAIN_DELAY_MS", config.drain_delay,
+      "How long all is served on after SIGTERM or SIGINT while /readyz answers 503, before the "
+      "drain begins",
+      0);
   add_time(
       app, "--drain-limit-ms", "DRAIN_LIMIT_MS", config.drain_limit,
       "How long requests in flight have after SIGTERM or SIGINT; a second signal ends at once");

@@ -19,7 +19,8 @@ struct Config {
   uint32_t db_max_conns = 10, db_min_conns = 1;  // of the whole process
   std::string log_level = "info";
   bool healthcheck = false;  // ask the server at this host and port, serve nothing
-  std::chrono::milliseconds request_timeout{2'000}, ready_timeout{1'000}, drain_limit{10'000};
+  std::chrono::milliseconds request_timeout{2'000}, ready_timeout{1'000}, drain_delay{0},
+      drain_limit{10'000};
   http::Limits http;
   size_t refused_connections = 0;  // MAX_CONNECTIONS where ulimit -n allows `http` fewer, else 0
   pg::Options pg;                  // each shard gets a copy with its share of the connections

@@ -1,7 +1,7 @@
 // ringpost, the process: settings, listening sockets, shards; then signals until it ends.
 //
-// SIGTERM and SIGINT drain: 0 when all was answered within the drain limit, 1 when some had to be
-// given up. A second one ends at once, with 128 + its number.
+// SIGTERM and SIGINT drain, after the drain's delay: 0 when all was answered within the drain
+// limit, 1 when some had to be given up. A second one ends at once, with 128 + its number.
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -247,6 +247,22 @@ class Process {
     return !failure_.empty();
   }
 
+  // Serves on for the drain's delay, while /readyz sends balancers elsewhere.
+  void lead_away(int signal) {
+    if (config_.drain_delay.count() == 0) return;
+    ops::log(ops::Level::info, "leaving",
+             {{"signal", signal}, {"delay_ms", config_.drain_delay.count()}});
+    for (const auto& shard : shards_) shard->leave();
+    const auto end = std::chrono::steady_clock::now() + config_.drain_delay;
+    while (ended_ == 0) {  // a shard that fails cuts it short
+      const auto left = milliseconds_until(end);
+      if (left <= 0) return;
+      if (const int second = next_signal(left); second != 0)
+        end_at_once(128 + second, "ended_at_once", {{"signal", second}});
+      all_ended();
+    }
+  }
+
   int wait() {
     int signal = 0;
     while (signal == 0 && ended_ == 0) {
@@ -258,6 +274,7 @@ class Process {
       cancel();
       return 1;
     }
+    lead_away(signal);
     ops::log(ops::Level::info, "draining",
              {{"signal", signal}, {"limit_ms", config_.drain_limit.count()}});
     for (const auto& shard : shards_) shard->drain();

@@ -23,7 +23,7 @@ namespace ringpost {
 namespace {
 
 // Orders add up in the eventfd, so that none is lost.
-constexpr uint64_t drain_order = 1, cancel_order = 1ULL << 32;
+constexpr uint64_t leave_order = 1, drain_order = 1ULL << 16, cancel_order = 1ULL << 32;
 
 // Receive buffers. HTTP requests are small and many; what PostgreSQL sends is large and comes on
 // few connections. They are apart, so that a flood of requests can't starve the answers. The kernel
@@ -103,7 +103,8 @@ class Shard::Body {
       });
       const io::Result<int> read = co_await reading;
       if (!read) co_return;
-      if (orders % cancel_order != 0) listener_.drain();
+      if (orders % drain_order != 0) routes_.leave();
+      if (orders % cancel_order >= drain_order) listener_.drain();
       if (orders >= cancel_order) listener_.cancel();
     }
   }
@@ -159,6 +160,9 @@ void Shard::run() {
   eventfd_write(ended_fd_, 1);
 }
 
+void Shard::leave() {
+  eventfd_write(control_fd_, leave_order);
+}
 void Shard::drain() {
   eventfd_write(control_fd_, drain_order);
 }

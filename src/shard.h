@@ -21,6 +21,8 @@ class Shard {
 
   // Starts the thread, pinned to its CPUs. When it ends, 1 is added to the eventfd `ended_fd`.
   void start();
+  // Serves as before, but says that it is not ready.
+  void leave();
   // Takes no new connections, answers what is in flight, ends.
   void drain();
   // Gives up what is in flight, and ends.

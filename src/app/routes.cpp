@@ -97,6 +97,7 @@ void Routes::route(const Request& request, std::string_view path, std::string_vi
   }
   if (path == users_path) return users(query, std::move(reply));
   if (path == "/healthz") return send_ok(reply);
+  if (leaving_) return send_unavailable(reply);
   http::Session& session = reply.session();
   session.spawn(get_ready(std::move(reply)));
 }

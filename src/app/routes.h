@@ -29,6 +29,9 @@ class Routes final : public http::Service {
 
   void handle(const proto::http::Request& request, http::Reply reply) override;
   bool takes_body(const proto::http::Request& request) override;
+  // From now on /readyz says no, so that balancers send their requests elsewhere; all else is
+  // served.
+  void leave() { leaving_ = true; }
 
  private:
   void route(const proto::http::Request& request, std::string_view path, std::string_view query,
@@ -46,6 +49,7 @@ class Routes final : public http::Service {
 
   pg::Pool& pool_;
   Timeouts timeouts_;
+  bool leaving_ = false;
   int64_t failures_of_ = 0;  // the second that these count failed queries of, for the log
   uint64_t failures_ = 0;
   proto::wire::Buffer path_, name_, value_;  // for decoding what is escaped

@@ -365,6 +365,50 @@ class Drain(unittest.TestCase):
         connection.close()
 
 
+class DrainDelay(unittest.TestCase):
+    def test_all_is_served_but_ready_until_the_drain_begins(self):
+        server = stage.Server(cluster.url, DRAIN_DELAY_MS=1500, DRAIN_LIMIT_MS=1400, REQUEST_TIMEOUT_MS=60000)
+        kept = server.connect()
+        self.addCleanup(kept.close)
+        self.assertEqual(kept.request("/readyz").status, 200)
+        start = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_log("event=leaving")
+        stage.eventually(lambda: kept.request("/readyz").status == 503, 1, "/readyz says no")
+        while time.monotonic() - start < 1.2:
+            for ask in kept.request, server.get:  # the latter on a new connection
+                response = ask("/readyz")
+                self.assertEqual((response.status, response.json()), (503, {"error": "unavailable"}))
+                self.assertEqual(response.headers.get("retry-after"), "1")
+                self.assertNotIn("connection", response.headers)
+                self.assertEqual(ask("/healthz").status, 200)
+                self.assertEqual(ask("/users/" + seed_id(3)).json()["id"], seed_id(3))
+            time.sleep(0.05)
+        self.assertNotIn("event=draining", server.log())
+        self.assertEqual(server.ended(3), 0)
+        self.assertGreaterEqual(time.monotonic() - start, 1.5)
+        self.assertTrue(kept.at_end())
+        self.assertIn("event=draining", server.log())
+        self.assertNotIn("drain_limit_reached", server.log())
+
+    def test_a_second_signal_ends_at_once(self):
+        server = stage.Server(cluster.url, DRAIN_DELAY_MS=60000)
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_log("event=leaving")
+        start = time.monotonic()
+        self.assertEqual(server.stop(), 128 + signal.SIGTERM)
+        self.assertLess(time.monotonic() - start, 1 * stage.SLOW)
+
+    def test_its_range(self):
+        for value in "86400001", "-1", "1.5":
+            status, _, err = run(DRAIN_DELAY_MS=value)
+            self.assertEqual(status, 2)
+            self.assertIn("--drain-delay-ms", err)
+        server = stage.Server(cluster.url, DRAIN_DELAY_MS=0)
+        self.assertEqual(server.stop(), 0)
+        self.assertNotIn("event=leaving", server.log())
+
+
 class StandardDescriptors(unittest.TestCase):
     def test_those_that_are_closed_are_dev_null(self):
         for closed in [2], [1], [0], [0, 1], [0, 1, 2]:
@@ -558,11 +602,8 @@ class Descriptors(unittest.TestCase):
         server = Bare({"preexec_fn": limit_of_descriptors(110, 110)}, MAX_CONNECTIONS=500)
         self.addCleanup(server.stop)
         self.assertRegex(server.wait_log("fewer_connections"), "max_connections=16 wanted=500")
-        clients = []
-        for _ in range(100):  # one by one: a burst is accepted whole before the limit stops it
-            clients.append(server.connect())
-            time.sleep(0.01)
-        try:  # those that were taken are served: descriptors for PostgreSQL are left
+        clients = [server.connect() for _ in range(24)]
+        try:  # within the limit, descriptors for PostgreSQL are left
             for client in clients:
                 client.send(f"GET /users/{seed_id(1)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
             for client in clients:
