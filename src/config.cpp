@@ -165,7 +165,8 @@ void add_postgresql(CLI::App& app, Config& config, std::string& database_url) {
 
 void add_http(CLI::App& app, Config& config, size_t& connections) {
   add_number(app, "--max-connections", "MAX_CONNECTIONS", connections, 1, 10'000'000, http_limits,
-             "Connections of a shard at most, others wait; by default what ulimit -n allows");
+             "Connections of a shard at most; others wait, and the one idle longest makes room; by "
+             "default what ulimit -n allows");
   add_number(app, "--max-pipelined", "MAX_PIPELINED", config.http.pipelined, 1, 100'000,
              http_limits, "Requests of one connection that are worked on at a time")
       ->capture_default_str();
@@ -181,11 +182,11 @@ void add_http(CLI::App& app, Config& config, size_t& connections) {
   add_time(app, "--idle-timeout-ms", "IDLE_TIMEOUT_MS", config.http.idle_timeout,
            "How long a connection may be idle");
   add_time(app, "--head-timeout-ms", "HEAD_TIMEOUT_MS", config.http.head_timeout,
-           "How long a head may take to come");
+           "How long a head may take to come, and a new connection its first byte");
   add_time(app, "--body-timeout-ms", "BODY_TIMEOUT_MS", config.http.body_timeout,
            "How long a body may take to come");
   add_time(app, "--write-timeout-ms", "WRITE_TIMEOUT_MS", config.http.write_timeout,
-           "How long a client may take to read its answers");
+           "How long a client may take to read what it was sent, all of it");
   add_time(
       app, "--drain-delay-ms", "DRAIN_DELAY_MS", config.drain_delay,
       "How long all is served on after SIGTERM or SIGINT while /readyz answers 503, before the "

@@ -5,8 +5,8 @@
 //     authenticating   AuthenticationOk                 starting
 //                      AuthenticationSASL               sasl_first, sends SASLInitialResponse
 //     sasl_first       AuthenticationSASLContinue       sasl_final, sends SASLResponse
-//     sasl_final       AuthenticationSASLFinal          authenticating, and no more but
-//     AuthenticationOk starting         BackendKeyData, ParameterStatus  starting
+//     sasl_final       AuthenticationSASLFinal          authenticating (AuthenticationOk alone)
+//     starting         BackendKeyData, ParameterStatus  starting
 //                      ReadyForQuery                    ready
 //     any              NoticeResponse                   the same
 //     any              ErrorResponse, or any other      failed

@@ -5,8 +5,8 @@
 //       std::optional<std::string_view> name;  // may be NULL
 //       static constexpr auto columns = std::tuple{&User::id, &User::name};
 //     };
-//     inline constexpr Statement<User(Uuid)> find_user{"find_user", "select id, name from users
-//     where id = $1"};
+//     inline constexpr Statement<User(Uuid)> find_user{
+//         "find_user", "select id, name from users where id = $1"};
 //
 // When the statement is prepared, its declaration is checked against the server's description: a
 // column of another type is found then, and not in a row. Rows are decoded where they were

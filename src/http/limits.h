@@ -13,10 +13,10 @@ namespace ringpost::http {
 struct Limits {
   proto::http::HeadLimits head;
   uint64_t body_bytes = 1 << 20;  // more is answered 413
-  uint32_t pipelined =
-      64;  // requests of one connection that are worked on at a time; further ones wait unread
-  size_t unsent_bytes =
-      256 * 1024;  // answers a slow reader may leave unread, before its next request is taken
+  // Requests of one connection that are worked on at a time; further ones wait unread.
+  uint32_t pipelined = 64;
+  // Answers that a slow reader may leave unread, before its next request is taken.
+  size_t unsent_bytes = 256 * 1024;
   size_t connections = 10'000;  // of one shard; further ones wait, and one that is idle makes room
 
   // Between requests. As nginx: a load balancer in front, with its 60 s, closes first, and sends no

@@ -602,7 +602,7 @@ class Descriptors(unittest.TestCase):
         server = Bare({"preexec_fn": limit_of_descriptors(110, 110)}, MAX_CONNECTIONS=500)
         self.addCleanup(server.stop)
         self.assertRegex(server.wait_log("fewer_connections"), "max_connections=16 wanted=500")
-        clients = [server.connect() for _ in range(24)]
+        clients = [server.connect() for _ in range(100)]
         try:  # within the limit, descriptors for PostgreSQL are left
             for client in clients:
                 client.send(f"GET /users/{seed_id(1)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
