@@ -22,24 +22,6 @@ struct Listener::Connection : io::ListNode<Connection> {
   bool leaving = false;  // it was asked to make room
 };
 
-// Waits until a connection has ended, or for the pause.
-class Listener::Room final : public io::Wait {
- public:
-  explicit Room(Listener& listener)
-      : Wait(listener.service_.reactor(),
-             {listener.service_.reactor().now() + pause, &listener.accepting_}),
-        listener_(listener) {}
-  bool await_ready() const { return !listener_.full(); }
-  bool await_suspend(std::coroutine_handle<> awaiter) {
-    listener_.room_ = this;
-    return suspend(awaiter);
-  }
-  void await_resume() { listener_.room_ = nullptr; }
-
- private:
-  Listener& listener_;
-};
-
 Listener::Listener(Service& service, int listening_fd)
     : service_(service),
       acceptor_(service.reactor(), listening_fd),
@@ -52,7 +34,9 @@ io::Task<void> Listener::run() {
       const io::Result<void> arrived = co_await acceptor_.arrival({io::never, &accepting_});
       while (arrived && full() && !accepting_.requested()) {
         make_room();
-        Room room(*this);
+        // Who is here may become idle meanwhile: that is looked at again after the pause.
+        auto room = ended_.wait(service_.reactor(), {service_.reactor().now() + pause, &accepting_},
+                                [this] { return !full(); });
         co_await room;
       }
       continue;
@@ -73,12 +57,14 @@ io::Task<void> Listener::run() {
 }
 
 io::Task<void> Listener::serve(int fd) {
+  ++connections_;
   Connection connection(service_, fd, scope_.cancellation());
   open_.push_back(connection);
   if (draining_) connection.session.drain();
   co_await connection.session.run();
   connection.unlink();
-  if (room_ != nullptr && room_->outcome() == io::Wait::Outcome::pending) room_->notify();
+  --connections_;
+  ended_.changed();
 }
 
 bool Listener::full() const {

@@ -9,6 +9,7 @@
 
 #include "src/http/service.h"
 #include "src/io/acceptor.h"
+#include "src/io/condition.h"
 #include "src/io/list.h"
 #include "src/io/scope.h"
 
@@ -27,11 +28,10 @@ class Listener {
   void drain();
   void cancel() { scope_.cancel(); }
 
-  size_t connections() const { return scope_.running(); }
+  size_t connections() const { return connections_; }
 
  private:
   struct Connection;
-  class Room;
   io::Task<void> serve(int fd);
   bool full() const;
   void make_room();
@@ -41,7 +41,8 @@ class Listener {
   io::Scope scope_;
   io::Cancellation accepting_;
   io::List<Connection, Connection> open_;
-  Room* room_ = nullptr;
+  size_t connections_ = 0;
+  io::Condition ended_;  // a connection has
   bool draining_ = false;
 };
 

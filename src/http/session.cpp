@@ -69,24 +69,6 @@ struct Session::Body {
   proto::http::ChunkedDecoder chunked;
 };
 
-// Waits until at most `left` requests are unanswered. They have deadlines of their own.
-class Session::Settled final : public io::Wait {
- public:
-  Settled(Session& session, uint32_t left)
-      : Wait(session.service_.reactor(), {}), session_(session), left_(left) {}
-  bool reached() const { return session_.in_flight_ <= left_; }
-  bool await_ready() const { return reached(); }
-  bool await_suspend(std::coroutine_handle<> awaiter) {
-    session_.settled_ = this;
-    return suspend(awaiter);
-  }
-  void await_resume() { session_.settled_ = nullptr; }
-
- private:
-  Session& session_;
-  uint32_t left_;
-};
-
 Reply::~Reply() {
   if (exchange_ != nullptr)
     send(Status::internal_server_error, "application/json", R"({"error":"internal"})");
@@ -204,7 +186,7 @@ bool Session::backlogged() const {
 // Waits until another request may be taken. False when the peer takes no answers.
 io::Task<bool> Session::make_room() {
   stream_.release();
-  co_await Settled(*this, service_.limits().pipelined - 1);
+  co_await settled(service_.limits().pipelined - 1);
   auto draining = stream_.drained(service_.limits().unsent_bytes, scope_.until());
   const io::Result<void> drained = co_await draining;
   co_return drained.has_value();
@@ -340,9 +322,7 @@ void Session::answer(Exchange& exchange, const Answer& answer) {
   send_continue();
   stream_.send();
   if (idle()) since_ = service_.reactor().now();
-  if (settled_ != nullptr && settled_->outcome() == io::Wait::Outcome::pending &&
-      settled_->reached())
-    settled_->notify();
+  answered_.changed();
 }
 
 // Appends the answer of the first exchange, and ends that.
@@ -368,7 +348,7 @@ void Session::send_first(const Answer& answer) {
 io::Task<void> Session::finish() {
   closing_ = true;
   stream_.release();
-  co_await Settled(*this, 0);
+  co_await settled(0);
   co_await scope_.join();
   const io::Time now = service_.reactor().now();
   auto draining = stream_.drained(0, scope_.until(now + service_.limits().write_timeout));

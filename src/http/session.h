@@ -18,6 +18,7 @@
 #include "proto/wire/buffer.h"
 #include "src/http/limits.h"
 #include "src/http/service.h"
+#include "src/io/condition.h"
 #include "src/io/list.h"
 #include "src/io/scope.h"
 #include "src/io/stream.h"
@@ -74,7 +75,6 @@ class Session final {
 
  private:
   friend class Reply;
-  class Settled;
   struct Body;
 
   void take(std::string_view arrived);
@@ -88,6 +88,10 @@ class Session final {
   void refuse(proto::http::Status status, std::string_view reason, bool head_only = false);
   void refuse_late();
 
+  // Until at most `left` requests are unanswered: they have deadlines of their own.
+  auto settled(uint32_t left) {
+    return answered_.wait(service_.reactor(), {}, [this, left] { return in_flight_ <= left; });
+  }
   bool begun() const { return half_head_ != nullptr || body_ != nullptr; }
   bool idle() const { return in_flight_ == 0 && !begun(); }
   io::Time deadline() const;
@@ -106,14 +110,14 @@ class Session final {
 
   io::List<Exchange, Exchange> exchanges_;  // in the order of their requests
   uint32_t in_flight_ = 0;
-  Settled* settled_ = nullptr;
+  io::Condition answered_;
 
   // What has arrived and is not yet parsed: a view of the stream's last read, or of unread_ when
   // that is not empty.
   std::string_view input_;
   proto::wire::Buffer unread_;
-  std::unique_ptr<proto::http::RequestParser>
-      half_head_;               // the progress of a head that has come in part
+  // The progress of a head that has come in part.
+  std::unique_ptr<proto::http::RequestParser> half_head_;
   std::unique_ptr<Body> body_;  // the request whose body is being received
 
   io::Time since_;         // when what is waited for began: a head, a body, idleness

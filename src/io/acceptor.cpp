@@ -77,7 +77,8 @@ void Acceptor::complete(int result, uint32_t) {
   } else if (result != -ECANCELED) {
     error_ = -result;
   }
-  const bool due = closing_ ? !armed_ : !accepted_.empty() || error_ != 0;
+  if (closing_) return kernel_done_.changed();
+  const bool due = !accepted_.empty() || error_ != 0;
   if (due && waiting_ != nullptr && waiting_->outcome() == Wait::Outcome::pending)
     waiting_->notify();
 }
@@ -101,25 +102,12 @@ Result<int> Acceptor::Next::await_resume() {
   return std::unexpected(error("accept"));
 }
 
-class Acceptor::Quiet final : public Wait {
- public:
-  explicit Quiet(Acceptor& acceptor) : Wait(acceptor.reactor_, {}), acceptor_(acceptor) {}
-  bool await_ready() const { return !acceptor_.armed_; }
-  bool await_suspend(std::coroutine_handle<> awaiter) {
-    acceptor_.waiting_ = this;
-    return suspend(awaiter);
-  }
-  void await_resume() { acceptor_.waiting_ = nullptr; }
-
- private:
-  Acceptor& acceptor_;
-};
-
 Task<void> Acceptor::close(std::deque<int>& accepted) {
   assert(waiting_ == nullptr);
   closing_ = true;
   if (armed_) reactor_.ring().cancel(*this);
-  co_await Quiet(*this);
+  auto quiet = kernel_done_.wait(reactor_, {}, [this] { return !armed_; });
+  co_await quiet;
   take(SIZE_MAX);
   accepted = std::move(accepted_);
   ::close(std::exchange(fd_, -1));

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "src/io/address.h"
+#include "src/io/condition.h"
 #include "src/io/error.h"
 #include "src/io/operation.h"
 #include "src/io/reactor.h"
@@ -46,7 +47,6 @@ class Acceptor final : private Operation {
   Task<void> close(std::deque<int>& accepted);
 
  private:
-  class Quiet;
   void complete(int result, uint32_t flags) override;
   void arm();
   // Takes connections that wait in the backlog until `accepted_` holds `most`, or none is left.
@@ -58,7 +58,8 @@ class Acceptor final : private Operation {
   bool armed_ = false, closing_ = false;
   int error_ = 0;
   std::deque<int> accepted_;
-  Wait* waiting_ = nullptr;
+  Next* waiting_ = nullptr;
+  Condition kernel_done_;  // with the accept
 };
 
 class Acceptor::Next final : public Wait {

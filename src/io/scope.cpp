@@ -13,8 +13,8 @@ void Scope::spawn(Task<void> child) {
 
 void detail::child_ended(Scope& scope, std::coroutine_handle<> frame) noexcept {
   frame.destroy();
-  if (--scope.running_ == 0 && scope.join_ != nullptr)
-    std::exchange(scope.join_, nullptr)->notify();
+  --scope.running_;
+  scope.ended_.changed();
 }
 
 }  // namespace ringpost::io

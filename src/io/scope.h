@@ -8,8 +8,8 @@
 #include <cstddef>
 
 #include "src/io/cancellation.h"
+#include "src/io/condition.h"
 #include "src/io/task.h"
-#include "src/io/wait.h"
 
 namespace ringpost::io {
 
@@ -30,30 +30,17 @@ class Scope {
   Until until(Time deadline = never) { return {deadline, &cancellation_}; }
 
   // Waits until no child runs. Has no deadline of its own: children have theirs.
-  auto join() { return Join(*this); }
+  auto join() {
+    return ended_.wait(reactor_, {}, [this] { return running_ == 0; });
+  }
 
  private:
   friend void detail::child_ended(Scope& scope, std::coroutine_handle<> frame) noexcept;
 
-  class Join final : public Wait {
-   public:
-    explicit Join(Scope& scope) : Wait(scope.reactor_, {}), scope_(scope) {}
-    bool await_ready() const { return scope_.running_ == 0; }
-    bool await_suspend(std::coroutine_handle<> awaiter) {
-      assert(scope_.join_ == nullptr);
-      scope_.join_ = this;
-      return suspend(awaiter);
-    }
-    void await_resume() {}
-
-   private:
-    Scope& scope_;
-  };
-
   Reactor& reactor_;
   Cancellation cancellation_;
-  Join* join_ = nullptr;
   size_t running_ = 0;
+  Condition ended_;  // a child has
 };
 
 }  // namespace ringpost::io

@@ -41,7 +41,7 @@ void Stream::received(int result, uint32_t flags) {
   const auto buffer = static_cast<uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
   if (closing_) {  // nobody reads it
     if (result > 0) group_.give_back(buffer);
-    return wake_quiet();
+    return kernel_done_.changed();
   }
   if (result > 0) {
     const auto length = static_cast<uint32_t>(result);
@@ -120,7 +120,7 @@ void Stream::prepare_send() {
 // A send that was cancelled, or that a signal has cut short, says how much of it was taken.
 void Stream::sent(int result) {
   sending_ = false;
-  if (closing_) return wake_quiet();  // close() gives the buffers back
+  if (closing_) return kernel_done_.changed();  // close() gives the buffers back
   if (result > 0) flying_.consume(static_cast<size_t>(result));
   if (result < 0 && result != -ECANCELED) {
     fail(Error::system(-result, "send"));
@@ -152,27 +152,6 @@ void Stream::shutdown_send() {
   ::shutdown(fd_, SHUT_WR);
 }
 
-// Waits until the kernel holds nothing of this stream.
-class Stream::Quiet final : public Wait {
- public:
-  explicit Quiet(Stream& stream) : Wait(stream.reactor_, {}), stream_(stream) {}
-  bool reached() const { return !stream_.armed_ && !stream_.sending_; }
-  bool await_ready() const { return reached(); }
-  bool await_suspend(std::coroutine_handle<> awaiter) {
-    stream_.quiet_ = this;
-    return suspend(awaiter);
-  }
-  void await_resume() { stream_.quiet_ = nullptr; }
-
- private:
-  Stream& stream_;
-};
-
-void Stream::wake_quiet() {
-  if (quiet_ != nullptr && quiet_->outcome() == Wait::Outcome::pending && quiet_->reached())
-    quiet_->notify();
-}
-
 // From here on no completion queues anything: received() and sent() note that the kernel is done,
 // and nothing else.
 Task<void> Stream::close() {
@@ -184,7 +163,8 @@ Task<void> Stream::close() {
   if (armed_ && !pausing_) reactor_.ring().cancel(receive_);
   if (sending_) reactor_.ring().cancel(send_);
   const bool cut_off = unsent() != 0;
-  co_await Quiet(*this);
+  auto quiet = kernel_done_.wait(reactor_, {}, [this] { return !armed_ && !sending_; });
+  co_await quiet;
   if (cut_off) abort_on_close(fd_);
   release();
   overflow_.release();

@@ -15,6 +15,7 @@
 
 #include "proto/wire/buffer.h"
 #include "src/io/buffer_group.h"
+#include "src/io/condition.h"
 #include "src/io/error.h"
 #include "src/io/operation.h"
 #include "src/io/reactor.h"
@@ -83,7 +84,6 @@ class Stream final : private Reactor::Flush, private BufferGroup::Starved, priva
     void complete(int result, uint32_t) override { stream.sent(result); }
     Stream& stream;
   };
-  class Quiet;
 
   void flush() override;
   void fed() override { arm(); }
@@ -94,7 +94,6 @@ class Stream final : private Reactor::Flush, private BufferGroup::Starved, priva
   void prepare_send();
   void fail(Error error);
   void wake_reader();
-  void wake_quiet();
   void give_back_held();
   bool readable() const { return first_ != none || !overflow_.empty(); }
   std::string_view take_next();
@@ -110,7 +109,7 @@ class Stream final : private Reactor::Flush, private BufferGroup::Starved, priva
   Error error_{Error::Kind::closed, 0, "receive"};  // what ended_ or failed_ means
   Read* reader_ = nullptr;
   Drain* drainer_ = nullptr;
-  Quiet* quiet_ = nullptr;
+  Condition kernel_done_;  // with a request of this stream
   // What arrived while nobody read, later than what is queued; and what of it the reader has.
   proto::wire::Buffer overflow_, held_overflow_;
   proto::wire::Buffer out_, flying_;

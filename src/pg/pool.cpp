@@ -20,22 +20,7 @@ struct Pool::Slot {
   Connection connection;
   bool wanted;
   bool keep_open;
-  Wanted* waiting = nullptr;
-};
-
-// Waits until work wants this slot's connection.
-class Pool::Wanted final : public io::Wait {
- public:
-  Wanted(Pool& pool, Slot& slot) : Wait(pool.reactor_, pool.scope_.until()), slot_(slot) {}
-  bool await_ready() const { return slot_.wanted; }
-  bool await_suspend(std::coroutine_handle<> awaiter) {
-    slot_.waiting = this;
-    return suspend(awaiter);
-  }
-  void await_resume() { slot_.waiting = nullptr; }
-
- private:
-  Slot& slot_;
+  io::Condition want;  // `wanted` was set
 };
 
 Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options,
@@ -85,8 +70,9 @@ io::Task<void> Pool::keep(Slot& slot) {
   Connection& connection = slot.connection;
   unsigned failures = 0;
   while (!scope_.cancellation().requested()) {
-    co_await Wanted(*this, slot);
-    if (!slot.wanted) continue;
+    auto wanted = slot.want.wait(reactor_, scope_.until(), [&slot] { return slot.wanted; });
+    const bool is_wanted = co_await wanted;
+    if (!is_wanted) continue;
     const Result<void> opened =
         co_await connection.open(scope_.until(reactor_.now() + options_.connect_timeout));
     if (!opened) {
@@ -153,8 +139,7 @@ void Pool::want_another() {
       continue;
     }
     slot->wanted = true;
-    if (slot->waiting != nullptr && slot->waiting->outcome() == io::Wait::Outcome::pending)
-      slot->waiting->notify();
+    slot->want.changed();
     return;
   }
 }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "src/io/buffer_group.h"
+#include "src/io/condition.h"
 #include "src/io/list.h"
 #include "src/io/scope.h"
 #include "src/pg/connection.h"
@@ -58,7 +59,6 @@ class Pool {
   friend class Connection;
   friend class QueryBase;
   struct Slot;
-  class Wanted;
 
   void submit(QueryBase& query);
   void withdraw(QueryBase& query);
