@@ -1,8 +1,8 @@
 // Listener: accepts the connections of one shard and owns their sessions.
 //
-// Out of descriptors or at the limit of connections it waits, and who comes next waits too; at the
-// limit the connection that is idle for longest is closed for him. run() ends after drain(), when
-// every session has ended, or after cancel(), sooner.
+// Out of descriptors or at the limit of connections it waits, and the kernel's backlog holds who
+// comes next; at the limit the connection that is idle for longest is closed for them. run() ends
+// after drain(), when every session has ended, or after cancel(), sooner.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,5 @@
 #include "src/io/scope.h"
 
-#include <utility>
-
 namespace ringpost::io {
 
 void Scope::spawn(Task<void> child) {
