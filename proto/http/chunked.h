@@ -34,8 +34,7 @@ class ChunkedDecoder {
   bool done() const { return state_ == State::done; }
   // When it failed: the answer's status (400, 413, 431), and what was wrong.
   bool failed() const { return state_ == State::failed; }
-  Status error() const { return refusal_->status; }
-  std::string_view reason() const { return refusal_->reason; }
+  const Refusal& refusal() const { return *refusal_; }
 
  private:
   // What comes next.

@@ -42,8 +42,7 @@ class RequestParser {
   size_t head_bytes() const { return at_; }
 
   // After `invalid`: the answer's status (400, 414, 417, 431, 501, 505), and what was wrong.
-  Status error() const { return refusal_->status; }
-  std::string_view reason() const { return refusal_->reason; }
+  const Refusal& refusal() const { return *refusal_; }
 
   // Whether a byte of a request line was seen; empty lines before it are none.
   bool started() const { return state_ != State::start; }

@@ -115,16 +115,16 @@ void Routes::users(std::string_view query, http::Reply reply) {
 }
 
 io::Until Routes::until(http::Reply& reply, std::chrono::milliseconds timeout) {
-  return reply.session().until(reactor().now() + timeout);
+  return reply.session().until(context_.reactor().now() + timeout);
 }
 
 void Routes::refuse(const pg::Error& error, std::string_view what, http::Reply reply) {
   if (error.outage()) return send_unavailable(reply);
-  if (failures_of_ != reactor().unix_seconds()) {
+  if (failures_of_ != context_.reactor().unix_seconds()) {
     if (failures_ > most_failures_logged)
       ops::log(ops::Level::error, "queries_failed",
                {{"not_logged", failures_ - most_failures_logged}});
-    failures_of_ = reactor().unix_seconds();
+    failures_of_ = context_.reactor().unix_seconds();
     failures_ = 0;
   }
   if (++failures_ <= most_failures_logged)
@@ -153,7 +153,7 @@ io::Task<void> Routes::get_user(proto::pg::Uuid id, http::Reply reply) {
       co_return refuse(pg::undecodable(find_user), find_user.name, std::move(reply));
     co_return send_not_found(reply);
   }
-  proto::wire::Buffer& body = scratch();
+  proto::wire::Buffer& body = context_.scratch();
   proto::json::Writer json(body);
   write_user(json, *user);
   json.commit();
@@ -164,7 +164,7 @@ io::Task<void> Routes::get_page(int64_t limit, int64_t offset, http::Reply reply
   auto query = pool_.query(list_users, until(reply, timeouts_.request), limit, offset);
   auto rows = co_await query;
   if (!rows) co_return refuse(rows.error(), list_users.name, std::move(reply));
-  proto::wire::Buffer& body = scratch();
+  proto::wire::Buffer& body = context_.scratch();
   proto::json::Writer json(body);
   json.raw("{\"items\":[");
   int64_t total = 0;

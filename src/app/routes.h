@@ -7,7 +7,8 @@
 
 #include "proto/http/request.h"
 #include "src/app/users.h"
-#include "src/http/service.h"
+#include "src/http/context.h"
+#include "src/http/handler.h"
 #include "src/http/session.h"
 #include "src/pg/pool.h"
 
@@ -21,11 +22,11 @@ struct Timeouts {
   std::chrono::milliseconds request, ready;
 };
 
-class Routes final : public http::Service {
+class Routes final : public http::Handler {
  public:
-  Routes(io::Reactor& reactor, io::BufferGroup& buffers, const http::Limits& limits, pg::Pool& pool,
-         Timeouts timeouts)
-      : Service(reactor, buffers, limits), pool_(pool), timeouts_(timeouts) {}
+  // `context`, the sessions', and `pool` outlive it.
+  Routes(http::Context& context, pg::Pool& pool, Timeouts timeouts)
+      : context_(context), pool_(pool), timeouts_(timeouts) {}
 
   void handle(const proto::http::Request& request, http::Reply reply) override;
   bool takes_body(const proto::http::Request& request) override;
@@ -47,6 +48,7 @@ class Routes final : public http::Service {
   io::Until until(http::Reply& reply, std::chrono::milliseconds timeout);
   void refuse(const pg::Error& error, std::string_view what, http::Reply reply);
 
+  http::Context& context_;
   pg::Pool& pool_;
   Timeouts timeouts_;
   bool leaving_ = false;

@@ -16,16 +16,17 @@ constexpr std::chrono::milliseconds least_idle{250};
 }  // namespace
 
 struct Listener::Connection : io::ListNode<Connection> {
-  Connection(Service& service, int fd, io::Cancellation& cancellation)
-      : session(service, fd, cancellation) {}
+  Connection(Context& context, Handler& handler, int fd, io::Cancellation& cancellation)
+      : session(context, handler, fd, cancellation) {}
   Session session;
   bool leaving = false;  // it was asked to make room
 };
 
-Listener::Listener(Service& service, int listening_fd)
-    : service_(service),
-      acceptor_(service.reactor(), listening_fd),
-      scope_(service.reactor()),
+Listener::Listener(Context& context, Handler& handler, int listening_fd)
+    : context_(context),
+      handler_(handler),
+      acceptor_(context.reactor(), listening_fd),
+      scope_(context.reactor()),
       accepting_(&scope_.cancellation()) {}
 
 io::Task<void> Listener::run() {
@@ -35,19 +36,19 @@ io::Task<void> Listener::run() {
       while (arrived && full() && !accepting_.requested()) {
         make_room();
         // Who is here may become idle meanwhile: that is looked at again after the pause.
-        auto room = ended_.wait(service_.reactor(), {service_.reactor().now() + pause, &accepting_},
+        auto room = ended_.wait(context_.reactor(), {context_.reactor().now() + pause, &accepting_},
                                 [this] { return !full(); });
         co_await room;
       }
       continue;
     }
     auto accepting =
-        acceptor_.next(service_.limits().connections - connections(), {io::never, &accepting_});
+        acceptor_.next(context_.limits().connections - connections(), {io::never, &accepting_});
     const io::Result<int> fd = co_await accepting;
     if (fd)
       scope_.spawn(serve(*fd));
     else if (fd.error().kind == io::Error::Kind::system)
-      co_await io::Sleep(service_.reactor(), pause, &accepting_);
+      co_await io::Sleep(context_.reactor(), pause, &accepting_);
   }
   // What the kernel has accepted for us is ours to answer.
   std::deque<int> left;
@@ -58,7 +59,7 @@ io::Task<void> Listener::run() {
 
 io::Task<void> Listener::serve(int fd) {
   ++connections_;
-  Connection connection(service_, fd, scope_.cancellation());
+  Connection connection(context_, handler_, fd, scope_.cancellation());
   open_.push_back(connection);
   if (draining_) connection.session.drain();
   co_await connection.session.run();
@@ -68,12 +69,12 @@ io::Task<void> Listener::serve(int fd) {
 }
 
 bool Listener::full() const {
-  return connections() >= service_.limits().connections;
+  return connections() >= context_.limits().connections;
 }
 
 // Ends the connection that is idle for longest, unless one is leaving already.
 void Listener::make_room() {
-  io::Time longest = service_.reactor().now() - least_idle;
+  io::Time longest = context_.reactor().now() - least_idle;
   Connection* chosen = nullptr;
   bool leaving = false;
   io::List<Connection, Connection> all;

@@ -7,7 +7,8 @@
 
 #include <cstddef>
 
-#include "src/http/service.h"
+#include "src/http/context.h"
+#include "src/http/handler.h"
 #include "src/io/acceptor.h"
 #include "src/io/condition.h"
 #include "src/io/list.h"
@@ -17,8 +18,8 @@ namespace ringpost::http {
 
 class Listener {
  public:
-  // Takes over `listening_fd`. `service` outlives the listener.
-  Listener(Service& service, int listening_fd);
+  // Takes over `listening_fd`. `context` and `handler` outlive the listener.
+  Listener(Context& context, Handler& handler, int listening_fd);
 
   // Accepts and serves until drained or cancelled.
   io::Task<void> run();
@@ -36,7 +37,8 @@ class Listener {
   bool full() const;
   void make_room();
 
-  Service& service_;
+  Context& context_;
+  Handler& handler_;
   io::Acceptor acceptor_;
   io::Scope scope_;
   io::Cancellation accepting_;

@@ -1,102 +1,50 @@
 #include "src/http/session.h"
 
-#include <algorithm>
 #include <cassert>
 #include <string>
 
-#include "proto/http/response_head.h"
-#include "src/io/frames.h"
-
 namespace ringpost::http {
 
-using proto::http::Framing;
-using proto::http::Request;
+using proto::http::Answer;
+using proto::http::Refusal;
 using proto::http::Status;
-using proto::wire::Parse;
+using Event = proto::http::ServerConnection::Event;
 
-// What a request is answered: views, of the caller's own or of what an Exchange keeps.
-struct Answer {
-  Status status;
-  std::string_view content_type, body, fields;
-};
+namespace {
+constexpr std::string_view json_type = "application/json";
 
-// A request that has not been answered, or whose answer waits for an earlier one. What it says of
-// the connection is decided when it is sent, so its head is not written before.
-class Exchange : public io::ListNode<Exchange> {
- public:
-  Exchange(Session& owner, bool head, bool old, bool last)
-      : session(owner), head_only(head), http_1_0(old), close(last) {}
-
-  static void* operator new(size_t size) { return io::allocate_frame(size); }
-  static void operator delete(void* memory, size_t size) { io::free_frame(memory, size); }
-
-  void keep(const Answer& answer) {
-    status_ = answer.status;
-    type_size_ = answer.content_type.size();
-    body_size_ = answer.body.size();
-    for (const std::string_view part : {answer.content_type, answer.body, answer.fields})
-      kept_.append(part);
-  }
-  Answer kept() const {
-    const std::string_view all = kept_.view();
-    return {status_, all.substr(0, type_size_), all.substr(type_size_, body_size_),
-            all.substr(type_size_ + body_size_)};
-  }
-
-  Session& session;
-  bool head_only, http_1_0, close;
-  bool done = false;
-
- private:
-  Status status_{};
-  size_t type_size_ = 0, body_size_ = 0;
-  proto::wire::Buffer kept_;
-};
-
-// The head of a request, kept while its body is received and dropped.
-struct Session::Body {
-  Body(std::string_view head_bytes, const Request& request, uint64_t limit)
-      : framing(request.framing),
-        head_only(request.method == "HEAD"),
-        remaining(request.content_length),
-        chunked(limit) {
-    head.append(head_bytes);
-  }
-  proto::wire::Buffer head;
-  Framing framing;
-  bool head_only;
-  uint64_t remaining;
-  proto::http::ChunkedDecoder chunked;
-};
+// {"error":"bad_request","detail":"..."}
+std::string refusal_body(const Refusal& refusal) {
+  std::string body(R"({"error":")");
+  for (const char c : proto::http::reason_phrase(refusal.status))
+    body += c == ' ' ? '_' : static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+  return body.append(R"(","detail":")").append(refusal.reason).append(R"("})");
+}
+}  // namespace
 
 Reply::~Reply() {
-  if (exchange_ != nullptr)
-    send(Status::internal_server_error, "application/json", R"({"error":"internal"})");
-}
-
-Session& Reply::session() const {
-  return exchange_->session;
+  if (session_ != nullptr)
+    send(Status::internal_server_error, json_type, R"({"error":"internal"})");
 }
 
 void Reply::send(Status status, std::string_view content_type, std::string_view body,
                  std::string_view fields) {
-  assert(exchange_ != nullptr && "a request is answered once");
-  Exchange& exchange = *std::exchange(exchange_, nullptr);
-  exchange.session.answer(exchange, {status, content_type, body, fields});
+  assert(session_ != nullptr && "a request is answered once");
+  std::exchange(session_, nullptr)->answer(number_, {status, content_type, body, fields});
 }
 
-Session::Session(Service& service, int fd, io::Cancellation& cancellation)
-    : service_(service),
-      stream_(service.reactor(), service.buffers(), fd, service.limits().write_timeout),
-      scope_(service.reactor(), &cancellation),
+Session::Session(Context& context, Handler& handler, int fd, io::Cancellation& cancellation)
+    : context_(context),
+      handler_(handler),
+      stream_(context.reactor(), context.buffers(), fd, context.limits().write_timeout),
+      scope_(context.reactor(), &cancellation),
       reading_(&scope_.cancellation()),
-      since_(service.reactor().now()) {}
-
-Session::~Session() = default;
+      connection_(context.whole_heads(), context.limits().body_bytes),
+      since_(context.reactor().now()) {}
 
 io::Task<void> Session::run() {
   // While draining, what was already asked is all that is waited for.
-  while (!closing_ && !(draining_ && in_flight_ != 0)) {
+  while (!connection_.closed() && !(draining_ && connection_.unanswered() != 0)) {
     auto reading = stream_.read({deadline(), draining_ ? &scope_.cancellation() : &reading_});
     const io::Result<std::string_view> bytes = co_await reading;
     if (!bytes) {
@@ -104,11 +52,12 @@ io::Task<void> Session::run() {
       break;
     }
     take(*bytes);
-    for (parse(); !closing_ && !input_.empty() && backlogged(); parse()) {
+    while (!serve()) {
       stash();
-      const io::Time paused = service_.reactor().now();
-      if (!co_await make_room()) break;
-      since_ += service_.reactor().now() - paused;  // nothing was read, so nothing could come
+      const io::Time paused = now();
+      const bool room = co_await make_room();
+      if (!room) break;
+      since_ += now() - paused;  // nothing was read, so nothing could come
       input_ = unread_.view();
     }
     stash();
@@ -118,33 +67,58 @@ io::Task<void> Session::run() {
 
 void Session::drain() {
   draining_ = true;
-  grace_ends_ = service_.reactor().now() + service_.limits().drain_grace;
+  connection_.drain();
+  grace_ends_ = now() + context_.limits().drain_grace;
   reading_.request();
 }
 
+io::Time Session::idle_since() const {
+  const bool idle = connection_.stage() == Stage::idle && !draining_ && stream_.unsent() == 0;
+  return idle ? since_ : io::never;
+}
+
+// The clock of what is waited for starts with each stage.
+void Session::note_stage() {
+  const Stage stage = connection_.stage();
+  if (stage != stage_) since_ = now();
+  stage_ = stage;
+}
+
 io::Time Session::deadline() const {
-  const Limits& limits = service_.limits();
+  const Limits& limits = context_.limits();
   // While draining, half a request is closed like none, in silence: who stalls holds up no end.
   if (draining_) return grace_ends_;
-  if (body_ != nullptr) return since_ + limits.body_timeout;
-  if (half_head_ != nullptr) return since_ + limits.head_timeout;
-  return since_ + (asked_ ? limits.idle_timeout : limits.head_timeout);
+  switch (stage_) {
+    case Stage::head:
+      return since_ + limits.head_timeout;
+    case Stage::body:
+    case Stage::permission:
+      return since_ + limits.body_timeout;
+    case Stage::idle:
+    case Stage::answers:
+    case Stage::closed:
+      break;
+  }
+  return since_ + (connection_.used() ? limits.idle_timeout : limits.head_timeout);
 }
 
 // Whether to go on reading after a read that brought nothing.
 bool Session::read_again(const io::Error& error) {
-  const io::Time now = service_.reactor().now();
   switch (error.kind) {
     case io::Error::Kind::timed_out:
       if (stream_.failed()) return false;
-      if (now < deadline()) return true;  // an answer has moved it since
-      if (continue_due_ || (!begun() && (in_flight_ != 0 || stream_.unsent() != 0))) {
+      if (now() < deadline()) return true;  // an answer has moved it since
+      if (stage_ == Stage::permission || stage_ == Stage::answers ||
+          (stage_ == Stage::idle && stream_.unsent() != 0)) {
         // It is the peer that waits, or that is busy reading. A head or a body it has begun is due
         // all the same.
-        since_ = now;
+        since_ = now();
         return !draining_;
       }
-      if (begun() && !draining_) refuse_late();
+      if (stage_ != Stage::idle && !draining_) {
+        connection_.expire();
+        serve();
+      }
       return false;
     case io::Error::Kind::cancelled:  // draining has begun, or all is given up
       return !scope_.cancellation().requested();
@@ -178,187 +152,85 @@ void Session::stash() {
   input_ = {};
 }
 
+// Hands over the requests that have come. False when others are left that have to wait for room.
+bool Session::serve() {
+  for (;;) {
+    if (!input_.empty() && backlogged()) return false;
+    const Event event = connection_.next(input_);
+    input_.remove_prefix(connection_.consumed());
+    switch (event) {
+      case Event::more:
+      case Event::closed:
+        note_stage();
+        return true;
+      case Event::permission:
+        if (handler_.takes_body(connection_.request())) {
+          if (connection_.accept_body(stream_.out())) stream_.send();
+          input_.remove_prefix(connection_.consumed());
+          break;
+        }
+        [[fallthrough]];
+      case Event::request:
+        handler_.handle(connection_.request(), take_offer());
+        break;
+      case Event::refusal:
+        refuse();
+        break;
+    }
+  }
+}
+
+Reply Session::take_offer() {
+  Reply reply(*this, connection_.take());
+  input_.remove_prefix(connection_.consumed());
+  note_stage();
+  return reply;
+}
+
+// What can't be taken is answered in its turn, and the connection ends (RFC 9112, 9.6).
+void Session::refuse() {
+  const Refusal& refusal = connection_.refusal();
+  take_offer().send(refusal.status, json_type, refusal_body(refusal));
+}
+
+void Session::answer(uint64_t number, const Answer& answer) {
+  if (connection_.answer(number, answer, context_.date(), stream_.out())) stream_.send();
+  note_stage();
+  answered_.changed();
+}
+
 bool Session::backlogged() const {
-  return in_flight_ >= service_.limits().pipelined ||
-         stream_.unsent() > service_.limits().unsent_bytes;
+  return connection_.unanswered() >= context_.limits().pipelined ||
+         stream_.unsent() > context_.limits().unsent_bytes;
 }
 
 // Waits until another request may be taken. False when the peer takes no answers.
 io::Task<bool> Session::make_room() {
   stream_.release();
-  co_await settled(service_.limits().pipelined - 1);
-  auto draining = stream_.drained(service_.limits().unsent_bytes, scope_.until());
+  const Limits& limits = context_.limits();
+  // Requests have deadlines of their own.
+  auto answered = answered_.wait(context_.reactor(), {},
+                                 [&] { return connection_.unanswered() < limits.pipelined; });
+  co_await answered;
+  auto draining = stream_.drained(limits.unsent_bytes, scope_.until());
   const io::Result<void> drained = co_await draining;
   co_return drained.has_value();
 }
 
-void Session::parse() {
-  while (!input_.empty() && !closing_ && !backlogged()) {
-    if (body_ != nullptr) {
-      take_body();
-      continue;
-    }
-    const bool begun = half_head_ != nullptr;
-    proto::http::RequestParser& parser = begun ? *half_head_ : service_.parser();
-    switch (parser.parse(input_)) {
-      case Parse::partial:
-        if (begun) return;
-        if (parser.started()) {  // empty lines are none: the connection is idle
-          half_head_ = std::make_unique<proto::http::RequestParser>(parser);
-          since_ = service_.reactor().now();
-        }
-        parser.reset();
-        return;
-      case Parse::invalid:
-        refuse(parser.error(), parser.reason());
-        break;
-      case Parse::complete: {
-        const Request& request = parser.request();
-        const std::string_view head = input_.substr(0, parser.head_bytes());
-        input_.remove_prefix(head.size());
-        if (request.framing == Framing::none)
-          dispatch(request);
-        else
-          begin_body(request, head);
-        break;
-      }
-    }
-    parser.reset();
-    half_head_.reset();
-  }
-}
-
-void Session::dispatch(const Request& request, bool ends) {
-  // While draining, the last that has come is the last that is taken: its answer says so.
-  const bool last = ends || !request.keep_alive || (draining_ && input_.empty());
-  if (last) closing_ = true;
-  Exchange& exchange = begin_exchange(request.method == "HEAD", request.minor_version == 0, last);
-  service_.handle(request, Reply(exchange));
-}
-
-void Session::begin_body(const Request& request, std::string_view head) {
-  const bool head_only = request.method == "HEAD";
-  if (request.framing == Framing::length && request.content_length > service_.limits().body_bytes)
-    return refuse(Status::content_too_large, "the body is larger than this server takes",
-                  head_only);
-  const bool waits = request.expect_continue && input_.empty();
-  // Whether the body comes all the same can't be known, so nothing behind it can be read.
-  if (waits && !service_.takes_body(request)) return dispatch(request, true);
-  body_ = std::make_unique<Body>(head, request, service_.limits().body_bytes);
-  since_ = service_.reactor().now();
-  continue_due_ = waits;
-  send_continue();
-  if (request.framing == Framing::length && request.content_length == 0) take_body();
-}
-
-// The client waits for it before it sends the body. An interim answer must not overtake an earlier
-// final one.
-void Session::send_continue() {
-  if (!continue_due_ || in_flight_ != 0 || closing_) return;
-  continue_due_ = false;
-  since_ = service_.reactor().now();
-  proto::http::append_continue(stream_.out());
-  stream_.send();
-}
-
-// Drops what has come of the body; the request is dispatched when all of it has.
-void Session::take_body() {
-  continue_due_ = false;
-  bool whole = false;
-  if (body_->framing == Framing::length) {
-    const auto taken = static_cast<size_t>(std::min<uint64_t>(body_->remaining, input_.size()));
-    input_.remove_prefix(taken);
-    body_->remaining -= taken;
-    whole = body_->remaining == 0;
-  } else {
-    const size_t taken = body_->chunked.skip(input_);
-    input_.remove_prefix(taken);
-    if (body_->chunked.failed()) {
-      refuse(body_->chunked.error(), body_->chunked.reason(), body_->head_only);
-      body_.reset();
-      return;
-    }
-    whole = body_->chunked.done();
-  }
-  if (!whole) return;
-  const std::unique_ptr<Body> body = std::move(body_);
-  proto::http::RequestParser parser(service_.limits().head);
-  parser.parse(body->head.view());
-  dispatch(parser.request());
-}
-
-// The request can't be understood, or is not taken: it is answered in its turn and the connection
-// ends (RFC 9112, 9.6).
-void Session::refuse(Status status, std::string_view reason, bool head_only) {
-  closing_ = true;
-  std::string body(R"({"error":")");
-  for (const char c : proto::http::reason_phrase(status))
-    body += c == ' ' ? '_' : static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-  body.append(R"(","detail":")").append(reason).append(R"("})");
-  Reply(begin_exchange(head_only, false, true)).send(status, "application/json", body);
-}
-
-void Session::refuse_late() {
-  refuse(Status::request_timeout,
-         body_ != nullptr ? "the body did not come in time" : "the head did not come in time",
-         body_ != nullptr && body_->head_only);
-  half_head_.reset();
-  body_.reset();
-}
-
-Exchange& Session::begin_exchange(bool head_only, bool http_1_0, bool close) {
-  auto* exchange = new Exchange(*this, head_only, http_1_0, close);
-  exchanges_.push_back(*exchange);
-  ++in_flight_;
-  asked_ = true;
-  return *exchange;
-}
-
-void Session::answer(Exchange& exchange, const Answer& answer) {
-  exchange.done = true;
-  if (&exchanges_.front() != &exchange) return exchange.keep(answer);
-  send_first(answer);
-  while (!exchanges_.empty() && exchanges_.front().done) send_first(exchanges_.front().kept());
-  send_continue();
-  stream_.send();
-  if (idle()) since_ = service_.reactor().now();
-  answered_.changed();
-}
-
-// Appends the answer of the first exchange, and ends that.
-void Session::send_first(const Answer& answer) {
-  const Exchange& exchange = exchanges_.front();
-  const bool last = &exchanges_.back() == &exchange;
-  proto::wire::Buffer& out = stream_.out();
-  proto::http::ResponseHead head{.status = answer.status,
-                                 .date = service_.date(),
-                                 .content_type = answer.content_type,
-                                 .content_length = answer.body.size(),
-                                 .fields = answer.fields};
-  if (exchange.close || (closing_ && last))
-    head.connection = proto::http::ResponseHead::Connection::close;
-  else if (exchange.http_1_0)
-    head.connection = proto::http::ResponseHead::Connection::keep_alive;
-  proto::http::append(out, head);
-  if (!exchange.head_only) out.append(answer.body);
-  delete &exchanges_.pop_front();
-  --in_flight_;
-}
-
 io::Task<void> Session::finish() {
-  closing_ = true;
+  connection_.close();
   stream_.release();
-  co_await settled(0);
+  auto answered =
+      answered_.wait(context_.reactor(), {}, [this] { return connection_.unanswered() == 0; });
+  co_await answered;
   co_await scope_.join();
-  const io::Time now = service_.reactor().now();
-  auto draining = stream_.drained(0, scope_.until(now + service_.limits().write_timeout));
+  auto draining = stream_.drained(0, scope_.until(now() + context_.limits().write_timeout));
   const io::Result<void> drained = co_await draining;
   if (drained && !scope_.cancellation().requested()) {
     // Closing with bytes unread would reset the connection and could take our last answer with it:
     // let the peer close first.
     stream_.shutdown_send();
-    const io::Until linger =
-        scope_.until(service_.reactor().now() + service_.limits().linger_timeout);
+    const io::Until linger = scope_.until(now() + context_.limits().linger_timeout);
     for (;;) {
       auto reading = stream_.read(linger);
       const io::Result<std::string_view> dropped = co_await reading;

@@ -1,59 +1,28 @@
-// Session: one HTTP/1.1 connection. Reads, parses, hands requests to the service, and sends the
-// answers in the order in which the requests came, however they become ready (RFC 9112, 9.3.2);
-// those that are ready in one turn leave in one send.
+// Session: one HTTP/1.1 connection. Reads, hands the requests to the handler, and sends the answers
+// that are due in one turn in one send. What the bytes mean, and which answer is due, it asks its
+// ServerConnection.
 //
 // Lifetimes: the coroutine run() owns nothing but borrows the Session, which its listener owns
-// until run() has ended. The Session owns its Stream and its Exchanges, one for each request that
-// is not yet sent. A Reply is the service's only way to an Exchange; the session does not end
-// before each Reply is answered or dropped, and the coroutines it spawned have ended.
+// until run() has ended. A Reply borrows the session; the session does not end before each Reply is
+// answered or dropped, and the coroutines it spawned have ended.
 #pragma once
 
-#include <memory>
 #include <string_view>
 
-#include "proto/http/chunked.h"
-#include "proto/http/request.h"
-#include "proto/http/request_parser.h"
-#include "proto/http/status.h"
+#include "proto/http/server_connection.h"
 #include "proto/wire/buffer.h"
-#include "src/http/limits.h"
-#include "src/http/service.h"
+#include "src/http/context.h"
+#include "src/http/handler.h"
 #include "src/io/condition.h"
-#include "src/io/list.h"
 #include "src/io/scope.h"
 #include "src/io/stream.h"
 
 namespace ringpost::http {
 
-struct Answer;
-class Exchange;
-class Session;
-
-// Handed to the service with each request. Answered once, by send(); one that is dropped unanswered
-// answers 500.
-class [[nodiscard]] Reply {
- public:
-  explicit Reply(Exchange& exchange) : exchange_(&exchange) {}
-  Reply(Reply&& other) noexcept : exchange_(std::exchange(other.exchange_, nullptr)) {}
-  Reply& operator=(Reply&&) = delete;
-  ~Reply();
-
-  Session& session() const;
-
-  // `body` is copied, or left out when the request was HEAD. `fields`: further header lines, each
-  // ending in CRLF. An empty content type writes none.
-  void send(proto::http::Status status, std::string_view content_type, std::string_view body,
-            std::string_view fields = {});
-
- private:
-  Exchange* exchange_;
-};
-
 class Session final {
  public:
   // Takes over the connected socket `fd`.
-  Session(Service& service, int fd, io::Cancellation& cancellation);
-  ~Session();
+  Session(Context& context, Handler& handler, int fd, io::Cancellation& cancellation);
 
   // The whole life of the connection; the socket is closed when it ends.
   io::Task<void> run();
@@ -63,11 +32,8 @@ class Session final {
   void drain();
 
   // Since when it waits for a request with nothing else to do; never while it has.
-  io::Time idle_since() const {
-    return idle() && !draining_ && !closing_ && stream_.unsent() == 0 ? since_ : io::never;
-  }
+  io::Time idle_since() const;
 
-  Service& service() const { return service_; }
   // For work on a request: `co_await query(..., session.until(deadline))`. Cancelled when the
   // session is given up.
   io::Until until(io::Time deadline) { return scope_.until(deadline); }
@@ -75,57 +41,41 @@ class Session final {
 
  private:
   friend class Reply;
-  struct Body;
+  using Stage = proto::http::ServerConnection::Stage;
+
+  void answer(uint64_t number, const proto::http::Answer& answer);
 
   void take(std::string_view arrived);
-  void parse();
+  bool serve();
+  Reply take_offer();
+  void refuse();
   void stash();
   bool backlogged() const;
-  void dispatch(const proto::http::Request& request, bool ends = false);
-  void begin_body(const proto::http::Request& request, std::string_view head);
-  void send_continue();
-  void take_body();
-  void refuse(proto::http::Status status, std::string_view reason, bool head_only = false);
-  void refuse_late();
+  io::Task<bool> make_room();
 
-  // Until at most `left` requests are unanswered: they have deadlines of their own.
-  auto settled(uint32_t left) {
-    return answered_.wait(service_.reactor(), {}, [this, left] { return in_flight_ <= left; });
-  }
-  bool begun() const { return half_head_ != nullptr || body_ != nullptr; }
-  bool idle() const { return in_flight_ == 0 && !begun(); }
+  io::Time now() const { return context_.reactor().now(); }
+  void note_stage();
   io::Time deadline() const;
   bool read_again(const io::Error& error);
-  io::Task<bool> make_room();
   io::Task<void> finish();
 
-  Exchange& begin_exchange(bool head_only, bool http_1_0, bool close);
-  void answer(Exchange& exchange, const Answer& answer);
-  void send_first(const Answer& answer);
-
-  Service& service_;
+  Context& context_;
+  Handler& handler_;
   io::Stream stream_;
   io::Scope scope_;
   io::Cancellation reading_;  // ends the wait for bytes when draining begins
+  proto::http::ServerConnection connection_;
+  io::Condition answered_;  // a request was
 
-  io::List<Exchange, Exchange> exchanges_;  // in the order of their requests
-  uint32_t in_flight_ = 0;
-  io::Condition answered_;
-
-  // What has arrived and is not yet parsed: a view of the stream's last read, or of unread_ when
+  // What has arrived and is not yet consumed: a view of the stream's last read, or of unread_ when
   // that is not empty.
   std::string_view input_;
   proto::wire::Buffer unread_;
-  // The progress of a head that has come in part.
-  std::unique_ptr<proto::http::RequestParser> half_head_;
-  std::unique_ptr<Body> body_;  // the request whose body is being received
 
-  io::Time since_;         // when what is waited for began: a head, a body, idleness
-  io::Time grace_ends_{};  // while draining
-  bool asked_ = false;     // a request has come
+  Stage stage_ = Stage::idle;  // as of the last look at it
   bool draining_ = false;
-  bool closing_ = false;  // no further request is taken; the last answer says so
-  bool continue_due_ = false;
+  io::Time since_;         // when that began
+  io::Time grace_ends_{};  // while draining
 };
 
 }  // namespace ringpost::http

@@ -41,7 +41,8 @@ class Api {
         buffers_(reactor, 64),
         client_buffers_(reactor, 16, 16384, 8),
         pool_(reactor, buffers_, options_, statements, unheard_),
-        routes_(reactor, buffers_, limits_, pool_, {.request = timeout, .ready = ready_timeout}),
+        context_(reactor, buffers_, limits_),
+        routes_(context_, pool_, {.request = timeout, .ready = ready_timeout}),
         scope_(reactor) {
     scope_.spawn(pool_.run());
   }
@@ -50,7 +51,7 @@ class Api {
   tests::HttpClient client() {
     const auto [server, peer] = tests::tcp_pair();
     scope_.spawn(serve(server));
-    return {routes_.reactor(), client_buffers_, peer};
+    return {context_.reactor(), client_buffers_, peer};
   }
   pg::Pool& pool() { return pool_; }
   // Connections that are served.
@@ -63,7 +64,7 @@ class Api {
 
  private:
   io::Task<void> serve(int fd) {
-    http::Session session(routes_, fd, scope_.cancellation());
+    http::Session session(context_, routes_, fd, scope_.cancellation());
     co_await session.run();
   }
 
@@ -72,6 +73,7 @@ class Api {
   http::Limits limits_;
   Unheard unheard_;
   pg::Pool pool_;
+  http::Context context_;
   Routes routes_;
   io::Scope scope_;
 };

@@ -40,7 +40,8 @@ Answer decode(std::string_view input, size_t step) {
   }
   answer.done = decoder.done();
   if (decoder.failed())
-    answer.error = std::to_string(static_cast<int>(decoder.error())).append(decoder.reason());
+    answer.error =
+        std::to_string(static_cast<int>(decoder.refusal().status)).append(decoder.refusal().reason);
   require(answer.content.size() <= most_body_bytes);
   return answer;
 }

@@ -30,7 +30,10 @@ struct Answer {
 Answer answer(Parse parse, const RequestParser& parser) {
   if (parse == Parse::partial) return {};
   if (parse == Parse::invalid)
-    return {parse, std::to_string(static_cast<int>(parser.error())).append(parser.reason()), 0};
+    return {
+        parse,
+        std::to_string(static_cast<int>(parser.refusal().status)).append(parser.refusal().reason),
+        0};
   const Request& request = parser.request();
   std::string text;
   const auto add = [&text](std::string_view part) { text.append(part).push_back('\n'); };

@@ -1,4 +1,4 @@
-// A Session, or a Listener, with a service that answers as the request's path tells it, on a
+// A Session, or a Listener, with a handler that answers as the request's path tells it, on a
 // reactor of its own. The test is the peer.
 #pragma once
 
@@ -18,9 +18,9 @@ namespace ringpost::tests {
 // Paths: /now/TEXT answers TEXT at once; /after/MS/TEXT when it has slept; /never waits to be
 // cancelled; /large/BYTES answers so many x; /drop lets the reply go unanswered. Anything else is
 // answered 404 with no body and no type; of these /nowhere takes no body.
-class Paths final : public http::Service {
+class Paths final : public http::Handler {
  public:
-  using Service::Service;
+  explicit Paths(io::Reactor& reactor) : reactor_(reactor) {}
 
   void handle(const proto::http::Request& request, http::Reply reply) override {
     handled.append(handled.empty() ? "" : " ").append(request.target);
@@ -60,21 +60,23 @@ class Paths final : public http::Service {
 
   io::Task<void> after(std::chrono::milliseconds pause, std::string text, http::Reply reply) {
     const auto until = reply.session().until(io::never);
-    if (co_await io::Sleep(reactor(), pause, until.cancellation))
+    if (co_await io::Sleep(reactor_, pause, until.cancellation))
       reply.send(proto::http::Status::ok, "text/plain", text);
   }
   io::Task<void> never(http::Reply reply) {
     const auto until = reply.session().until(io::never);
-    co_await io::Sleep(reactor(), std::chrono::hours(1), until.cancellation);
+    co_await io::Sleep(reactor_, std::chrono::hours(1), until.cancellation);
     ++gave_up;
   }
+
+  io::Reactor& reactor_;
 };
 
 // What the test sees of the other side.
 struct Conversation {
   io::Reactor& reactor;
   io::BufferGroup& buffers;
-  Paths& service;
+  Paths& handler;
   http::Session& session;
   io::Scope& scope;  // the session runs in it, and is given up with it
   HttpClient& client;
@@ -106,12 +108,13 @@ using Talk = std::function<io::Task<void>(Conversation&)>;
 inline io::Task<void> hold(io::Reactor& reactor, const http::Limits& limits, const Talk& talk,
                            std::pair<int, int> ends) {
   Buffers ours(reactor, 64), theirs(reactor, 64, 64 * 1024, 8);
-  Paths service(reactor, ours, limits);
+  http::Context context(reactor, ours, limits);
+  Paths handler(reactor);
   io::Scope scope(reactor);
   {
-    http::Session session(service, ends.first, scope.cancellation());
+    http::Session session(context, handler, ends.first, scope.cancellation());
     HttpClient client(reactor, theirs, ends.second);
-    Conversation conversation{reactor, ours, service, session, scope, client};
+    Conversation conversation{reactor, ours, handler, session, scope, client};
     scope.spawn(session.run());
     co_await talk(conversation);
     co_await client.close();

@@ -21,7 +21,7 @@ constexpr std::string_view closed = "|receive: closed by the peer";
 struct Served {
   io::Reactor& reactor;
   io::BufferGroup& buffers;
-  tests::Paths& service;
+  tests::Paths& handler;
   Listener& listener;
   io::Scope& scope;
   io::Address address;
@@ -53,11 +53,12 @@ using Talk = std::function<Task<void>(Served&)>;
 
 Task<void> hold(io::Reactor& reactor, const Limits& limits, const Talk& talk) {
   tests::Buffers ours(reactor, 64), theirs(reactor, 64, 4096, 8);
-  tests::Paths service(reactor, ours, limits);
+  Context context(reactor, ours, limits);
+  tests::Paths handler(reactor);
   const int listening = io::listen_tcp(*io::Address::numeric("127.0.0.1", 0), 64).value();
   io::Scope scope(reactor);
-  Listener listener(service, listening);
-  Served served{reactor, theirs, service, listener, scope, tests::bound_to(listening)};
+  Listener listener(context, handler, listening);
+  Served served{reactor, theirs, handler, listener, scope, tests::bound_to(listening)};
   scope.spawn(listener.run());
   co_await talk(served);
   listener.cancel();
@@ -219,7 +220,7 @@ TEST(Listener, DrainAtTheLimitOfConnectionsStillAnswersWhoWaited) {
     HttpClient one = s.client(), two = s.client();
     co_await one.send_now(get("/after/30/1"));
     co_await two.send_now(get("/now/2"));
-    EXPECT_EQ(s.service.handled, "/after/30/1");
+    EXPECT_EQ(s.handler.handled, "/after/30/1");
     s.listener.drain();
     EXPECT_EQ(co_await two.answer(), ok("2", "Connection: close\r\n"));
     EXPECT_EQ(co_await one.answer(), ok("1", "Connection: close\r\n"));
@@ -239,7 +240,7 @@ TEST(Listener, CancelEndsEverything) {
     EXPECT_EQ(s.listener.connections(), 4u);
     s.listener.cancel();
     co_await s.ends();
-    EXPECT_EQ(s.service.gave_up, 1);
+    EXPECT_EQ(s.handler.gave_up, 1);
     EXPECT_EQ(s.connect(), -1);
     for (HttpClient* client : {&idle, &half, &working, &large}) co_await client->close();
   });

@@ -36,7 +36,7 @@ TEST(Body, ALongOneIsDroppedAndTheNextRequestFound) {
 TEST(Body, TheRequestIsHandledWhenAllOfItHasCome) {
   converse([](Conversation& c) -> Task<void> {
     co_await c.client.send_now("POST /now/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx");
-    EXPECT_EQ(c.service.handled, "");
+    EXPECT_EQ(c.handler.handled, "");
     c.client.send("y");
     EXPECT_EQ(co_await c.client.answer(), ok("1"));
     c.client.send("POST /now/2 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
@@ -113,7 +113,7 @@ TEST(Expect, OfABodyThatIsNotTakenGetsTheFinalAnswerAtOnce) {
         EXPECT_EQ(co_await c.client.answer(), not_found);
         c.client.send("GET /now/smuggled HTTP/1.1\r\nHost: a\r\n\r\n");
         EXPECT_EQ(co_await c.client.rest(), closed);
-        EXPECT_TRUE(c.service.handled.ends_with("/nowhere")) << c.service.handled;
+        EXPECT_TRUE(c.handler.handled.ends_with("/nowhere")) << c.handler.handled;
       });
 }
 
@@ -189,7 +189,7 @@ TEST(Refusal, HasAStatusAJsonBodyAndEndsTheConnection) {
           << answer.substr(body);
       EXPECT_TRUE(answer.ends_with("\"}")) << answer;
       EXPECT_EQ(co_await c.client.rest(), closed);
-      EXPECT_EQ(c.service.handled, "/now/before");
+      EXPECT_EQ(c.handler.handled, "/now/before");
     });
   }
 }

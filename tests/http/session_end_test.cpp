@@ -128,7 +128,7 @@ TEST(Drain, AnAnswerThatWaitedForAnEarlierOneSaysTheEndToo) {
        {get("/now/2"), "GET /now/2 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"s}) {
     converse(tests::patient(), [&](Conversation& c) -> Task<void> {
       co_await c.client.send_now(get("/after/30/1") + get("/now/0") + second);
-      EXPECT_EQ(c.service.handled, "/after/30/1 /now/0 /now/2");
+      EXPECT_EQ(c.handler.handled, "/after/30/1 /now/0 /now/2");
       c.session.drain();
       EXPECT_EQ(co_await c.client.answer(), ok("1"));
       EXPECT_EQ(co_await c.client.answer(), ok("0"));
@@ -207,7 +207,7 @@ TEST(Drain, AHalfRequestIsClosedInSilenceAfterTheGrace) {
       EXPECT_EQ(co_await c.client.rest(), closed);
       EXPECT_GE(c.reactor.now() - begin, 39ms);
       EXPECT_LT(c.reactor.now() - begin, 500ms);
-      EXPECT_EQ(c.service.handled, "");
+      EXPECT_EQ(c.handler.handled, "");
     });
 }
 

@@ -62,7 +62,7 @@ TEST(Pipeline, AtItsLimitFurtherRequestsWaitAndNoneIsLost) {
     std::string requests;
     for (int i = 0; i < 10; ++i) requests += get("/after/20/" + std::to_string(i));
     co_await c.client.send_now(requests);
-    EXPECT_EQ(c.service.handled, "/after/20/0 /after/20/1 /after/20/2");
+    EXPECT_EQ(c.handler.handled, "/after/20/0 /after/20/1 /after/20/2");
     for (int i = 0; i < 10; ++i) EXPECT_EQ(co_await c.client.answer(), ok(std::to_string(i)));
     c.client.send(get("/now/on"));
     EXPECT_EQ(co_await c.client.answer(), ok("on"));
@@ -89,7 +89,7 @@ TEST(Pipeline, AtItsLimitItStopsReading) {
       co_await c.sleep(1ms);
     }
     EXPECT_LT(sent, 128u * 1024);
-    EXPECT_EQ(c.service.handled, "/after/100/first");
+    EXPECT_EQ(c.handler.handled, "/after/100/first");
     c.client.send(std::string_view(requests).substr(sent));
     EXPECT_EQ(co_await c.client.answer(), ok("first"));
     for (size_t i = 0; i < count; ++i)
@@ -110,7 +110,7 @@ TEST(Pipeline, AClientThatDoesNotReadIsNotServedFurther) {
     for (int i = 0; i < 100; ++i) requests += get("/large/100000");
     co_await c.client.send_now(requests);
     co_await c.sleep(20ms);
-    const size_t begun = c.service.handled.size() / std::string_view("/large/100000 ").size();
+    const size_t begun = c.handler.handled.size() / std::string_view("/large/100000 ").size();
     EXPECT_LT(begun, 10u);
     for (int i = 0; i < 100; ++i)
       if (const std::string answer = co_await c.client.answer();

@@ -82,7 +82,7 @@ TEST(Session, WhatFollowsTheLastRequestIsNotTaken) {
     EXPECT_EQ(co_await c.client.answer(), tests::ok("1", "Connection: close\r\n"));
     c.client.send(get("/now/3"));
     EXPECT_EQ(co_await c.client.rest(), "|receive: closed by the peer");
-    EXPECT_EQ(c.service.handled, "/now/1");
+    EXPECT_EQ(c.handler.handled, "/now/1");
   });
 }
 

@@ -89,7 +89,7 @@ TEST(Timeout, AHalfBodyIsAnswered408) {
                 "Content-Length: 68\r\nConnection: close\r\n\r\n"
                 "{\"error\":\"request_timeout\",\"detail\":\"the body did not come in time\"}");
       EXPECT_EQ(co_await c.client.rest(), closed);
-      EXPECT_EQ(c.service.handled, "");
+      EXPECT_EQ(c.handler.handled, "");
     });
   }
 }
@@ -108,7 +108,7 @@ TEST(Timeout, EarlierRequestsDoNotStretchAHeadOrABody) {
       EXPECT_EQ(co_await c.client.answer(), ok("x"));
       EXPECT_TRUE((co_await c.client.answer()).starts_with("HTTP/1.1 408 ")) << "in its turn";
       EXPECT_EQ(co_await c.client.rest(), closed);
-      EXPECT_EQ(c.service.handled, "/after/150/x");
+      EXPECT_EQ(c.handler.handled, "/after/150/x");
     });
   }
 }
@@ -176,7 +176,7 @@ TEST(Timeout, AReaderThatTakesNothingIsCutOff) {
         co_await c.sleep(15ms);
         EXPECT_FALSE(c.ended());
         EXPECT_LT(co_await c.ends(), 400);
-        const size_t begun = c.service.handled.size() / std::string_view("/large/100000 ").size();
+        const size_t begun = c.handler.handled.size() / std::string_view("/large/100000 ").size();
         EXPECT_LT(begun, 200u) << "what is not taken is not made";
       },
       tests::tcp_pair());

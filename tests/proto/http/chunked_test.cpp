@@ -32,7 +32,8 @@ std::string decode(const tests::Pieces& pieces) {
     rest.append(left);
   }
   if (decoder.failed())
-    return std::to_string(static_cast<int>(decoder.error())) + " " + std::string(decoder.reason());
+    return std::to_string(static_cast<int>(decoder.refusal().status)) + " " +
+           std::string(decoder.refusal().reason);
   return decoder.done() ? content + ", then " + rest : content + "...";
 }
 

@@ -20,7 +20,8 @@ using wire::Parse;
 std::string describe(Parse parse, const RequestParser& parser) {
   if (parse == Parse::partial) return "partial";
   if (parse == Parse::invalid)
-    return std::to_string(static_cast<int>(parser.error())) + " " + std::string(parser.reason());
+    return std::to_string(static_cast<int>(parser.refusal().status)) + " " +
+           std::string(parser.refusal().reason);
   const Request& request = parser.request();
   std::string text(request.method);
   text.append(" ").append(request.target).append(" HTTP/1.");

@@ -1,0 +1,156 @@
+// ServerConnection: the server's side of one HTTP/1.1 connection, with no I/O: what its bytes ask
+// for, in which order it is answered, and what ends it (RFC 9112, 9).
+//
+// Receiving is in one stage at a time; next() walks on through it:
+//
+//     stage        what comes                            becomes
+//     idle         empty lines                           idle
+//                  a part of a head                      head
+//                  a head without a body                 offers it as a request
+//                  a head with a body                    body
+//                  the same, and its client waits        offers it, for permission
+//                  a head that can't be taken            offers a refusal
+//     head         the rest of it                        as from idle
+//     body         the rest of it                        offers the request
+//                  what can't be a body, or is too much  offers a refusal
+//     permission   as body, which comes all the same     body
+//     any          expire(): it did not come in time     offers a refusal (408)
+//     any          close()                               closed
+//     an offer     accept_body(), of a waiting client's  permission, or body once 100 is sent
+//                  take(), of a request                  idle; closed, where it is the last
+//                  take(), of a refusal, or instead of   closed
+//                  permission
+//
+// An offer stands until it is taken: next() makes it again, wherever the bytes lie by then. What is
+// taken gets a number, and its answer by that number whenever it is ready; answers that are ready
+// early are kept here, and written when their turn comes (9.3.2). The last one says
+// `Connection: close`, whoever found out when that it is the last.
+//
+// It owns what it keeps: the progress of half a head, the head of a body that is on its way, early
+// answers. An idle connection keeps none of these. The caller owns the bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "proto/http/chunked.h"
+#include "proto/http/request.h"
+#include "proto/http/request_parser.h"
+#include "proto/http/status.h"
+#include "proto/wire/buffer.h"
+
+namespace ringpost::proto::http {
+
+// What a request is answered.
+struct Answer {
+  Status status = Status::ok;
+  std::string_view content_type{};  // empty: none
+  std::string_view body{};          // left out where the request was HEAD
+  std::string_view fields{};        // further header lines, each with its CRLF
+};
+
+class ServerConnection {
+ public:
+  enum class Event : uint8_t {
+    more,        // the input ends inside a request, or before one: keep what was not consumed
+    request,     // request() is there, whole; its body was dropped
+    permission,  // request() is there, and its client waits for 100 before it sends the body:
+                 // accept_body(), or take() it for the final answer at once (RFC 9110, 10.1.1)
+    refusal,     // what came is no request that could be taken: refusal(), to be answered
+    closed,      // nothing further is taken; the input was dropped
+  };
+
+  // What the connection waits for.
+  enum class Stage : uint8_t { idle, answers, head, permission, body, closed };
+
+  // `whole_heads` is for heads that come in one piece, and outlives the connection. It may be
+  // shared by many: it is nobody's between two calls, and behind a request that was offered until
+  // then. More than `body_bytes` of a body are refused (413).
+  ServerConnection(RequestParser& whole_heads, uint64_t body_bytes);
+  ~ServerConnection();
+  ServerConnection(const ServerConnection&) = delete;
+  ServerConnection& operator=(const ServerConnection&) = delete;
+
+  // Walks on through `input`: the bytes received and not yet consumed, from the first. Of these
+  // consumed() are done with after the call, whatever it returned; call again with the rest until
+  // it asks for more.
+  Event next(std::string_view input);
+  // After next(), take() or accept_body(): how many bytes of next()'s input that call is done with,
+  // beyond those of the calls before it.
+  size_t consumed() const { return consumed_; }
+
+  // What is offered. Its views live, past take(), until the next call of next(), of any connection
+  // that shares the parser.
+  const Request& request() const { return *request_; }
+  const Refusal& refusal() const { return *refusal_; }
+
+  // Takes what is offered; returns its number, for answer(). REQUIRES: an offer.
+  uint64_t take();
+  // Lets the client send the body. True when 100 was appended to `out`: it must not overtake an
+  // earlier answer, and may be written by the answer() that it waits for. REQUIRES: an offer for
+  // permission.
+  bool accept_body(wire::Buffer& out);
+
+  // Answers what was taken as `number`, once. What is due by now is appended to `out`, whole;
+  // false when earlier answers are missing. `date`: see ResponseHead.
+  bool answer(uint64_t number, const Answer& answer, std::string_view date, wire::Buffer& out);
+
+  // The head or the body that has begun is no longer waited for: next() offers its refusal.
+  // REQUIRES: stage head or body.
+  void expire();
+  // Of what has come, whole requests alone are taken from now on; the last of them ends it.
+  void drain() { draining_ = true; }
+  // No further request is taken.
+  void close();
+
+  Stage stage() const;
+  bool closed() const { return closed_; }
+  // Requests that were taken, and whose answers were not yet written.
+  uint32_t unanswered() const { return static_cast<uint32_t>(taken_ - answered_); }
+  // Memory of the answers that are kept for their turn.
+  size_t kept_bytes() const { return kept_bytes_; }
+  // Whether a request was ever taken.
+  bool used() const { return taken_ != 0; }
+
+ private:
+  struct Body;
+  struct Exchange;
+  enum class Offer : uint8_t { none, head, permission, body, refusal };
+
+  Event next_head();
+  Event next_body();
+  Event refuse(const Refusal& refusal, bool head_only);
+  RequestParser& parser() const { return half_head_ != nullptr ? *half_head_ : whole_heads_; }
+  void begin_body();
+
+  Exchange& exchange(uint64_t number) const;
+  void make_room();
+  void write_first(const Answer& answer, std::string_view date, wire::Buffer& out);
+
+  RequestParser& whole_heads_;
+  uint64_t body_bytes_;
+
+  // At most one of these: a head, or a body, that has come in part.
+  std::unique_ptr<RequestParser> half_head_;
+  std::unique_ptr<Body> body_;
+
+  std::string_view input_;  // of the last next()
+  size_t consumed_ = 0;     // of it
+  const Request* request_ = nullptr;
+  const Refusal* refusal_ = nullptr;
+  Offer offer_ = Offer::none;
+  bool in_use_ = false;        // request() may be, although it was taken
+  bool refused_head_ = false;  // what refusal() refuses is a HEAD
+  bool draining_ = false, closed_ = false;
+
+  // The exchanges from `answered_` to before `taken_`, in a ring of `capacity_`, a power of two.
+  std::unique_ptr<Exchange[]> exchanges_;
+  uint32_t capacity_ = 0;
+  uint64_t answered_ = 0, taken_ = 0;
+  size_t kept_bytes_ = 0;
+};
+
+}  // namespace ringpost::proto::http

@@ -1,0 +1,48 @@
+// Context: what the sessions of one shard share while they wait, read and answer.
+//
+// Its owner makes it before the listener and ends it after; all of it is of the shard's thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "proto/http/request_parser.h"
+#include "proto/wire/buffer.h"
+#include "src/http/limits.h"
+#include "src/io/buffer_group.h"
+#include "src/io/reactor.h"
+
+namespace ringpost::http {
+
+class Context {
+ public:
+  // All outlive it.
+  Context(io::Reactor& reactor, io::BufferGroup& buffers, const Limits& limits);
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  io::Reactor& reactor() const { return reactor_; }
+  io::BufferGroup& buffers() const { return buffers_; }
+  const Limits& limits() const { return limits_; }
+
+  // For composing a body: empty; its bytes live until the caller suspends.
+  proto::wire::Buffer& scratch() {
+    scratch_.clear();
+    return scratch_;
+  }
+  // The value of the Date field, as of this turn (RFC 9110, 6.6.1).
+  std::string_view date();
+  // For heads that arrive in one piece (see ServerConnection).
+  proto::http::RequestParser& whole_heads() { return whole_heads_; }
+
+ private:
+  io::Reactor& reactor_;
+  io::BufferGroup& buffers_;
+  const Limits& limits_;
+  proto::http::RequestParser whole_heads_;
+  proto::wire::Buffer scratch_;
+  int64_t date_of_ = -1;
+  char date_[29];
+};
+
+}  // namespace ringpost::http

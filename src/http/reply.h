@@ -1,0 +1,38 @@
+// Reply: the one way to answer a request, handed to the handler with it.
+//
+// Answered once, by send(); one that is dropped unanswered answers 500. It borrows its session,
+// which does not end before each of its replies is answered or dropped.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "proto/http/status.h"
+
+namespace ringpost::http {
+
+class Session;
+
+class [[nodiscard]] Reply {
+ public:
+  // For what `session` took as number `number` (see ServerConnection).
+  Reply(Session& session, uint64_t number) : session_(&session), number_(number) {}
+  Reply(Reply&& other) noexcept
+      : session_(std::exchange(other.session_, nullptr)), number_(other.number_) {}
+  Reply& operator=(Reply&&) = delete;
+  ~Reply();
+
+  Session& session() const { return *session_; }
+
+  // `body` is copied, or left out when the request was HEAD. `fields`: further header lines, each
+  // ending in CRLF. An empty content type writes none.
+  void send(proto::http::Status status, std::string_view content_type, std::string_view body,
+            std::string_view fields = {});
+
+ private:
+  Session* session_;
+  uint64_t number_;
+};
+
+}  // namespace ringpost::http
