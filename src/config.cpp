@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "src/ops/cpus.h"
+#include "src/ops/memory.h"
 
 namespace ringpost {
 
@@ -39,11 +40,16 @@ size_t descriptor_limit() {
   return files.rlim_cur;
 }
 
+// Without a connection to PostgreSQL for each, the others are not started.
+size_t started_shards(const Config& config) {
+  return std::min(config.shards, config.db_max_conns);
+}
+
 // Sets how many connections a shard takes: `wanted`, or (0) as many as descriptors allow. Those
 // that the database's connections need stay theirs: without them nothing could be answered.
 void limit_connections(Config& config, size_t wanted) {
   const size_t limit = descriptor_limit();
-  const size_t shards = std::min(config.shards, config.db_max_conns);  // the others are not started
+  const size_t shards = started_shards(config);
   const size_t kept_back = 64 + 2 * size_t{config.db_max_conns} + shards;
   const size_t needed = kept_back + least_connections * shards;
   if (limit < needed)
@@ -55,6 +61,20 @@ void limit_connections(Config& config, size_t wanted) {
   const size_t allowed = (limit - kept_back) / shards;
   config.http.connections = wanted != 0 ? std::min(wanted, allowed) : allowed;
   config.refused_connections = wanted > allowed ? wanted : 0;
+}
+
+// Memory for answers, in bytes: of the whole process where it is set, of a shard by default.
+constexpr size_t least_answer_memory = 1 << 20;
+
+// Sets the memory that answers of a shard may take: its share of `wanted`, or (0) of half of what
+// there is. Where that can't be found out, it stays as it is.
+void limit_answers(Config& config, size_t wanted) {
+  const size_t shards = started_shards(config);
+  if (wanted != 0) {
+    config.http.answer_memory = wanted / shards;
+  } else if (const uint64_t available = ops::available_memory(); available != 0) {
+    config.http.answer_memory = std::max(available / 2 / shards, least_answer_memory);
+  }
 }
 
 constexpr auto listening = "Listening", postgresql = "PostgreSQL", http_limits = "Limits of HTTP",
@@ -163,7 +183,7 @@ void add_postgresql(CLI::App& app, Config& config, std::string& database_url) {
       ->capture_default_str();
 }
 
-void add_http(CLI::App& app, Config& config, size_t& connections) {
+void add_http(CLI::App& app, Config& config, size_t& connections, size_t& answer_memory) {
   add_number(app, "--max-connections", "MAX_CONNECTIONS", connections, 1, 10'000'000, http_limits,
              "Connections of a shard at most; others wait, and the one idle longest makes room; by "
              "default what ulimit -n allows");
@@ -176,6 +196,11 @@ void add_http(CLI::App& app, Config& config, size_t& connections) {
   add_number(app, "--max-body-bytes", "MAX_BODY_BYTES", config.http.body_bytes, 0,
              uint64_t{1} << 40, http_limits, "Largest body of a request; a larger one gets 413")
       ->capture_default_str();
+  add_number(app, "--answer-memory-bytes", "ANSWER_MEMORY_BYTES", answer_memory,
+             least_answer_memory, uint64_t{1} << 50, http_limits,
+             "Memory that answers may take which are not yet read, of all shards together; further "
+             "requests wait, then get 503; by default half of the memory that the cgroup, or the "
+             "machine, allows");
 
   add_time(app, "--request-timeout-ms", "REQUEST_TIMEOUT_MS", config.request_timeout,
            "How long a request waits for PostgreSQL before it gets 503");
@@ -212,10 +237,10 @@ Config read_config(int argc, const char* const* argv) {
   app.get_formatter()->column_width(44);
 
   std::string database_url;
-  size_t connections = 0;
+  size_t connections = 0, answer_memory = 0;
   add_listening(app, config);
   add_postgresql(app, config, database_url);
-  add_http(app, config, connections);
+  add_http(app, config, connections, answer_memory);
 
   try {
     app.parse(argc, argv);
@@ -245,6 +270,8 @@ Config read_config(int argc, const char* const* argv) {
     config.shards = ops::default_shards(ops::allowed_cpus().size(), ops::cpu_quota());
   if (config.db_min_conns > config.db_max_conns) config.db_min_conns = config.db_max_conns;
   limit_connections(config, connections);
+  limit_answers(config, answer_memory);
+  config.http.room_timeout = config.request_timeout;
   return config;
 }
 

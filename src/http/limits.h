@@ -17,6 +17,9 @@ struct Limits {
   uint32_t pipelined = 64;
   // Answers that a slow reader may leave unread, before its next request is taken.
   size_t unsent_bytes = 256 * 1024;
+  // Bytes that answers of a shard may take, from being asked for to being read, the kernel's
+  // buffers included; see budget.h.
+  size_t answer_memory = 64 << 20;
   size_t connections = 10'000;  // of one shard; further ones wait, and one that is idle makes room
 
   // Between requests. As nginx: a load balancer in front, with its 60 s, closes first, and sends no
@@ -25,8 +28,10 @@ struct Limits {
   // From the first byte of a head to its last; then 408. As long again before the first byte of a
   // connection; then it is closed in silence.
   std::chrono::milliseconds head_timeout{10'000};
-  std::chrono::milliseconds body_timeout{
-      30'000};  // from the end of a head to the end of its body; then 408
+  // From the end of a head to the end of its body; then 408.
+  std::chrono::milliseconds body_timeout{30'000};
+  // For room for an answer, when the memory for answers is used up; then 503.
+  std::chrono::milliseconds room_timeout{2'000};
   std::chrono::milliseconds write_timeout{10'000};  // for the peer to take what was sent
   std::chrono::milliseconds linger_timeout{1'000};  // for the peer to close after our last answer
   std::chrono::milliseconds drain_grace{100};  // for requests on their way when draining begins

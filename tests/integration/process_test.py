@@ -66,7 +66,8 @@ class Options(unittest.TestCase):
     def test_help(self):
         status, out, err = run("--help")
         self.assertEqual((status, err), (0, ""))
-        for word in "DATABASE_URL", "PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "DRAIN_LIMIT_MS", "--port":
+        for word in ("DATABASE_URL", "PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "ANSWER_MEMORY_BYTES",
+                     "DRAIN_LIMIT_MS", "--port"):
             self.assertIn(word, out)
 
     def test_version(self):
@@ -85,6 +86,8 @@ class Options(unittest.TestCase):
             ([], {"SHARDS": "-1"}, "shards"),
             ([], {"DB_MAX_CONNS": "0"}, "conns"),
             ([], {"DB_MAX_CONNS": "many"}, "conns"),
+            ([], {"ANSWER_MEMORY_BYTES": "1048575"}, "from 1048576 to 1125899906842624"),
+            ([], {"ANSWER_MEMORY_BYTES": "1125899906842625"}, "from 1048576 to 1125899906842624"),
             ([], {"DATABASE_URL": "postgresql://host:port/x"}, "port"),
             ([], {"DATABASE_URL": "postgresql://u@host/x?sslmode=require"}, "TLS"),
             ([], {"DATABASE_URL": "mysql://host/x"}, "DATABASE_URL"),
@@ -100,8 +103,8 @@ class Options(unittest.TestCase):
 
     def test_numbers_are_decimal_digits_and_nothing_else(self):
         for variable in ("PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "DB_PIPELINE_DEPTH", "DB_WAITING",
-                         "DB_PACKING_US", "MAX_CONNECTIONS", "MAX_HEAD_BYTES", "REQUEST_TIMEOUT_MS",
-                         "DRAIN_LIMIT_MS"):
+                         "DB_PACKING_US", "MAX_CONNECTIONS", "MAX_HEAD_BYTES", "ANSWER_MEMORY_BYTES",
+                         "REQUEST_TIMEOUT_MS", "DRAIN_LIMIT_MS"):
             option = "--" + variable.lower().replace("_", "-")
             for value in ("010", "0x10", "0b1", "+5", "-5", " 5", "5 ", "5\t", "5.0", "5e2", "1'000", "1_000", "٥",
                           "five", "18446744073709551616", "18446744073709551624", "99999999999999999999999"):
