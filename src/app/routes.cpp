@@ -1,5 +1,6 @@
 #include "src/app/routes.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -20,6 +21,8 @@ namespace {
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view users_path = "/users", user_prefix = "/users/";
 constexpr uint64_t default_limit = 50, most_limit = 200;
+// What is around a page's users, and every answer that has none.
+constexpr size_t small_answer = 128;
 // Lines about failed queries a second and shard: a table that is gone fails every request.
 constexpr uint64_t most_failures_logged = 10;
 
@@ -83,6 +86,18 @@ bool Routes::takes_body(const Request& request) {
          is_allowed(request);
 }
 
+// Of a page, unless it is surely none: paths are compared as they came.
+size_t Routes::answer_bytes(const Request& request) {
+  const proto::http::Target target = proto::http::split_target(request.target);
+  if (target.path.starts_with(user_prefix)) return user_bytes_;
+  if (target.path == "/healthz" || target.path == "/readyz") return small_answer;
+  return limit_in(target.query).value_or(0) * user_bytes_ + small_answer;
+}
+
+void Routes::turn_away(http::Reply reply) {
+  send_unavailable(reply);
+}
+
 void Routes::route(const Request& request, std::string_view path, std::string_view query,
                    http::Reply reply) {
   if (!is_known(path)) return send_not_found(reply);
@@ -102,9 +117,13 @@ void Routes::route(const Request& request, std::string_view path, std::string_vi
   session.spawn(get_ready(std::move(reply)));
 }
 
+std::optional<uint64_t> Routes::limit_in(std::string_view query) {
+  return number(proto::http::find_parameter(query, "limit", name_), default_limit, 1, most_limit,
+                value_);
+}
+
 void Routes::users(std::string_view query, http::Reply reply) {
-  const auto limit = number(proto::http::find_parameter(query, "limit", name_), default_limit, 1,
-                            most_limit, value_);
+  const auto limit = limit_in(query);
   if (!limit) return send_bad_request(reply, R"({"error":"invalid_limit"})");
   const auto offset = number(proto::http::find_parameter(query, "offset", name_), 0, 0,
                              std::numeric_limits<int64_t>::max(), value_);
@@ -168,12 +187,11 @@ io::Task<void> Routes::get_page(int64_t limit, int64_t offset, http::Reply reply
   proto::json::Writer json(body);
   json.raw("{\"items\":[");
   int64_t total = 0;
-  bool first = true;
+  size_t items = 0;
   while (const std::optional<Listed> listed = rows->next()) {
     total = listed->total;
     if (!listed->id) continue;
-    if (!first) json.raw(",");
-    first = false;
+    if (items++ != 0) json.raw(",");
     write_user(json, *listed);
   }
   if (rows->malformed())
@@ -186,6 +204,7 @@ io::Task<void> Routes::get_page(int64_t limit, int64_t offset, http::Reply reply
       .number(total)
       .raw("}");
   json.commit();
+  if (items != 0) user_bytes_ = std::max(body.size() / items, user_bytes_ - user_bytes_ / 64);
   send_rows(list_users, body.view(), std::move(reply));
 }
 

@@ -30,6 +30,8 @@ class Routes final : public http::Handler {
 
   void handle(const proto::http::Request& request, http::Reply reply) override;
   bool takes_body(const proto::http::Request& request) override;
+  size_t answer_bytes(const proto::http::Request& request) override;
+  void turn_away(http::Reply reply) override;
   // From now on /readyz says no, so that balancers send their requests elsewhere; all else is
   // served.
   void leave() { leaving_ = true; }
@@ -38,6 +40,7 @@ class Routes final : public http::Handler {
   void route(const proto::http::Request& request, std::string_view path, std::string_view query,
              http::Reply reply);
   void users(std::string_view query, http::Reply reply);
+  std::optional<uint64_t> limit_in(std::string_view query);
 
   io::Task<void> get_user(proto::pg::Uuid id, http::Reply reply);
   io::Task<void> get_page(int64_t limit, int64_t offset, http::Reply reply);
@@ -52,6 +55,7 @@ class Routes final : public http::Handler {
   pg::Pool& pool_;
   Timeouts timeouts_;
   bool leaving_ = false;
+  size_t user_bytes_ = 512;  // what a user takes in JSON: the largest average of a page lately
   int64_t failures_of_ = 0;  // the second that these count failed queries of, for the log
   uint64_t failures_ = 0;
   proto::wire::Buffer path_, name_, value_;  // for decoding what is escaped

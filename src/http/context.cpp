@@ -5,7 +5,11 @@
 namespace ringpost::http {
 
 Context::Context(io::Reactor& reactor, io::BufferGroup& buffers, const Limits& limits)
-    : reactor_(reactor), buffers_(buffers), limits_(limits), whole_heads_(limits.head) {}
+    : reactor_(reactor),
+      buffers_(buffers),
+      limits_(limits),
+      budget_(reactor, limits.answer_memory),
+      whole_heads_(limits.head) {}
 
 std::string_view Context::date() {
   if (reactor_.unix_seconds() != date_of_) {

@@ -8,6 +8,7 @@
 
 #include "proto/http/request_parser.h"
 #include "proto/wire/buffer.h"
+#include "src/http/budget.h"
 #include "src/http/limits.h"
 #include "src/io/buffer_group.h"
 #include "src/io/reactor.h"
@@ -32,6 +33,8 @@ class Context {
   }
   // The value of the Date field, as of this turn (RFC 9110, 6.6.1).
   std::string_view date();
+  // For the memory of answers.
+  Budget& budget() { return budget_; }
   // For heads that arrive in one piece (see ServerConnection).
   proto::http::RequestParser& whole_heads() { return whole_heads_; }
 
@@ -39,6 +42,7 @@ class Context {
   io::Reactor& reactor_;
   io::BufferGroup& buffers_;
   const Limits& limits_;
+  Budget budget_;
   proto::http::RequestParser whole_heads_;
   proto::wire::Buffer scratch_;
   int64_t date_of_ = -1;

@@ -22,6 +22,13 @@ class Handler {
   // is known without: the request is then handed over at once, without its body, and the connection
   // ends after its answer (RFC 9110, 10.1.1). The same holds for the views.
   virtual bool takes_body(const proto::http::Request& /*request*/) { return true; }
+
+  // Bytes that the body of the answer may have, as far as can be told before: no answer is larger
+  // often, and few are much smaller. So much of the budget is reserved (see budget.h). The same
+  // holds for the views.
+  virtual size_t answer_bytes(const proto::http::Request& request) = 0;
+  // Answers a request that is not handed over, as the memory for answers was used up for too long.
+  virtual void turn_away(Reply reply) = 0;
 };
 
 }  // namespace ringpost::http

@@ -4,6 +4,7 @@
 // which does not end before each of its replies is answered or dropped.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -16,10 +17,14 @@ class Session;
 
 class [[nodiscard]] Reply {
  public:
-  // For what `session` took as number `number` (see ServerConnection).
-  Reply(Session& session, uint64_t number) : session_(&session), number_(number) {}
+  // For what `session` took as number `number` (see ServerConnection), with so many bytes of the
+  // budget for its answer.
+  Reply(Session& session, uint64_t number, size_t reserved)
+      : session_(&session), number_(number), reserved_(reserved) {}
   Reply(Reply&& other) noexcept
-      : session_(std::exchange(other.session_, nullptr)), number_(other.number_) {}
+      : session_(std::exchange(other.session_, nullptr)),
+        number_(other.number_),
+        reserved_(other.reserved_) {}
   Reply& operator=(Reply&&) = delete;
   ~Reply();
 
@@ -33,6 +38,7 @@ class [[nodiscard]] Reply {
  private:
   Session* session_;
   uint64_t number_;
+  size_t reserved_;
 };
 
 }  // namespace ringpost::http

@@ -3,6 +3,8 @@
 #include <cassert>
 #include <string>
 
+#include "src/io/socket_memory.h"
+
 namespace ringpost::http {
 
 using proto::http::Answer;
@@ -12,6 +14,8 @@ using Event = proto::http::ServerConnection::Event;
 
 namespace {
 constexpr std::string_view json_type = "application/json";
+// More than an answer's head has, with a few fields of the handler's own.
+constexpr size_t head_bytes = 256;
 
 // {"error":"bad_request","detail":"..."}
 std::string refusal_body(const Refusal& refusal) {
@@ -30,7 +34,8 @@ Reply::~Reply() {
 void Reply::send(Status status, std::string_view content_type, std::string_view body,
                  std::string_view fields) {
   assert(session_ != nullptr && "a request is answered once");
-  std::exchange(session_, nullptr)->answer(number_, {status, content_type, body, fields});
+  std::exchange(session_, nullptr)
+      ->answer(number_, {status, content_type, body, fields}, reserved_);
 }
 
 Session::Session(Context& context, Handler& handler, int fd, io::Cancellation& cancellation)
@@ -164,14 +169,15 @@ bool Session::serve() {
         note_stage();
         return true;
       case Event::permission:
-        if (handler_.takes_body(connection_.request())) {
+        if (admission_ == Admission::not_asked && handler_.takes_body(connection_.request())) {
           if (connection_.accept_body(stream_.out())) stream_.send();
           input_.remove_prefix(connection_.consumed());
           break;
         }
         [[fallthrough]];
       case Event::request:
-        handler_.handle(connection_.request(), take_offer());
+        if (!admit()) return false;
+        dispatch();
         break;
       case Event::refusal:
         refuse();
@@ -180,41 +186,78 @@ bool Session::serve() {
   }
 }
 
-Reply Session::take_offer() {
-  Reply reply(*this, connection_.take());
-  input_.remove_prefix(connection_.consumed());
-  note_stage();
-  return reply;
+// Whether what is offered may be taken, with memory for its answer or without.
+bool Session::admit() {
+  if (admission_ == Admission::granted || admission_ == Admission::refused) return true;
+  wanted_ = head_bytes + handler_.answer_bytes(connection_.request());
+  const bool room = context_.budget().reserve(*this, wanted_);
+  admission_ = room ? Admission::granted : Admission::waiting;
+  return room;
+}
+
+void Session::dispatch() {
+  const bool granted = std::exchange(admission_, Admission::not_asked) == Admission::granted;
+  Reply reply = take_offer(granted ? wanted_ : 0);
+  if (granted) return handler_.handle(connection_.request(), std::move(reply));
+  connection_.close();  // what else it has asked for would wait as long, each in its turn
+  handler_.turn_away(std::move(reply));
 }
 
 // What can't be taken is answered in its turn, and the connection ends (RFC 9112, 9.6).
 void Session::refuse() {
   const Refusal& refusal = connection_.refusal();
-  take_offer().send(refusal.status, json_type, refusal_body(refusal));
+  take_offer(0).send(refusal.status, json_type, refusal_body(refusal));
 }
 
-void Session::answer(uint64_t number, const Answer& answer) {
+Reply Session::take_offer(size_t reserved) {
+  Reply reply(*this, connection_.take(), reserved);
+  input_.remove_prefix(connection_.consumed());
+  note_stage();
+  return reply;
+}
+
+void Session::answer(uint64_t number, const Answer& answer, size_t reserved) {
+  const size_t before = stream_.unsent() + connection_.kept_bytes();
   if (connection_.answer(number, answer, context_.date(), stream_.out())) stream_.send();
+  const size_t after = stream_.unsent() + connection_.kept_bytes();
+  context_.budget().settle(*this, reserved, after - before);
   note_stage();
   answered_.changed();
 }
 
+size_t Session::held() const {
+  return stream_.unsent() + connection_.kept_bytes() + io::socket_memory(stream_.fd());
+}
+
 bool Session::backlogged() const {
-  return connection_.unanswered() >= context_.limits().pipelined ||
-         stream_.unsent() > context_.limits().unsent_bytes;
+  const Limits& limits = context_.limits();
+  return connection_.unanswered() >= limits.pipelined ||
+         connection_.kept_bytes() > limits.unsent_bytes || stream_.unsent() > limits.unsent_bytes;
 }
 
 // Waits until another request may be taken. False when the peer takes no answers.
 io::Task<bool> Session::make_room() {
   stream_.release();
+  if (admission_ == Admission::waiting) {
+    co_await wait_for_memory();
+    co_return !stream_.failed();
+  }
   const Limits& limits = context_.limits();
   // Requests have deadlines of their own.
-  auto answered = answered_.wait(context_.reactor(), {},
-                                 [&] { return connection_.unanswered() < limits.pipelined; });
+  auto answered = answered_.wait(context_.reactor(), {}, [&] {
+    return connection_.unanswered() < limits.pipelined &&
+           connection_.kept_bytes() <= limits.unsent_bytes;
+  });
   co_await answered;
   auto draining = stream_.drained(limits.unsent_bytes, scope_.until());
   const io::Result<void> drained = co_await draining;
   co_return drained.has_value();
+}
+
+io::Task<void> Session::wait_for_memory() {
+  const io::Time due = now() + context_.limits().room_timeout;
+  const bool granted = co_await context_.budget().wait(*this, wanted_, scope_.until(due));
+  admission_ = granted ? Admission::granted : Admission::refused;
 }
 
 io::Task<void> Session::finish() {
@@ -238,6 +281,7 @@ io::Task<void> Session::finish() {
     }
   }
   co_await stream_.close();
+  context_.budget().close(*this);
 }
 
 }  // namespace ringpost::http

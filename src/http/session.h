@@ -11,6 +11,7 @@
 
 #include "proto/http/server_connection.h"
 #include "proto/wire/buffer.h"
+#include "src/http/budget.h"
 #include "src/http/context.h"
 #include "src/http/handler.h"
 #include "src/io/condition.h"
@@ -19,7 +20,7 @@
 
 namespace ringpost::http {
 
-class Session final {
+class Session final : private Budget::Account {
  public:
   // Takes over the connected socket `fd`.
   Session(Context& context, Handler& handler, int fd, io::Cancellation& cancellation);
@@ -42,16 +43,23 @@ class Session final {
  private:
   friend class Reply;
   using Stage = proto::http::ServerConnection::Stage;
+  // What came of the wait for memory for the answer to what is offered.
+  enum class Admission : uint8_t { not_asked, waiting, granted, refused };
 
-  void answer(uint64_t number, const proto::http::Answer& answer);
+  // `reserved`: bytes of the budget, for the answer.
+  void answer(uint64_t number, const proto::http::Answer& answer, size_t reserved);
+  size_t held() const override;
 
   void take(std::string_view arrived);
   bool serve();
-  Reply take_offer();
+  bool admit();
+  void dispatch();
   void refuse();
+  Reply take_offer(size_t reserved);
   void stash();
   bool backlogged() const;
   io::Task<bool> make_room();
+  io::Task<void> wait_for_memory();
 
   io::Time now() const { return context_.reactor().now(); }
   void note_stage();
@@ -72,6 +80,8 @@ class Session final {
   std::string_view input_;
   proto::wire::Buffer unread_;
 
+  size_t wanted_ = 0;  // of the budget, for the answer to what is offered
+  Admission admission_ = Admission::not_asked;
   Stage stage_ = Stage::idle;  // as of the last look at it
   bool draining_ = false;
   io::Time since_;         // when that began

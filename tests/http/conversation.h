@@ -48,6 +48,14 @@ class Paths final : public http::Handler {
     return !request.target.starts_with("/nowhere");
   }
 
+  size_t answer_bytes(const proto::http::Request& request) override {
+    const std::string_view path = request.target;
+    return path.starts_with("/large/") ? number(path.substr(7)) : 64;
+  }
+  void turn_away(http::Reply reply) override {
+    reply.send(proto::http::Status::service_unavailable, "", "", "Retry-After: 1\r\n");
+  }
+
   std::string handled;  // the targets, in their order
   int gave_up = 0;      // requests to /never that were cancelled
 

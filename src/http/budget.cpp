@@ -1,0 +1,116 @@
+#include "src/http/budget.h"
+
+#include <cassert>
+#include <utility>
+
+#include "src/io/condition.h"
+#include "src/io/reactor.h"
+
+namespace ringpost::http {
+
+namespace {
+// An answer with a head of usual size.
+constexpr size_t small = 2048;
+// A look at all accounts takes some hundred nanoseconds for each of them. No oftener than this when
+// requests need it, and so often while somebody waits.
+constexpr std::chrono::milliseconds between_looks{10}, while_waiting{50};
+}  // namespace
+
+struct Budget::Waiter : io::ListNode<Waiter> {
+  Waiter(Account& owner, size_t wanted) : account(owner), bytes(wanted) {}
+  Account& account;
+  size_t bytes;
+  bool admitted = false;
+  io::Condition changed;  // admitted, or first in line
+};
+
+Budget::~Budget() {
+  assert(accounts_.empty() && waiting_.empty());
+}
+
+void Budget::charge(Account& account, size_t bytes) {
+  if (!account.linked()) accounts_.push_back(account);
+  account.charged_ += bytes;
+  charged_ += bytes;
+}
+
+void Budget::grant(Account& account, size_t bytes) {
+  account.reserved_ += bytes;
+  charge(account, bytes);
+}
+
+bool Budget::reserve(Account& account, size_t bytes) {
+  if (!waiting_.empty() || !fits(bytes)) [[unlikely]] {
+    if (waiting_.empty() && reactor_.now() >= looked_up_ + between_looks) look_up();
+    const bool room = waiting_.empty() && fits(bytes);
+    const bool passes = bytes <= small && account.reserved_ + account.held() <= small;
+    if (!room && !passes) return false;
+  }
+  grant(account, bytes);
+  return true;
+}
+
+void Budget::settle(Account& account, size_t reserved, size_t bytes) {
+  assert(reserved <= account.reserved_ && account.reserved_ <= account.charged_);
+  account.reserved_ -= reserved;
+  account.charged_ -= reserved;
+  charged_ -= reserved;
+  charge(account, bytes);
+  if (!waiting_.empty()) admit();
+}
+
+void Budget::close(Account& account) {
+  account.reserved_ = 0;
+  charged_ -= std::exchange(account.charged_, 0);
+  if (account.linked()) account.unlink();
+  if (!waiting_.empty()) admit();
+}
+
+io::Task<bool> Budget::wait(Account& account, size_t bytes, io::Until until) {
+  Waiter waiter(account, bytes);
+  waiting_.push_back(waiter);
+  const auto is_first = [&] { return !waiting_.empty() && &waiting_.front() == &waiter; };
+  for (bool changed = true; changed && !waiter.admitted;) {
+    // Who is first looks, from time to time, what the peers have taken.
+    const bool first = is_first();
+    const io::Until look = first ? until.sooner(reactor_.now() + while_waiting) : until;
+    auto change =
+        waiter.changed.wait(reactor_, look, [&] { return waiter.admitted || is_first() != first; });
+    changed = co_await change;
+    if (changed || until.deadline <= reactor_.now()) continue;
+    if (until.cancellation != nullptr && until.cancellation->requested()) continue;
+    look_up();
+    admit();
+    changed = true;
+  }
+  if (!waiter.admitted) {
+    waiter.unlink();
+    admit();
+  }
+  co_return waiter.admitted;
+}
+
+// Asks every account what it holds.
+void Budget::look_up() {
+  looked_up_ = reactor_.now();
+  io::List<Account, Account> all;
+  all.take(accounts_);
+  charged_ = 0;
+  while (!all.empty()) {
+    Account& account = all.pop_front();
+    account.charged_ = 0;
+    if (const size_t held = account.reserved_ + account.held(); held != 0) charge(account, held);
+  }
+}
+
+void Budget::admit() {
+  while (!waiting_.empty() && fits(waiting_.front().bytes)) {
+    Waiter& waiter = waiting_.pop_front();
+    grant(waiter.account, waiter.bytes);
+    waiter.admitted = true;
+    waiter.changed.changed();
+  }
+  if (!waiting_.empty()) waiting_.front().changed.changed();
+}
+
+}  // namespace ringpost::http
