@@ -25,8 +25,8 @@
 #include <unistd.h>
 
 #include "src/config.h"
-#include "src/io/acceptor.h"
 #include "src/io/address.h"
+#include "src/io/listen.h"
 #include "src/io/probe.h"
 #include "src/io/ring.h"
 #include "src/ops/cpus.h"

@@ -12,8 +12,8 @@
 
 #include "src/app/routes.h"
 #include "src/http/listener.h"
+#include "src/io/awaited_operation.h"
 #include "src/io/buffer_group.h"
-#include "src/io/once.h"
 #include "src/io/scope.h"
 #include "src/ops/log.h"
 #include "src/pg/pool.h"
@@ -98,7 +98,7 @@ class Shard::Body {
   io::Task<void> obey(io::Until until) {
     for (;;) {
       uint64_t orders = 0;
-      auto reading = io::Once(reactor_, until, "read orders", [&](io_uring_sqe* entry) {
+      auto reading = io::AwaitedOperation(reactor_, until, "read orders", [&](io_uring_sqe* entry) {
         io_uring_prep_read(entry, control_fd_, &orders, sizeof orders, 0);
       });
       const io::Result<int> read = co_await reading;

@@ -3,6 +3,7 @@
 #include <deque>
 
 #include "src/http/session.h"
+#include "src/io/sleep.h"
 
 namespace ringpost::http {
 

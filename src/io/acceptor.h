@@ -9,9 +9,7 @@
 
 #include <cstdint>
 #include <deque>
-#include <string>
 
-#include "src/io/address.h"
 #include "src/io/condition.h"
 #include "src/io/error.h"
 #include "src/io/operation.h"
@@ -20,11 +18,6 @@
 #include "src/io/wait.h"
 
 namespace ringpost::io {
-
-// A bound and listening TCP socket with SO_REUSEPORT (one a shard; the kernel spreads connections
-// over them), TCP_NODELAY and a bounded send buffer, which accepted sockets inherit. The caller
-// owns it.
-Result<int> listen_tcp(const Address& address, int backlog);
 
 class Acceptor final : private Operation {
  public:

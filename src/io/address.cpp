@@ -1,22 +1,12 @@
 #include "src/io/address.h"
 
-#include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <memory>
-#include <system_error>
-#include <thread>
-#include <utility>
 
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/eventfd.h>
 #include <sys/un.h>
-#include <unistd.h>
-
-#include "src/io/once.h"
 
 namespace ringpost::io {
 
@@ -66,78 +56,6 @@ std::optional<Address> Address::numeric(const std::string& host, uint16_t port) 
     return address;
   }
   return std::nullopt;
-}
-
-namespace {
-
-// Shared by the coroutine and the thread that looks the name up: either may be done with it first.
-struct Lookup {
-  std::string host, port;
-  int done = -1;  // eventfd
-  int result = 0;
-  std::vector<Address> addresses;
-
-  ~Lookup() {
-    if (done != -1) ::close(done);
-  }
-
-  void run() {
-    addrinfo hints{}, *found = nullptr;
-    hints.ai_socktype = SOCK_STREAM;
-    result = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
-    for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-      Address address;
-      std::memcpy(&address.storage, one->ai_addr, one->ai_addrlen);
-      address.length = one->ai_addrlen;
-      addresses.push_back(address);
-    }
-    if (found != nullptr) freeaddrinfo(found);
-    eventfd_write(done, 1);
-  }
-};
-
-}  // namespace
-
-Task<Result<std::vector<Address>>> resolve(Reactor& reactor, std::string host, uint16_t port,
-                                           Until until) {
-  if (const auto address = Address::numeric(host, port)) co_return std::vector<Address>{*address};
-  auto lookup = std::make_shared<Lookup>();
-  lookup->host = std::move(host);
-  lookup->port = std::to_string(port);
-  lookup->done = eventfd(0, EFD_CLOEXEC);
-  if (lookup->done == -1) co_return std::unexpected(Error::system(errno, "eventfd"));
-  try {
-    std::thread([lookup] { lookup->run(); }).detach();
-  } catch (const std::system_error& error) {
-    co_return std::unexpected(Error::system(error.code().value(), "thread for getaddrinfo"));
-  }
-  uint64_t count = 0;
-  auto read = Once(reactor, until, "resolve", [&](io_uring_sqe* entry) {
-    io_uring_prep_read(entry, lookup->done, &count, sizeof count, 0);
-  });
-  const Result<int> finished = co_await read;
-  if (!finished) co_return std::unexpected(finished.error());
-  if (lookup->result != 0)
-    co_return std::unexpected(Error{Error::Kind::resolve, lookup->result, "resolve"});
-  co_return std::move(lookup->addresses);
-}
-
-Task<Result<int>> connect(Reactor& reactor, Address address, Until until) {
-  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd == -1) co_return std::unexpected(Error::system(errno, "socket"));
-  if (address.family() != AF_UNIX) {
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  }
-  auto connecting = Once(reactor, until, "connect", [&](io_uring_sqe* entry) {
-    io_uring_prep_connect(entry, fd, address.data(), address.length);
-  });
-  const Result<int> connected = co_await connecting;
-  if (!connected) {
-    ::close(fd);
-    co_return std::unexpected(connected.error());
-  }
-  co_return fd;
 }
 
 }  // namespace ringpost::io

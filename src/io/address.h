@@ -1,17 +1,12 @@
-// Where to connect to or to listen on; and host names looked up without stopping the shard.
+// Where to connect to or to listen on: an address of TCP or of a UNIX socket. A value, without I/O.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <sys/socket.h>
-
-#include "src/io/error.h"
-#include "src/io/reactor.h"
-#include "src/io/task.h"
 
 namespace ringpost::io {
 
@@ -29,14 +24,5 @@ struct Address {
   static std::optional<Address> unix_socket(std::string_view path);
   static std::optional<Address> numeric(const std::string& host, uint16_t port);
 };
-
-// The addresses of a host name in the resolver's order. getaddrinfo() blocks, so it runs on a
-// thread of its own; one that has not answered by the deadline is left to end by itself.
-Task<Result<std::vector<Address>>> resolve(Reactor& reactor, std::string host, uint16_t port,
-                                           Until until);
-
-// A socket connected to `address`, TCP_NODELAY set where it has one. The caller owns the
-// descriptor.
-Task<Result<int>> connect(Reactor& reactor, Address address, Until until);
 
 }  // namespace ringpost::io

@@ -51,7 +51,8 @@ void BufferGroup::publish() {
   if (returned_ == 0) return;
   io_uring_buf_ring_advance(ring_memory_, returned_);
   // As many as there are buffers again; the others would only come back at once.
-  for (int fed = 0; fed < returned_ && !starved_.empty(); ++fed) starved_.pop_front().fed();
+  for (int told = 0; told < returned_ && !waiting_.empty(); ++told)
+    waiting_.pop_front().buffers_available();
   returned_ = 0;
 }
 

@@ -20,13 +20,14 @@ class Ring;
 
 class BufferGroup {
  public:
-  // A receiver that waits for a buffer. Unlinked by its owner when it no longer wants one.
-  class Starved : public ListNode<Starved> {
+  // Whoever found no buffer and waits for some. Unlinked by its owner when it no longer wants one.
+  class Waiter : public ListNode<Waiter> {
    public:
-    virtual void fed() = 0;
+    // Some have come back. It is not linked any more.
+    virtual void buffers_available() = 0;
 
    protected:
-    ~Starved() = default;
+    ~Waiter() = default;
   };
 
   // `count` buffers (a power of two, at most 32768) of `size` bytes. Throws RingError.
@@ -50,9 +51,10 @@ class BufferGroup {
   void give_back(uint16_t buffer) {
     io_uring_buf_ring_add(ring_memory_, data(buffer), size_, buffer, mask_, returned_++);
   }
-  void starve(Starved& receiver) { starved_.push_back(receiver); }
+  void wait_for_buffers(Waiter& waiter) { waiting_.push_back(waiter); }
 
-  // Shows the kernel what was given back, and feeds who starved. Once a turn, before submitting.
+  // Shows the kernel what was given back, and tells who waits for it. Once a turn, before
+  // submitting.
   void publish();
 
  private:
@@ -64,7 +66,7 @@ class BufferGroup {
   int mask_, returned_ = 0;
   uint16_t id_;
   std::vector<Received> received_;
-  List<Starved, Starved> starved_;
+  List<Waiter, Waiter> waiting_;
 };
 
 }  // namespace ringpost::io

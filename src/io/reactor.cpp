@@ -11,8 +11,6 @@ namespace {
 // A turn's worth of entries for some thousands of connections; a fuller turn is submitted in
 // pieces.
 constexpr unsigned submission_entries = 4096, completion_entries = 32768;
-// Spare send buffers that are kept, and the largest that is worth keeping.
-constexpr size_t spares = 256, largest_spare = 128 * 1024;
 }  // namespace
 
 Reactor::Reactor()
@@ -75,14 +73,6 @@ void Reactor::set_alarm() {
 
 void Reactor::Alarm::complete(int, uint32_t) {
   set_for = never;
-}
-
-void Reactor::take_back(proto::wire::Buffer& buffer) {
-  buffer.clear();
-  if (spare_.size() < spares && buffer.capacity() != 0 && buffer.capacity() <= largest_spare)
-    spare_.push_back(std::move(buffer));
-  else
-    buffer.release();
 }
 
 }  // namespace ringpost::io

@@ -8,10 +8,10 @@
 
 #include <vector>
 
-#include "proto/wire/buffer.h"
 #include "src/io/list.h"
 #include "src/io/operation.h"
 #include "src/io/ring.h"
+#include "src/io/spare_buffers.h"
 #include "src/io/task.h"
 #include "src/io/timer.h"
 #include "src/io/wait.h"
@@ -54,13 +54,8 @@ class Reactor {
   void add(BufferGroup& group) { groups_.push_back(&group); }
   void remove(BufferGroup& group) { std::erase(groups_, &group); }
 
-  // Send buffers, shared so that an idle stream holds none and a busy one gets a warm one.
-  void lend(proto::wire::Buffer& buffer) {
-    if (buffer.capacity() != 0 || spare_.empty()) return;
-    buffer.swap(spare_.back());
-    spare_.pop_back();
-  }
-  void take_back(proto::wire::Buffer& buffer);
+  // Lent to who sends.
+  SpareBuffers& spare_buffers() { return spare_buffers_; }
 
  private:
   class Alarm final : public Operation {
@@ -82,18 +77,7 @@ class Reactor {
   List<Wait, Wait> ready_;
   List<Flush, Flush> flushes_;
   std::vector<BufferGroup*> groups_;
-  std::vector<proto::wire::Buffer> spare_;
-};
-
-// Suspends for `duration`, or until cancelled.
-class Sleep final : public Wait {
- public:
-  Sleep(Reactor& reactor, Duration duration, Cancellation* cancellation)
-      : Wait(reactor, {reactor.now() + duration, cancellation}) {}
-  bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<> awaiter) { return suspend(awaiter); }
-  // False when cancelled.
-  bool await_resume() const { return outcome() == Outcome::deadline; }
+  SpareBuffers spare_buffers_;
 };
 
 }  // namespace ringpost::io

@@ -58,7 +58,7 @@ void Stream::received(int result, uint32_t flags) {
       }
     }
   } else if (result == -ENOBUFS) {
-    group_.starve(*this);
+    group_.wait_for_buffers(*this);
   } else if (result == -ECANCELED) {
     if (reader_ != nullptr && first_ == none) arm();  // paused, and wanted again by now
   } else {
@@ -128,7 +128,7 @@ void Stream::sent(int result) {
     if (reactor_.now() < send_due_) return prepare_send();
     fail(Error{Error::Kind::timed_out, 0, "send"});
   }
-  reactor_.take_back(flying_);
+  reactor_.spare_buffers().take_back(flying_);
   if (!out_.empty() && !failed_) send();
   if (drainer_ != nullptr && drainer_->outcome() == Wait::Outcome::pending && drainer_->reached())
     drainer_->notify();
@@ -158,7 +158,7 @@ Task<void> Stream::close() {
   assert(reader_ == nullptr && drainer_ == nullptr);
   closing_ = true;
   if (Reactor::Flush::linked()) Reactor::Flush::unlink();
-  if (BufferGroup::Starved::linked()) BufferGroup::Starved::unlink();
+  if (BufferGroup::Waiter::linked()) BufferGroup::Waiter::unlink();
   reactor_.timers().stop(*this);
   if (armed_ && !pausing_) reactor_.ring().cancel(receive_);
   if (sending_) reactor_.ring().cancel(send_);
@@ -168,8 +168,8 @@ Task<void> Stream::close() {
   if (cut_off) abort_on_close(fd_);
   release();
   overflow_.release();
-  reactor_.take_back(out_);
-  reactor_.take_back(flying_);
+  reactor_.spare_buffers().take_back(out_);
+  reactor_.spare_buffers().take_back(flying_);
   io_uring_prep_close(reactor_.ring().prepare(nullptr), std::exchange(fd_, -1));
 }
 
@@ -182,7 +182,7 @@ bool Stream::Read::await_suspend(std::coroutine_handle<> awaiter) {
   if (!suspend(awaiter)) return false;
   assert(stream_.reader_ == nullptr);
   stream_.reader_ = this;
-  if (!stream_.armed_ && !stream_.BufferGroup::Starved::linked()) stream_.arm();
+  if (!stream_.armed_ && !stream_.BufferGroup::Waiter::linked()) stream_.arm();
   return true;
 }
 

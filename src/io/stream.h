@@ -23,7 +23,7 @@
 
 namespace ringpost::io {
 
-class Stream final : private Reactor::Flush, private BufferGroup::Starved, private Timer {
+class Stream final : private Reactor::Flush, private BufferGroup::Waiter, private Timer {
  public:
   // Takes over the descriptor `fd`. What leaves in one send has `send_timeout` to be taken, all of
   // it: a peer that takes it drop by drop ends the stream as one that takes nothing does.
@@ -48,7 +48,7 @@ class Stream final : private Reactor::Flush, private BufferGroup::Starved, priva
   // Where to append what is to be sent; then send(). A view of it lives until the coroutine
   // suspends.
   proto::wire::Buffer& out() {
-    reactor_.lend(out_);
+    reactor_.spare_buffers().lend(out_);
     return out_;
   }
   // REQUIRES: close() has not begun.
@@ -86,7 +86,7 @@ class Stream final : private Reactor::Flush, private BufferGroup::Starved, priva
   };
 
   void flush() override;
-  void fed() override { arm(); }
+  void buffers_available() override { arm(); }
   void expired() override;
   void arm();
   void received(int result, uint32_t flags);

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "proto/pg/frontend.h"
+#include "src/io/connect.h"
+#include "src/io/resolve.h"
 #include "src/pg/crypto.h"
 #include "src/pg/pool.h"
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/io/sleep.h"
+
 namespace ringpost::pg {
 
 namespace {

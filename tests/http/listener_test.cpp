@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "src/io/address.h"
+#include "src/io/listen.h"
 #include "tests/http/conversation.h"
 
 namespace ringpost::http {

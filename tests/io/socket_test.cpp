@@ -8,7 +8,10 @@
 
 #include "src/io/acceptor.h"
 #include "src/io/address.h"
+#include "src/io/connect.h"
+#include "src/io/listen.h"
 #include "src/io/probe.h"
+#include "src/io/resolve.h"
 #include "src/io/scope.h"
 #include "tests/support/reactor.h"
 

@@ -8,10 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "src/io/acceptor.h"
 #include "src/io/address.h"
 #include "src/io/buffer_group.h"
+#include "src/io/listen.h"
 #include "src/io/reactor.h"
+#include "src/io/sleep.h"
 #include "src/io/task.h"
 
 namespace ringpost::tests {

@@ -13,7 +13,7 @@
 
 #include "proto/wire/base64.h"
 #include "proto/wire/bytes.h"
-#include "src/io/once.h"
+#include "src/io/awaited_operation.h"
 #include "tests/support/pg_messages.h"
 #include "tests/support/plain_crypto.h"
 
@@ -47,7 +47,7 @@ void PgSession::close() {
 Task<bool> PgSession::receive(io::Duration longest) {
   if (ended_) co_return false;
   char bytes[4096];
-  auto receiving = io::Once(
+  auto receiving = io::AwaitedOperation(
       reactor_, {reactor_.now() + longest, &cancellation_}, "receive",
       [&](io_uring_sqe* entry) { io_uring_prep_recv(entry, fd_, bytes, sizeof bytes, 0); });
   const io::Result<int> received = co_await receiving;
@@ -106,7 +106,7 @@ Task<bool> PgSession::expect_end() {
 Task<bool> PgSession::send(std::string bytes, size_t piece, bool early) {
   for (size_t at = 0; at < bytes.size();) {
     const size_t size = std::min(piece, bytes.size() - at);
-    auto sending = io::Once(reactor_, until(), "send", [&](io_uring_sqe* entry) {
+    auto sending = io::AwaitedOperation(reactor_, until(), "send", [&](io_uring_sqe* entry) {
       io_uring_prep_send(entry, fd_, bytes.data() + at, size, MSG_WAITALL | MSG_NOSIGNAL);
     });
     const io::Result<int> sent = co_await sending;
@@ -127,8 +127,9 @@ Task<bool> PgSession::pause(Gate& gate) {
 }
 
 Task<bool> PgSession::reset() {
-  auto waiting = io::Once(reactor_, until(), "poll",
-                          [&](io_uring_sqe* entry) { io_uring_prep_poll_add(entry, fd_, POLLIN); });
+  auto waiting = io::AwaitedOperation(reactor_, until(), "poll", [&](io_uring_sqe* entry) {
+    io_uring_prep_poll_add(entry, fd_, POLLIN);
+  });
   const io::Result<int> readable = co_await waiting;
   if (!readable) complain("nothing comes that a reset could lose");
   close();

@@ -1,4 +1,5 @@
-// Once: awaits one request to the kernel that completes once (connect, read of an eventfd).
+// AwaitedOperation: one request to the kernel, awaited until it completes, which it does once
+// (connect, read of an eventfd).
 //
 // `Prepare` fills in the submission entry; what it points at lives in the awaiting frame and so
 // outlives the completion: when time is up or cancellation comes, the request is cancelled and its
@@ -15,10 +16,10 @@
 namespace ringpost::io {
 
 template <class Prepare>
-class [[nodiscard]] Once final : public Wait, private Operation {
+class [[nodiscard]] AwaitedOperation final : public Wait, private Operation {
  public:
   // `doing` is a literal that names the call in errors.
-  Once(Reactor& reactor, Until until, const char* doing, Prepare prepare)
+  AwaitedOperation(Reactor& reactor, Until until, const char* doing, Prepare prepare)
       : Wait(reactor, until), doing_(doing), prepare_(std::move(prepare)) {}
 
   bool await_ready() const { return false; }
