@@ -37,6 +37,7 @@ class Condition {
     Awaiter(Condition& condition, Reactor& reactor, Until until, Predicate predicate)
         : Waiter(reactor, until), condition_(condition), predicate_(std::move(predicate)) {}
 
+    const Predicate& predicate() const { return predicate_; }
     bool holds() const override { return predicate_(); }
     bool await_ready() const { return predicate_(); }
     bool await_suspend(std::coroutine_handle<> awaiter) {
@@ -59,6 +60,8 @@ class Condition {
   Awaiter<Predicate> wait(Reactor& reactor, Until until, Predicate predicate) {
     return {*this, reactor, until, std::move(predicate)};
   }
+
+  bool awaited() const { return waiter_ != nullptr; }
 
   void changed() {
     if (waiter_ != nullptr && waiter_->outcome() == Wait::Outcome::pending && waiter_->holds())

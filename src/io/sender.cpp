@@ -1,0 +1,90 @@
+#include "src/io/sender.h"
+
+#include <cerrno>
+#include <utility>
+
+#include <sys/socket.h>
+
+#include "src/io/receiver.h"
+
+namespace ringpost::io {
+
+Sender::Sender(Receiver& receiver, Duration timeout)
+    : receiver_(receiver), reactor_(receiver.reactor()), timeout_(timeout), fd_(receiver.fd()) {}
+
+Sender::~Sender() {
+  assert(state_ == State::closed && "a Sender's close is awaited before it ends");
+}
+
+void Sender::flush() {
+  if (state_ != State::idle || out_.empty()) return;
+  std::swap(flying_, out_);
+  due_ = reactor_.now() + timeout_;
+  prepare_send();
+}
+
+void Sender::prepare_send() {
+  state_ = State::flying;
+  // One timer serves many sends: it is moved when it expires, not when a send completes.
+  if (!running()) reactor_.timers().start(*this, due_);
+  // MSG_WAITALL: the kernel goes on until all is sent (5.19).
+  io_uring_prep_send(reactor_.ring().prepare(this), fd_, flying_.data(), flying_.size(),
+                     MSG_WAITALL | MSG_NOSIGNAL);
+}
+
+// A send that was cancelled, or that a signal has cut short, says how much of it was taken.
+void Sender::complete(int result, uint32_t) {
+  if (state_ == State::closing) {
+    reactor_.spare_buffers().take_back(flying_);
+    state_ = State::closed;
+    return changed_.changed();
+  }
+  if (result > 0) flying_.consume(static_cast<size_t>(result));
+  if (result < 0 && result != -ECANCELED) {
+    fail(Error::system(-result, "send"));
+  } else if (!flying_.empty()) {
+    if (reactor_.now() < due_) return prepare_send();
+    fail({Error::Kind::timed_out, 0, "send"});
+  } else {
+    state_ = State::idle;
+  }
+  reactor_.spare_buffers().take_back(flying_);
+  if (state_ == State::idle && !out_.empty()) send();
+  changed_.changed();
+}
+
+void Sender::fail(Error error) {
+  state_ = State::failed;
+  receiver_.sending_failed(error);
+}
+
+void Sender::expired() {
+  if (state_ != State::flying) return;
+  if (reactor_.now() >= due_)
+    reactor_.ring().cancel(*this);
+  else
+    reactor_.timers().start(*this, due_);
+}
+
+void Sender::shutdown() {
+  ::shutdown(fd_, SHUT_WR);
+}
+
+void Sender::begin_close() {
+  assert(!changed_.awaited() && state_ != State::closing && state_ != State::closed);
+  if (Reactor::Flush::linked()) Reactor::Flush::unlink();
+  reactor_.timers().stop(*this);
+  reactor_.spare_buffers().take_back(out_);
+  if (state_ == State::flying) reactor_.ring().cancel(*this);
+  state_ = state_ == State::flying ? State::closing : State::closed;
+}
+
+Result<void> Sender::Drain::await_resume() {
+  const bool reached = reached_.await_resume();
+  const Sender& sender = reached_.predicate().sender;
+  if (sender.failed()) return std::unexpected(sender.receiver_.error());
+  if (!reached) return std::unexpected(reached_.error("send"));
+  return {};
+}
+
+}  // namespace ringpost::io
