@@ -33,6 +33,11 @@ TEST(Cgroups, Version2IsTheGroupAndAllAboveIt) {
                                          "2 sys/fs/cgroup/a.slice", "2 sys/fs/cgroup/"}));
 }
 
+TEST(Cgroups, APathOfSlashesAloneEnds) {
+  FileTree tree({{"proc/self/cgroup", "0:://\n"}});
+  EXPECT_EQ(told("memory", tree), Lines{"2 sys/fs/cgroup/"});
+}
+
 TEST(Cgroups, Version1IsBelowTheMountOfItsController) {
   FileTree tree({{"proc/self/cgroup", "5:memory:/x\n2:cpu,cpuacct:/y\n1:cpuset:/z\n"},
                  {"sys/fs/cgroup/memory/tasks", ""},
