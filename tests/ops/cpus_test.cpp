@@ -22,10 +22,14 @@ TEST(CpuQuota, Version2InAContainer) {
 }
 
 TEST(CpuQuota, Version2TakesTheTightestOfAllLevels) {
-  FileTree tree({{"proc/self/cgroup", "0::/system.slice/ringpost.service\n"},
-                 {"sys/fs/cgroup/system.slice/cpu.max", "200000 100000\n"},
-                 {"sys/fs/cgroup/system.slice/ringpost.service/cpu.max", "400000 100000\n"}});
-  EXPECT_EQ(cpu_quota(tree.root()), 2.0);
+  FileTree outer({{"proc/self/cgroup", "0::/system.slice/ringpost.service\n"},
+                  {"sys/fs/cgroup/system.slice/cpu.max", "200000 100000\n"},
+                  {"sys/fs/cgroup/system.slice/ringpost.service/cpu.max", "400000 100000\n"}});
+  EXPECT_EQ(cpu_quota(outer.root()), 2.0);
+  FileTree inner({{"proc/self/cgroup", "0::/system.slice/ringpost.service\n"},
+                  {"sys/fs/cgroup/system.slice/cpu.max", "400000 100000\n"},
+                  {"sys/fs/cgroup/system.slice/ringpost.service/cpu.max", "200000 100000\n"}});
+  EXPECT_EQ(cpu_quota(inner.root()), 2.0);
 }
 
 TEST(CpuQuota, Version1InAContainerWithTheHostsPath) {

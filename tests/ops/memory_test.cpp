@@ -29,7 +29,8 @@ TEST(MemoryLimit, Version2TakesTheTightestOfAllLevels) {
                   {"sys/fs/cgroup/system.slice/ringpost.service/memory.max", "2097152\n"}});
   EXPECT_EQ(memory_limit(outer.root()), 1'048'576u);
   FileTree inner({{"proc/self/cgroup", "0::/system.slice/ringpost.service\n"},
-                  {"sys/fs/cgroup/system.slice/memory.max", "max\n"},
+                  {"sys/fs/cgroup/memory.max", "max\n"},
+                  {"sys/fs/cgroup/system.slice/memory.max", "4194304\n"},
                   {"sys/fs/cgroup/system.slice/ringpost.service/memory.max", "2097152\n"}});
   EXPECT_EQ(memory_limit(inner.root()), 2'097'152u);
 }
