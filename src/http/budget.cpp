@@ -9,11 +9,10 @@
 namespace ringpost::http {
 
 namespace {
-// An answer with a head of usual size.
-constexpr size_t small = 2048;
-// A look at all accounts takes some hundred nanoseconds for each of them. No oftener than this when
-// requests need it, and so often while somebody waits.
-constexpr std::chrono::milliseconds between_looks{10}, while_waiting{50};
+// What an answer of a few hundred bytes takes, with its head.
+constexpr size_t small = 4096;
+// How often it is looked, while somebody waits, what the peers have taken.
+constexpr std::chrono::milliseconds while_waiting{50};
 }  // namespace
 
 struct Budget::Waiter : io::ListNode<Waiter> {
@@ -32,6 +31,7 @@ void Budget::charge(Account& account, size_t bytes) {
   if (!account.linked()) accounts_.push_back(account);
   account.charged_ += bytes;
   charged_ += bytes;
+  since_look_ += bytes;
 }
 
 void Budget::grant(Account& account, size_t bytes) {
@@ -41,7 +41,8 @@ void Budget::grant(Account& account, size_t bytes) {
 
 bool Budget::reserve(Account& account, size_t bytes) {
   if (!waiting_.empty() || !fits(bytes)) [[unlikely]] {
-    if (waiting_.empty() && reactor_.now() >= looked_up_ + between_looks) look_up();
+    // A look takes some hundred nanoseconds for each account: charges have to be worth it.
+    if (waiting_.empty() && since_look_ >= limit_ / 16) look_up();
     const bool room = waiting_.empty() && fits(bytes);
     const bool passes = bytes <= small && account.reserved_ + account.held() <= small;
     if (!room && !passes) return false;
@@ -92,7 +93,6 @@ io::Task<bool> Budget::wait(Account& account, size_t bytes, io::Until until) {
 
 // Asks every account what it holds.
 void Budget::look_up() {
-  looked_up_ = reactor_.now();
   io::List<Account, Account> all;
   all.take(accounts_);
   charged_ = 0;
@@ -101,6 +101,7 @@ void Budget::look_up() {
     account.charged_ = 0;
     if (const size_t held = account.reserved_ + account.held(); held != 0) charge(account, held);
   }
+  since_look_ = 0;
 }
 
 void Budget::admit() {

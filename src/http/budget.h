@@ -32,7 +32,7 @@ class Budget {
 
    private:
     friend class Budget;
-    // Bytes of answers that it, and the kernel for it, hold now.
+    // Bytes of memory that it, and the kernel for it, hold now.
     virtual size_t held() const = 0;
     size_t reserved_ = 0;
     size_t charged_ = 0;  // what is reserved, and no less than what is held
@@ -67,7 +67,7 @@ class Budget {
   io::Reactor& reactor_;
   size_t limit_;
   size_t charged_ = 0;                   // the sum of all accounts
-  io::Time looked_up_{};                 // when the charges were
+  size_t since_look_ = 0;  // charged since it was looked up what they hold
   io::List<Account, Account> accounts_;  // those with a charge
   io::List<Waiter, Waiter> waiting_;
 };

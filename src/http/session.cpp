@@ -17,6 +17,13 @@ constexpr std::string_view json_type = "application/json";
 // More than an answer's head has, with a few fields of the handler's own.
 constexpr size_t head_bytes = 256;
 
+// The memory that bytes of an answer may take until the peer has taken them: up to twice their size
+// in the buffer, which grows by doubling, and once more in the kernel, as a buffer is kept until
+// all of it is sent.
+constexpr size_t memory_of(size_t answer_bytes) {
+  return 3 * answer_bytes;
+}
+
 // {"error":"bad_request","detail":"..."}
 std::string refusal_body(const Refusal& refusal) {
   std::string body(R"({"error":")");
@@ -189,7 +196,7 @@ bool Session::serve() {
 // Whether what is offered may be taken, with memory for its answer or without.
 bool Session::admit() {
   if (admission_ == Admission::granted || admission_ == Admission::refused) return true;
-  wanted_ = head_bytes + handler_.answer_bytes(connection_.request());
+  wanted_ = memory_of(head_bytes + handler_.answer_bytes(connection_.request()));
   const bool room = context_.budget().reserve(*this, wanted_);
   admission_ = room ? Admission::granted : Admission::waiting;
   return room;
@@ -220,13 +227,14 @@ void Session::answer(uint64_t number, const Answer& answer, size_t reserved) {
   const size_t before = stream_.unsent() + connection_.kept_bytes();
   if (connection_.answer(number, answer, context_.date(), stream_.out())) stream_.send();
   const size_t after = stream_.unsent() + connection_.kept_bytes();
-  context_.budget().settle(*this, reserved, after - before);
+  context_.budget().settle(*this, reserved, memory_of(after - before));
   note_stage();
   answered_.changed();
 }
 
 size_t Session::held() const {
-  return stream_.unsent() + connection_.kept_bytes() + io::socket_memory(stream_.fd());
+  return stream_.memory() + unread_.capacity() + connection_.kept_bytes() +
+         io::socket_memory(stream_.fd());
 }
 
 bool Session::backlogged() const {

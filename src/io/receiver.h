@@ -51,6 +51,8 @@ class Receiver final : private Operation, private BufferGroup::Waiter {
   // As Stream says.
   Read read(Until until);
   void release();
+  // Of what was copied out; the group's buffers are the group's.
+  size_t memory() const { return overflow_.capacity() + held_overflow_.capacity(); }
 
   // The sending half has failed: the reader is told so, once it has taken all that came. `error` is
   // of kind system or timed_out.
@@ -70,7 +72,8 @@ class Receiver final : private Operation, private BufferGroup::Waiter {
   int fd() const { return fd_; }
 
   // Bytes that may gather while nobody reads, before receiving pauses.
-  static constexpr size_t most_overflow = 16 * 1024;
+  // With a run on top of it, a buffer of 8 KiB holds them.
+  static constexpr size_t most_overflow = 6 * 1024;
 
  private:
   static constexpr uint16_t none = 0xffff;

@@ -60,6 +60,7 @@ class Sender final : private Operation, private Reactor::Flush, private Timer {
     reactor_.at_end_of_turn(*this);
   }
   size_t unsent() const { return out_.size() + flying_.size(); }
+  size_t memory() const { return out_.capacity() + flying_.capacity(); }
   class [[nodiscard]] Drain;
   Drain drained(size_t bytes, Until until);
   bool failed() const { return state_ == State::failed; }

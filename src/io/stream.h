@@ -44,6 +44,8 @@ class Stream {
 
   // Bytes that the kernel has not yet taken.
   size_t unsent() const { return sender_.unsent(); }
+  // Memory of what it has not yet handed on, both ways.
+  size_t memory() const { return receiver_.memory() + sender_.memory(); }
   // Waits until at most `bytes` are unsent. Errors as read(); a failed send is one too.
   Drain drained(size_t bytes, Until until) { return sender_.drained(bytes, until); }
 
