@@ -44,8 +44,7 @@ bool Budget::reserve(Account& account, size_t bytes) {
     // A look takes some hundred nanoseconds for each account: charges have to be worth it.
     if (waiting_.empty() && since_look_ >= limit_ / 16) look_up();
     const bool room = waiting_.empty() && fits(bytes);
-    const bool passes = bytes <= small && account.reserved_ + account.held() <= small;
-    if (!room && !passes) return false;
+    if (!room && bytes + account.reserved_ + account.held() > small) return false;
   }
   grant(account, bytes);
   return true;
@@ -70,6 +69,7 @@ void Budget::close(Account& account) {
 io::Task<bool> Budget::wait(Account& account, size_t bytes, io::Until until) {
   Waiter waiter(account, bytes);
   waiting_.push_back(waiter);
+  charge(account, 0);  // what it has read already is looked up with the others'
   const auto is_first = [&] { return !waiting_.empty() && &waiting_.front() == &waiter; };
   for (bool changed = true; changed && !waiter.admitted;) {
     // Who is first looks, from time to time, what the peers have taken.

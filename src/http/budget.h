@@ -67,7 +67,7 @@ class Budget {
   io::Reactor& reactor_;
   size_t limit_;
   size_t charged_ = 0;                   // the sum of all accounts
-  size_t since_look_ = 0;  // charged since it was looked up what they hold
+  size_t since_look_ = 0;                // charged since it was looked up what they hold
   io::List<Account, Account> accounts_;  // those with a charge
   io::List<Waiter, Waiter> waiting_;
 };

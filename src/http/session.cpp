@@ -18,10 +18,10 @@ constexpr std::string_view json_type = "application/json";
 constexpr size_t head_bytes = 256;
 
 // The memory that bytes of an answer may take until the peer has taken them: up to twice their size
-// in the buffer, which grows by doubling, and once more in the kernel, as a buffer is kept until
-// all of it is sent.
+// in the buffer, which grows by doubling, and as much again in the kernel with its bookkeeping, as
+// a buffer is kept until all of it is sent.
 constexpr size_t memory_of(size_t answer_bytes) {
-  return 3 * answer_bytes;
+  return 4 * answer_bytes;
 }
 
 // {"error":"bad_request","detail":"..."}
@@ -234,7 +234,7 @@ void Session::answer(uint64_t number, const Answer& answer, size_t reserved) {
 
 size_t Session::held() const {
   return stream_.memory() + unread_.capacity() + connection_.kept_bytes() +
-         io::socket_memory(stream_.fd());
+         io::socket_memory(stream_.fd(), stream_.unsent());
 }
 
 bool Session::backlogged() const {

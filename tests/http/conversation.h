@@ -84,6 +84,7 @@ class Paths final : public http::Handler {
 struct Conversation {
   io::Reactor& reactor;
   io::BufferGroup& buffers;
+  http::Context& context;
   Paths& handler;
   http::Session& session;
   io::Scope& scope;  // the session runs in it, and is given up with it
@@ -122,7 +123,7 @@ inline io::Task<void> hold(io::Reactor& reactor, const http::Limits& limits, con
   {
     http::Session session(context, handler, ends.first, scope.cancellation());
     HttpClient client(reactor, theirs, ends.second);
-    Conversation conversation{reactor, ours, handler, session, scope, client};
+    Conversation conversation{reactor, ours, context, handler, session, scope, client};
     scope.spawn(session.run());
     co_await talk(conversation);
     co_await client.close();

@@ -1,5 +1,6 @@
 """Clients that mean no good: they reset, read nothing or a drop at a time, or are more than there is room for."""
 import os
+import re
 import signal
 import socket
 import struct
@@ -33,6 +34,11 @@ def unsent_in_kernel(port):
                 if int(local.rsplit(":", 1)[1], 16) == port and state == "01":
                     total += int(queues.split(":")[0], 16)
     return total
+
+
+def resident(server):
+    with open(f"/proc/{server.process.pid}/status") as status:
+        return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1)) * 1024
 
 
 def descriptors(server):
@@ -93,6 +99,40 @@ class BlockedReaders(unittest.TestCase):
                 while client.recv(2000) and time.monotonic() < begin + 10 * stage.SLOW:
                     time.sleep(0.1)  # 20 KB/s
         self.assertEqual(server.get("/healthz").status, 200)
+
+
+class Memory(unittest.TestCase):
+    """800 clients ask for 200 pages of 200 users each, which is 6 GB, and read nothing."""
+    BUDGET = 32 << 20
+
+    def test_is_kept_and_others_are_served(self):
+        server = stage.Server(cluster.url, SHARDS=1, ANSWER_MEMORY_BYTES=self.BUDGET, WRITE_TIMEOUT_MS=5000)
+        self.addCleanup(server.stop)
+        clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(800)]
+        for client in clients:  # what a connection takes by itself is not what is measured
+            client.sendall(f"GET /users/{stage.seed_id(1)} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            client.recv(4096)
+        for _ in range(50):
+            server.get("/users?limit=200")
+        before = resident(server)
+        for client in clients:
+            client.setblocking(False)
+            client.send(PAGE * 200)
+        most, statuses = 0, set()
+        begin = time.monotonic()
+        while time.monotonic() < begin + 4:
+            most = max(most, resident(server) - before + unsent_in_kernel(server.port))
+            self.assertEqual(server.get("/healthz").status, 200)
+            self.assertEqual(server.get("/users/" + stage.seed_id(1)).status, 200)
+            statuses.add(server.get("/users?limit=200").status)
+        self.assertGreater(most, self.BUDGET / 4)
+        if stage.SLOW == 1:  # a sanitizer takes memory of its own
+            self.assertLess(most, self.BUDGET * 1.1)
+        self.assertLessEqual(statuses, {200, 503})
+        for client in clients:
+            client.close()
+        stage.eventually(lambda: server.get("/users?limit=200").status == 200, 10 * stage.SLOW, "pages again")
+        self.assertEqual(server.stop(), 0)
 
 
 class Limit(unittest.TestCase):
