@@ -16,6 +16,7 @@ void abort_on_close(int fd) {
 // Once it has begun no completion queues anything: both halves note that the kernel is done, and
 // nothing else.
 Task<void> Stream::close() {
+  if (receiver_.state() == Receiver::State::closed) co_return;
   const bool cut_off = unsent() != 0;
   receiver_.begin_close();
   sender_.begin_close();

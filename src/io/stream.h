@@ -55,7 +55,8 @@ class Stream {
   void shutdown_send() { sender_.shutdown(); }
 
   // Cancels what is on its way, waits for its completion (the kernel's, so it has no deadline),
-  // closes the descriptor; where not all was sent, with a reset.
+  // closes the descriptor; where not all was sent, with a reset. Once is enough: once it has ended,
+  // another does nothing.
   Task<void> close();
 
  private:

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "src/io/address.h"
+#include "src/io/awaited_operation.h"
 #include "src/io/buffer_group.h"
 #include "src/io/listen.h"
 #include "src/io/reactor.h"
@@ -21,6 +22,19 @@ namespace ringpost::tests {
 inline void run_on_reactor(const std::function<io::Task<void>(io::Reactor&)>& body) {
   io::Reactor reactor;
   reactor.run(body(reactor));
+}
+
+// Lets the reactor take one turn: what was prepared is submitted, what has come is handed over.
+inline io::Task<void> turn(io::Reactor& reactor) {
+  auto nothing = io::AwaitedOperation(reactor, {}, "nop",
+                                      [](io_uring_sqe* entry) { io_uring_prep_nop(entry); });
+  co_await nothing;
+}
+
+// Turn by turn until `reached`; false when it is not within a thousand.
+inline io::Task<bool> turns_until(io::Reactor& reactor, std::function<bool()> reached) {
+  for (int i = 0; i < 1000 && !reached(); ++i) co_await turn(reactor);
+  co_return reached();
 }
 
 // A reactor's buffer group, published each turn for as long as it lives.

@@ -1,19 +1,18 @@
-// Accepting, connecting and resolving.
-#include <arpa/inet.h>
+#include "src/io/acceptor.h"
+
+#include <deque>
+#include <vector>
+
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "src/io/acceptor.h"
-#include "src/io/address.h"
 #include "src/io/connect.h"
-#include "src/io/listen.h"
-#include "src/io/probe.h"
-#include "src/io/resolve.h"
 #include "src/io/scope.h"
 #include "tests/support/reactor.h"
+#include "tests/support/sockets.h"
 
 namespace ringpost::io {
 namespace {
@@ -21,17 +20,41 @@ namespace {
 using namespace std::chrono_literals;
 using tests::run_on_reactor;
 
-Address bound_to(int fd) {
-  Address address;
-  address.length = sizeof address.storage;
-  getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length);
-  return address;
-}
+// An acceptor of a port of its own.
+struct Listening {
+  explicit Listening(Reactor& on)
+      : fd(listen_tcp(*Address::numeric("127.0.0.1", 0), 16).value()), acceptor(on, fd) {}
+
+  // A client that is in the backlog when this returns.
+  int connect_now() const {
+    const Address address = tests::bound_to(fd);
+    const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::connect(client, address.data(), address.length), 0);
+    return client;
+  }
+  Task<void> next_into(Result<int>& accepted, Until until) {
+    auto next = acceptor.next(64, until);
+    accepted = co_await next;
+  }
+  Task<void> arrival_into(Result<void>& came, Until until) {
+    came = co_await acceptor.arrival(until);
+  }
+  // How many were handed over.
+  Task<size_t> close() {
+    std::deque<int> left;
+    co_await acceptor.close(left);
+    for (const int client : left) ::close(client);
+    co_return left.size();
+  }
+
+  int fd;
+  Acceptor acceptor;
+};
 
 TEST(Acceptor, HandsOutConnectionsWithoutNagle) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     const int listening = listen_tcp(*Address::numeric("127.0.0.1", 0), 16).value();
-    const Address address = bound_to(listening);
+    const Address address = tests::bound_to(listening);
     Acceptor acceptor(reactor, listening);
     const Result<int> client = co_await connect(reactor, address, {reactor.now() + 1s});
     EXPECT_TRUE(client.has_value());
@@ -66,7 +89,7 @@ TEST(Acceptor, TimesOutAndIsCancelled) {
 TEST(Acceptor, CloseHandsOverWhatWasAcceptedAndFreesThePort) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     const int listening = listen_tcp(*Address::numeric("127.0.0.1", 0), 16).value();
-    const Address address = bound_to(listening);
+    const Address address = tests::bound_to(listening);
     Acceptor acceptor(reactor, listening);
     EXPECT_FALSE((co_await acceptor.next(64, {reactor.now() + 1ms})).has_value());
     const Result<int> one = co_await connect(reactor, address, {});
@@ -88,24 +111,19 @@ TEST(Acceptor, CloseHandsOverWhatWasAcceptedAndFreesThePort) {
 TEST(Acceptor, TakesNoMoreThanThereIsRoomFor) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     const int listening = listen_tcp(*Address::numeric("127.0.0.1", 0), 16).value();
-    const Address address = bound_to(listening);
+    const Address address = tests::bound_to(listening);
     Acceptor acceptor(reactor, listening);
     std::vector<int> clients;
     for (int i = 0; i < 5; ++i) clients.push_back((co_await connect(reactor, address, {})).value());
-    const auto free_descriptor = [] {
-      const int fd = ::dup(0);
-      ::close(fd);
-      return fd;
-    };
-    const int before = free_descriptor();
+    const int before = tests::free_descriptor();
     const Result<int> one = co_await acceptor.next(2, {reactor.now() + 1s});
     co_await Sleep(reactor, 5ms, nullptr);
-    EXPECT_EQ(free_descriptor(), before + 2);
+    EXPECT_EQ(tests::free_descriptor(), before + 2);
     const Result<int> two = co_await acceptor.next(1, {reactor.now() + 1s});
     co_await Sleep(reactor, 5ms, nullptr);
-    EXPECT_EQ(free_descriptor(), before + 2);
+    EXPECT_EQ(tests::free_descriptor(), before + 2);
     const Result<int> three = co_await acceptor.next(1, {reactor.now() + 1s});
-    EXPECT_EQ(free_descriptor(), before + 3);
+    EXPECT_EQ(tests::free_descriptor(), before + 3);
     std::deque<int> left;
     co_await acceptor.close(left);
     EXPECT_EQ(left.size(), 2u) << "closing hands over what waited";
@@ -119,7 +137,7 @@ TEST(Acceptor, OutOfDescriptorsIsAnErrorThatPasses) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     const int listening = listen_tcp(*Address::numeric("127.0.0.1", 0), 16).value();
     Acceptor acceptor(reactor, listening);
-    const Result<int> client = co_await connect(reactor, bound_to(listening), {});
+    const Result<int> client = co_await connect(reactor, tests::bound_to(listening), {});
     rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     const rlim_t before = limit.rlim_cur;
@@ -138,68 +156,73 @@ TEST(Acceptor, OutOfDescriptorsIsAnErrorThatPasses) {
   });
 }
 
-TEST(Connect, RefusedIsAnErrorWithItsName) {
+// A caller that gives up in the turn in which somebody comes loses nobody.
+TEST(Acceptor, WhoComesInTheTurnOfACancellationIsHandedOut) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
-    const int listening = listen_tcp(*Address::numeric("127.0.0.1", 0), 16).value();
-    const Address address = bound_to(listening);
-    ::close(listening);
-    const Result<int> connected = co_await connect(reactor, address, {reactor.now() + 1s});
-    EXPECT_EQ(connected.error().message(), "connect: Connection refused");
-  });
-}
-
-// A listener whose backlog is full leaves a connect waiting.
-TEST(Connect, EndsAtItsDeadlineAndByCancellation) {
-  run_on_reactor([](Reactor& reactor) -> Task<void> {
-    const int listening = listen_tcp(*Address::numeric("127.0.0.1", 0), 0).value();
-    const Address address = bound_to(listening);
-    std::vector<int> fill;
-    Error last{Error::Kind::closed};
-    for (int i = 0; i < 8; ++i) {
-      const Result<int> connected = co_await connect(reactor, address, {reactor.now() + 30ms});
-      if (!connected) {
-        last = connected.error();
-        break;
-      }
-      fill.push_back(*connected);
-    }
-    EXPECT_EQ(last.message(), "connect: timed out");
+    Listening l(reactor);
     Scope scope(reactor);
-    Error cancelled{Error::Kind::closed};
-    const auto connecting = [](Reactor& on, Address to, Until until, Error& why) -> Task<void> {
-      why = (co_await connect(on, to, until)).error();
-    };
-    scope.spawn(connecting(reactor, address, scope.until(), cancelled));
-    co_await Sleep(reactor, 5ms, nullptr);
+    Result<int> accepted(std::unexpected(Error{Error::Kind::closed}));
+    scope.spawn(l.next_into(accepted, scope.until()));
+    co_await tests::turn(reactor);
+    const int client = l.connect_now();
     scope.cancel();
     co_await scope.join();
-    EXPECT_EQ(cancelled.message(), "connect: cancelled");
-    for (const int fd : fill) ::close(fd);
-    ::close(listening);
+    EXPECT_TRUE(accepted.has_value()) << accepted.error().message();
+    if (accepted) ::close(*accepted);
+    ::close(client);
+    EXPECT_EQ(co_await l.close(), 0u);
   });
 }
 
-TEST(Resolve, NumericAddressesAndNames) {
+TEST(Acceptor, CancelledWhileItWaitsTheNextCallerGetsWhoComes) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
-    auto found = co_await resolve(reactor, "127.0.0.1", 5432, {});
-    EXPECT_EQ(found.value().front().text(), "127.0.0.1:5432");
-    found = co_await resolve(reactor, "::1", 80, {});
-    EXPECT_EQ(found.value().front().text(), "[::1]:80");
-    found = co_await resolve(reactor, "localhost", 5432, {reactor.now() + 5s});
-    EXPECT_TRUE(found.has_value());
-    found = co_await resolve(reactor, "no such host", 5432, {reactor.now() + 5s});
-    EXPECT_FALSE(found.has_value());
+    Listening l(reactor);
+    Scope scope(reactor);
+    Result<int> accepted(std::unexpected(Error{Error::Kind::closed}));
+    scope.spawn(l.next_into(accepted, scope.until()));
+    co_await tests::turn(reactor);
+    scope.cancel();
+    co_await scope.join();
+    EXPECT_EQ(accepted.error().message(), "accept: cancelled");
+    const int client = l.connect_now();
+    co_await tests::turn(reactor);  // it is taken, though nobody waits
+    co_await l.next_into(accepted, {reactor.now() + 1s});
+    EXPECT_TRUE(accepted.has_value());
+    if (accepted) ::close(*accepted);
+    ::close(client);
+    EXPECT_EQ(co_await l.close(), 0u);
   });
 }
 
-TEST(ProbeKernel, PassesWhereTheseTestsRun) {
-  EXPECT_NO_THROW(probe_kernel());
+TEST(Acceptor, WhoComesWhileItClosesIsHandedOver) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    Listening l(reactor);
+    Result<int> accepted(std::unexpected(Error{Error::Kind::closed}));
+    co_await l.next_into(accepted, {reactor.now() + 1ms});  // and the kernel goes on waiting
+    const int client = l.connect_now();
+    EXPECT_EQ(co_await l.close(), 1u);
+    ::close(client);
+  });
 }
 
-TEST(Address, UnixSocketPathsHaveALimit) {
-  EXPECT_EQ(Address::unix_socket("/tmp/x")->text(), "/tmp/x");
-  EXPECT_TRUE(Address::unix_socket(std::string(107, 'x')).has_value());
-  EXPECT_FALSE(Address::unix_socket(std::string(108, 'x')).has_value());
+TEST(Acceptor, ArrivalSaysThatSomebodyWaitsAndTakesNobody) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    Listening l(reactor);
+    Result<void> came = co_await l.acceptor.arrival({reactor.now() + 5ms});
+    EXPECT_EQ(came.error().message(), "poll: timed out");
+    Scope scope(reactor);
+    scope.spawn(l.arrival_into(came, scope.until()));
+    scope.cancel();
+    co_await scope.join();
+    EXPECT_EQ(came.error().message(), "poll: cancelled");
+    const int client = l.connect_now();
+    const int before = tests::free_descriptor();
+    came = co_await l.acceptor.arrival({reactor.now() + 1s});
+    EXPECT_TRUE(came.has_value());
+    EXPECT_EQ(tests::free_descriptor(), before);
+    ::close(client);
+    EXPECT_EQ(co_await l.close(), 1u) << "it waited in the backlog";
+  });
 }
 
 }  // namespace
