@@ -20,9 +20,11 @@
 namespace ringpost::proto::pg {
 
 struct Host {
-  std::string name;  // a host name, an address, or the folder of a UNIX socket (it begins with '/',
-                     // or with '@' for an abstract one)
-  std::string address;  // hostaddr: used instead of looking the name up
+  // A host name, an address, or the folder of a UNIX socket (it begins with '/', or with '@' for an
+  // abstract one).
+  std::string name;
+  // hostaddr: used instead of looking the name up.
+  std::string address;
   uint16_t port = 5432;
 
   bool is_unix_socket() const {
@@ -44,7 +46,8 @@ struct Conninfo {
     prefer_standby
   };
 
-  std::vector<Host> hosts;  // at least one; tried in this order
+  // At least one; tried in this order.
+  std::vector<Host> hosts;
   std::string user, password, dbname, application_name, options;
   std::optional<std::chrono::seconds> connect_timeout;
   SslMode sslmode = SslMode::prefer;
@@ -56,9 +59,10 @@ struct Conninfo {
 
 // What a connection string is read with.
 struct ConninfoContext {
-  std::function<std::optional<std::string>(const std::string&)> lookup;  // an environment variable
-  std::string os_user;                                                   // the default of user
-  std::string application_name;  // the default of application_name
+  // An environment variable's value.
+  std::function<std::optional<std::string>(const std::string&)> lookup;
+  // The defaults of user and of application_name.
+  std::string os_user, application_name;
 };
 
 // The error is one line: what is wrong, where, what to do.

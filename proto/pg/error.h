@@ -9,16 +9,17 @@
 namespace ringpost::proto::pg {
 
 struct Error {
-  std::string severity;  // V: ERROR, FATAL, PANIC; WARNING, NOTICE, DEBUG, INFO, LOG
-  std::string sqlstate;  // C: five characters (appendix A)
-  std::string message;   // M
-  std::string detail;    // D
-  std::string hint;      // H
-  std::string position;  // P: in the query's text
-  std::string where;     // W
+  // Each by its field's letter. V: ERROR, FATAL, PANIC; WARNING, NOTICE, DEBUG, INFO, LOG.
+  std::string severity;
+  std::string sqlstate;                                      // C: five characters (appendix A)
+  std::string message;                                       // M
+  std::string detail;                                        // D
+  std::string hint;                                          // H
+  std::string position;                                      // P: in the query's text
+  std::string where;                                         // W
   std::string schema, table, column, data_type, constraint;  // s t c d n
-  std::string
-      routine;  // R: of the server's source; the one part of a message that no locale translates
+  // R: of the server's source; the one part of a message that no locale translates.
+  std::string routine;
 
   // One line: `ERROR 42P01: relation "users" does not exist (hint: ...)`.
   std::string text() const;

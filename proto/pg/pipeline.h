@@ -32,23 +32,31 @@ class Pipeline {
   struct Answer {
     void* owner = nullptr;
     Expect expect = Expect::execute;
-    bool failed = false;  // ErrorResponse: `error` is its body
+    // ErrorResponse: `error` is its body.
+    bool failed = false;
     std::string_view error;
-    std::string_view parameter_description;  // bodies, when asked for
-    std::string_view row_description;        // empty for NoData
-    std::string_view rows;         // whole messages: DataRow, and what may stand between them
-    std::string_view command_tag;  // body of CommandComplete
+    // Bodies, when asked for; that of the rows is empty for NoData.
+    std::string_view parameter_description, row_description;
+    // Whole messages: DataRow, and what may stand between them.
+    std::string_view rows;
+    // Body of CommandComplete.
+    std::string_view command_tag;
   };
 
   enum class Event : uint8_t {
-    more,    // the input ends inside an answer (or before one): keep what was not consumed, read on
-    answer,  // answer() is there
-    too_large,     // the answer to answer().owner and expect passed the limit: the owner is
-                   // forgotten and the rest drained
-    asynchronous,  // message(): NoticeResponse, NotificationResponse or ParameterStatus
-    fatal,         // message(): an ErrorResponse that ends the connection, asked for by no query in
-                   // particular
-    violation,     // message() has no place here, or can't be one
+    // The input ends inside an answer (or before one): keep what was not consumed, read on.
+    more,
+    // answer() is there.
+    answer,
+    // The answer to answer().owner and expect passed the limit: the owner is forgotten and the rest
+    // drained.
+    too_large,
+    // message(): NoticeResponse, NotificationResponse or ParameterStatus.
+    asynchronous,
+    // message(): an ErrorResponse that ends the connection, asked for by no query in particular.
+    fatal,
+    // message() has no place here, or can't be one.
+    violation,
   };
 
   // `depth`: most queries in flight, a power of two. `answer_limit`: most bytes of one answer.

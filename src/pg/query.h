@@ -54,8 +54,9 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
   const proto::pg::StatementDescription& statement_;
   std::string_view rows_;
   std::optional<Error> error_;
-  Connection* connection_ = nullptr;  // it is in flight on
-  uint64_t number_ = 0;               // its place in that connection's pipeline
+  // Where it is in flight, and its place in that connection's pipeline.
+  Connection* connection_ = nullptr;
+  uint64_t number_ = 0;
   bool sent_ = false;
   bool tried_again_ = false;
 };
