@@ -124,6 +124,15 @@ def rfc3339(microseconds):
     return moment.isoformat() + "Z"
 
 
+def run(cluster, *arguments, **environment):
+    """Exit status, standard output, standard error of a start that ends by itself."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PG") and k != "DATABASE_URL"}
+    done = subprocess.run(
+        [PROGRAM, *arguments], env={**clean, "DATABASE_URL": cluster.url, **environment},
+        capture_output=True, text=True, timeout=10 * SLOW)
+    return done.returncode, done.stdout, done.stderr
+
+
 class Server:
     """The server program on a free port; `settings` are environment variables."""
 

@@ -1,0 +1,82 @@
+"""What the program is told: options and environment, and what it says of those that are wrong."""
+import unittest
+
+import stage
+
+cluster = None
+
+
+def setUpModule():
+    global cluster
+    cluster = stage.Cluster(rows=1000)
+    unittest.addModuleCleanup(cluster.destroy)
+
+
+def run(*arguments, **environment):
+    return stage.run(cluster, *arguments, **environment)
+
+
+class Options(unittest.TestCase):
+    def test_help(self):
+        status, out, err = run("--help")
+        self.assertEqual((status, err), (0, ""))
+        for word in ("DATABASE_URL", "PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "ANSWER_MEMORY_BYTES",
+                     "DRAIN_LIMIT_MS", "--port"):
+            self.assertIn(word, out)
+
+    def test_version(self):
+        status, out, err = run("--version")
+        self.assertEqual((status, err), (0, ""))
+        self.assertRegex(out, r"^ringpost \d+\.\d+\.\d+\n$")
+
+    def test_wrong_settings_are_one_clear_line(self):
+        for arguments, environment, word in [
+            (["--nonsense"], {}, "nonsense"),
+            (["--port", "0"], {}, "port"),
+            (["--port", "65536"], {}, "port"),
+            (["--port", "x"], {}, "port"),
+            ([], {"PORT": "http"}, "port"),
+            ([], {"SHARDS": "0"}, "shards"),
+            ([], {"SHARDS": "-1"}, "shards"),
+            ([], {"DB_MAX_CONNS": "0"}, "conns"),
+            ([], {"DB_MAX_CONNS": "many"}, "conns"),
+            ([], {"ANSWER_MEMORY_BYTES": "1048575"}, "from 1048576 to 1125899906842624"),
+            ([], {"ANSWER_MEMORY_BYTES": "1125899906842625"}, "from 1048576 to 1125899906842624"),
+            ([], {"DATABASE_URL": "postgresql://host:port/x"}, "port"),
+            ([], {"DATABASE_URL": "postgresql://u@host/x?sslmode=require"}, "TLS"),
+            ([], {"DATABASE_URL": "mysql://host/x"}, "DATABASE_URL"),
+            ([], {"DATABASE_URL": "host=localhost nonsense=1"}, "nonsense"),
+            ([], {"DATABASE_URL": "host='open"}, "DATABASE_URL"),
+        ]:
+            with self.subTest(arguments=arguments, environment=environment):
+                status, out, err = run(*arguments, **environment)
+                self.assertNotEqual(status, 0)
+                self.assertEqual(out, "")
+                self.assertEqual(len(err.splitlines()), 1, err)
+                self.assertIn(word.lower(), err.lower())
+
+    def test_numbers_are_decimal_digits_and_nothing_else(self):
+        for variable in ("PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "DB_PIPELINE_DEPTH", "DB_WAITING",
+                         "DB_PACKING_US", "MAX_CONNECTIONS", "MAX_HEAD_BYTES", "ANSWER_MEMORY_BYTES",
+                         "REQUEST_TIMEOUT_MS", "DRAIN_LIMIT_MS"):
+            option = "--" + variable.lower().replace("_", "-")
+            for value in ("010", "0x10", "0b1", "+5", "-5", " 5", "5 ", "5\t", "5.0", "5e2", "1'000", "1_000", "٥",
+                          "five", "18446744073709551616", "18446744073709551624", "99999999999999999999999"):
+                with self.subTest(variable=variable, value=value):
+                    status, out, err = run(**{variable: value})
+                    self.assertEqual((status, out), (2, ""))
+                    self.assertEqual(len(err.splitlines()), 1, err)
+                    self.assertIn(option, err)
+                    self.assertIn(f"{value} is no number from", err)
+                    self.assertIn("decimal digits only", err)
+
+    def test_the_command_line_wins(self):
+        port = stage.free_port()
+        server = stage.Server(cluster.url, ["--port", str(port)], wait=False)
+        server.port = port
+        server.wait_ready()
+        self.assertEqual(server.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
