@@ -241,8 +241,11 @@ void ServerConnection::close() {
 
 ServerConnection::Stage ServerConnection::stage() const {
   if (closed_) return Stage::closed;
-  if (!in_use_ && half_head_ != nullptr) return Stage::head;
-  if (!in_use_ && body_ != nullptr) return body_->continue_due ? Stage::permission : Stage::body;
+  // What is offered has come, and what was taken too.
+  if (offer_ == Offer::none && !in_use_) {
+    if (half_head_ != nullptr) return Stage::head;
+    if (body_ != nullptr) return body_->continue_due ? Stage::permission : Stage::body;
+  }
   return unanswered() != 0 ? Stage::answers : Stage::idle;
 }
 

@@ -63,7 +63,7 @@ class ServerConnection {
     closed,      // nothing further is taken; the input was dropped
   };
 
-  // What the connection waits for.
+  // What the connection waits for. While something is offered, that is nothing: idle or answers.
   enum class Stage : uint8_t { idle, answers, head, permission, body, closed };
 
   // `whole_heads` is for heads that come in one piece, and outlives the connection. It may be
