@@ -235,6 +235,7 @@ void ServerConnection::expire() {
 void ServerConnection::close() {
   closed_ = true;
   offer_ = Offer::none;
+  if (in_use_) return;  // next() frees them
   half_head_.reset();
   body_.reset();
 }

@@ -215,7 +215,7 @@ TEST(ServerConnection, AnOfferForPermissionStandsUntilTheBodyComes) {
 }
 
 TEST(ServerConnection, WhatWasOfferedIsReadUntilTheNextCall) {
-  for (const bool closes : {false})
+  for (const bool closes : {false, true})
     for (const auto& [before, bytes, asked] :
          {std::tuple{std::string(), get, "GET /a"}, std::tuple{half, half_left, "GET /a"},
           std::tuple{put, std::string("xyz"), "PUT /p"}}) {
