@@ -13,6 +13,12 @@ constexpr Refusal body_too_large{Status::content_too_large,
                                  "the body is larger than this server takes"};
 constexpr Refusal head_late{Status::request_timeout, "the head did not come in time"};
 constexpr Refusal body_late{Status::request_timeout, "the body did not come in time"};
+
+// Whether these bytes, which may be no whole head, or none at all, ask by HEAD.
+bool begins_with_head(std::string_view bytes) {
+  while (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
+  return bytes.starts_with("HEAD ");
+}
 }  // namespace
 
 // A body that is received and dropped, and the head that is kept until it has come.
@@ -98,9 +104,10 @@ ServerConnection::Event ServerConnection::next_head() {
       // Empty lines are no request: the connection stays idle.
       if (half_head_ == nullptr && parser.started())
         half_head_ = std::make_unique<RequestParser>(parser);
+      refused_head_ = begins_with_head(input_);  // should it expire
       return Event::more;
     case wire::Parse::invalid:
-      return refuse(parser.refusal(), false);
+      return refuse(parser.refusal(), begins_with_head(input_));
     case wire::Parse::complete:
       break;
   }
@@ -229,7 +236,7 @@ void ServerConnection::expire() {
   if (body_ != nullptr)
     refuse(body_late, body_->head_only);
   else
-    refuse(head_late, false);
+    refuse(head_late, refused_head_);
 }
 
 void ServerConnection::close() {

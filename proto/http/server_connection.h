@@ -143,7 +143,7 @@ class ServerConnection {
   const Refusal* refusal_ = nullptr;
   Offer offer_ = Offer::none;
   bool in_use_ = false;        // request() may be, although it was taken
-  bool refused_head_ = false;  // what refusal() refuses is a HEAD
+  bool refused_head_ = false;  // what refusal() refuses, or would refuse, is a HEAD
   bool draining_ = false, closed_ = false;
 
   // The exchanges from `answered_` to before `taken_`, in a ring of `capacity_`, a power of two.

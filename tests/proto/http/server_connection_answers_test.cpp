@@ -189,6 +189,14 @@ TEST(Answers, ToHeadHaveNoContent) {
       {"HEAD / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n"},
       {"HEAD / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx"},
       {"HEAD / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n", true},
+      {"HEAD / HTTP/1.1\r\n\r\n"},
+      {"HEAD / HTTP/1.1\r\nHost: h\r\nExpect: tea\r\n\r\n"},
+      {"HEAD / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n"},
+      {"HEAD /" + std::string(8192, 'x') + " HTTP/1.1\r\n"},
+      {"HEAD / HTTP/2.0\r\n"},
+      {"\r\nHEAD / HTTP/1.1\r\nHost h\r\n"},
+      {"HEAD / HTTP/1.1\r\nHost", true},
+      {"\r\n\r\nHEAD ", true},
   };
   for (const auto& [request, late] : rows)
     for (const bool early : {false, true})
