@@ -259,6 +259,32 @@ TEST(Interim, WaitsForTheAnswersBefore) {
   }
 }
 
+// How the bytes were cut decides whether it is due, and nothing else.
+TEST(Interim, StandsInItsPlaceAtEverySplit) {
+  const std::string first = get + waits, sent = first + "xyz" + get;
+  tests::every_split(sent, [&](const tests::Pieces& pieces) {
+    Conversation c;
+    std::string said, written;
+    uint64_t answered = 0;
+    for (const std::string_view piece : pieces) {
+      said += c.serve(piece) + ";";
+      written += c.interim;
+      c.interim.clear();
+      while (c.connection.unanswered() != 0) {
+        written += c.answer(answered, std::to_string(answered));
+        ++answered;
+      }
+    }
+    const bool waited = said.contains("waits");
+    EXPECT_EQ(written, ok("0") + std::string(waited ? go_on : "") + ok("1") + ok("2"))
+        << tests::lengths(pieces);
+    if (pieces.size() == 2) {
+      EXPECT_EQ(waited, pieces[0].size() == first.size());
+    }
+    EXPECT_EQ(c.stage(), "idle");
+  });
+}
+
 TEST(Interim, IsNotWrittenOnceTheBodyHasBegunOrWillNotBeTaken) {
   const Ending rows[] = {
       {"came with the head", {serve(waits + "x")}, ""},
