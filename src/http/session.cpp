@@ -85,7 +85,8 @@ void Session::drain() {
 }
 
 io::Time Session::idle_since() const {
-  const bool idle = connection_.stage() == Stage::idle && !draining_ && stream_.unsent() == 0;
+  const bool idle = connection_.stage() == Stage::idle && admission_ == Admission::not_asked &&
+                    !draining_ && stream_.unsent() == 0;
   return idle ? since_ : io::never;
 }
 
