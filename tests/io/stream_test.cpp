@@ -1,5 +1,6 @@
 #include "src/io/stream.h"
 
+#include <cerrno>
 #include <optional>
 #include <string>
 
@@ -96,6 +97,27 @@ TEST(Stream, NothingIsQueuedForAStreamThatCloses) {
       stream.reset();
       ::close(theirs);
     }
+  });
+}
+
+// Else the peer would take what it got for all, and the kernel would keep the rest for it.
+TEST(Stream, WhatWasCutOffByTheSendTimeoutEndsWithAReset) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    Buffers buffers(reactor);
+    const auto [ours, theirs] = tests::tcp_pair();
+    Stream stream(reactor, buffers, ours, 30ms);
+    stream.out().append(std::string(32 << 20, 'x'));
+    stream.send();
+    EXPECT_FALSE((co_await stream.drained(0, {})).has_value());
+    EXPECT_EQ(stream.unsent(), 0U);
+    co_await stream.close();
+    co_await Sleep(reactor, 5ms, nullptr);
+    std::string piece(1 << 20, '\0');
+    ssize_t count = 1;
+    while (count > 0) count = ::read(theirs, piece.data(), piece.size());
+    EXPECT_EQ(count, -1);
+    EXPECT_EQ(errno, ECONNRESET);
+    ::close(theirs);
   });
 }
 
