@@ -113,6 +113,23 @@ class Restart(Database):
         lost = sum(1 for _, status in load.seen if status == 503)
         self.assertLess(lost, sweeps * clients, f"of {len(load.seen)}")
 
+    def test_none_is_lost_when_the_server_itself_is_stopped(self):
+        """What has come meanwhile is read before anything is called late: the sessions are the same after it."""
+        server = self.serve(DB_MIN_CONNS=6)
+        load = Load(server)
+        time.sleep(0.5)
+        before = sorted(cluster.backends())
+        for _ in range(3):
+            os.kill(server.process.pid, signal.SIGSTOP)
+            time.sleep(5.5)  # longer than a session may keep silent
+            os.kill(server.process.pid, signal.SIGCONT)
+            time.sleep(0.3)
+        load.end()
+        self.assertEqual(load.problems, [])
+        self.assertEqual(sorted(cluster.backends()), before)
+        self.assertNotIn("db_connection_lost", server.log())
+        self.assertGreater(sum(status == 200 for _, status in load.seen), 100)
+
     def test_statements_cancelled_under_load(self):
         server = self.serve()
         load = Load(server)
