@@ -65,8 +65,9 @@ Task<void> reach(const Case& to, Reactor& reactor, Receiver& receiver, int their
   EXPECT_TRUE(reached);
 }
 
-// `meanwhile`: what the peer does between begin_close() and the kernel's answer.
-void close_in_each_state(const std::function<void(int& theirs)>& meanwhile) {
+// `meanwhile`: what the peer does between begin_close() and the kernel's answer. `before_cancel`:
+// the kernel has noted that before it is asked to give up the request.
+void close_in_each_state(bool before_cancel, const std::function<void(int& theirs)>& meanwhile) {
   for (const Case& one : cases) {
     SCOPED_TRACE(one.name);
     run_on_reactor([&](Reactor& reactor) -> Task<void> {
@@ -77,11 +78,12 @@ void close_in_each_state(const std::function<void(int& theirs)>& meanwhile) {
       receiver.begin_close();
       EXPECT_EQ(receiver.state(), one.after);
       meanwhile(theirs);
+      if (before_cancel) io_uring_get_events(&reactor.ring().raw());
       auto closed = receiver.closed();
       co_await closed;
       EXPECT_EQ(receiver.state(), State::closed);
       for (int i = 0; i < 3; ++i) co_await tests::turn(reactor);
-      EXPECT_EQ(receiver.state(), State::closed) << "nothing arms it again";
+      EXPECT_EQ(receiver.state(), State::closed) << "nothing comes any more, and nothing arms it";
       ::close(ours);
       if (theirs != -1) ::close(theirs);
       co_await tests::expect_all_buffers(reactor, buffers, count, size);
@@ -90,15 +92,17 @@ void close_in_each_state(const std::function<void(int& theirs)>& meanwhile) {
 }
 
 TEST(ReceiverClose, InEachState) {
-  close_in_each_state([](int&) {});
+  close_in_each_state(false, [](int&) {});
 }
 
 TEST(ReceiverClose, WhileBytesArrive) {
-  close_in_each_state([](int& theirs) { (void)!::write(theirs, "more", 4); });
+  for (const bool before : {false, true})
+    close_in_each_state(before, [](int& theirs) { (void)!::write(theirs, "more", 4); });
 }
 
 TEST(ReceiverClose, WhileThePeerEnds) {
-  close_in_each_state([](int& theirs) { ::close(std::exchange(theirs, -1)); });
+  for (const bool before : {false, true})
+    close_in_each_state(before, [](int& theirs) { ::close(std::exchange(theirs, -1)); });
 }
 
 TEST(ReceiverClose, OfOneThatHasEnded) {

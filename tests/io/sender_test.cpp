@@ -160,7 +160,8 @@ TEST(Sender, ASendToAPeerThatIsGoneIsAnError) {
     EXPECT_EQ(s.receiver.error().message(), "send: Broken pipe");
     s.send("after it");
     co_await tests::turn(reactor);
-    EXPECT_EQ(s.sender.state(), State::failed) << "there is no send after it";
+    EXPECT_EQ(s.sender.state(), State::failed);
+    EXPECT_EQ(s.sender.unsent(), 8u) << "there is no send after it";
     EXPECT_EQ(co_await s.drained(0, {}), "send: Broken pipe");
     co_await s.close();
   });
@@ -211,6 +212,22 @@ TEST(Sender, AReaderThatTakesDropsFailsItInTime) {
     EXPECT_GT(drops, 5);
     EXPECT_TRUE(s.sender.failed());
     EXPECT_GE(reactor.now() - begin, 99ms);
+    EXPECT_LT(reactor.now() - begin, 500ms);
+    EXPECT_EQ(co_await s.drained(0, {}), "send: timed out");
+    co_await s.close();
+  });
+}
+
+TEST(Sender, ASendThatIsCutShortAgainAndAgainFailsInTime) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    Sending s(reactor, 60ms);
+    s.send(much);
+    const Time begin = reactor.now();
+    while (!s.sender.failed() && reactor.now() < begin + 1s) {
+      co_await Sleep(reactor, 10ms, nullptr);
+      if (!s.sender.failed()) io_uring_prep_cancel_fd(reactor.ring().prepare(nullptr), s.ours, 0);
+    }
+    EXPECT_GE(reactor.now() - begin, 59ms);
     EXPECT_LT(reactor.now() - begin, 500ms);
     EXPECT_EQ(co_await s.drained(0, {}), "send: timed out");
     co_await s.close();
