@@ -4,18 +4,22 @@
 // without copying. While none does, it is copied out, so that a connection holds no buffer that
 // others could use, and past a limit receiving pauses. The descriptor belongs to the Stream.
 //
-//     state      what happens                                       next
-//     idle       somebody reads                                     armed
-//     armed      more has gathered than may while nobody reads      pausing, cancels the request
-//     armed,     the request's last completion: no buffer was free  starved
-//       pausing    cancelled, and somebody reads by now             armed
-//                  anything else; see error() when it was the end   idle
-//     starved    the group has buffers again                        armed
-//     armed,     begin_close()                                      closing, cancels the request
-//       pausing                                                     closing, as it is cancelled
-//     idle,      begin_close()                                      closed
-//       starved
-//     closing    the request's last completion                      closed
+//     state      what happens                                      next
+//     idle       somebody reads                                    armed
+//                begin_close()                                     closed
+//     armed      more has gathered than may while nobody reads     pausing, cancels the request
+//                its last completion: no buffer was free           starved
+//                its last completion otherwise                     idle
+//                begin_close()                                     closing, cancels the request
+//     pausing    its last completion: no buffer was free           starved
+//                its last completion: cancelled, somebody reads    armed
+//                its last completion otherwise                     idle
+//                begin_close()                                     closing
+//     starved    the group has buffers again                       armed
+//                begin_close()                                     closed
+//     closing    its last completion                               closed
+//
+// Bytes that wait for a reader, and the reader, may be there in each state before closing.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +37,7 @@ namespace ringpost::io {
 
 class Receiver final : private Operation, private BufferGroup::Waiter {
  public:
-  // Where the request stands. Bytes that wait for a reader may do so in each of the first four.
+  // Where the request stands.
   enum class State : uint8_t {
     idle,     // the kernel has none: nobody has read yet, it has paused, or there is nothing more
     armed,    // the kernel has it, and fills a buffer whenever bytes arrive

@@ -6,17 +6,17 @@
 // send. The descriptor belongs to the Stream; the Receiver, which outlives this, is told of a send
 // that failed, since whoever reads waits for an answer to it.
 //
-//     state      what happens                                       next
-//     idle       the turn ends, and something is to be sent         flying
-//     flying     all was taken                                      idle
-//                a part was taken, in time                          flying, sends the rest
-//                a part was taken, and the time is up               failed
-//                the kernel said no                                 failed
-//                the time is up                                     the same, cancels the send
-//                begin_close()                                      closing, cancels the send
-//     idle,      begin_close()                                      closed
-//       failed
-//     closing    the send completes                                 closed
+//     state      what happens                             next
+//     idle       the turn ends, something is to be sent   flying
+//                begin_close()                            closed
+//     flying     all was taken                            idle
+//                a part was taken, in time                flying, sends the rest
+//                a part was taken, and the time is up     failed
+//                the kernel says no                       failed
+//                the time is up                           flying, cancels the send
+//                begin_close()                            closing, cancels the send
+//     failed     begin_close()                            closed
+//     closing    the send completes                       closed
 #pragma once
 
 #include <cassert>
