@@ -70,9 +70,9 @@ class Shard::Body {
         pg_buffers_(reactor_.ring(), 1, pg_buffers, pg_buffer_bytes),
         log_(index),
         pool_(reactor_, pg_buffers_, pg, app::statements, log_),
-        context_(reactor_, http_buffers_, config.http),
-        routes_(context_, pool_, {config.request_timeout, config.ready_timeout}),
-        listener_(context_, routes_, listening_fd),
+        routes_(pool_, {config.request_timeout, config.ready_timeout}),
+        context_(reactor_, http_buffers_, config.http, routes_),
+        listener_(context_, listening_fd),
         control_fd_(control_fd) {
     reactor_.add(http_buffers_);
     reactor_.add(pg_buffers_);
@@ -113,8 +113,8 @@ class Shard::Body {
   io::BufferGroup http_buffers_, pg_buffers_;
   PoolLog log_;
   pg::Pool pool_;
-  http::Context context_;
   app::Routes routes_;
+  http::Context context_;
   http::Listener listener_;
   int control_fd_;
 };

@@ -52,25 +52,30 @@ struct ServerConnection::Body {
 
 // A request that was taken, until its answer is written.
 struct ServerConnection::Exchange {
-  void keep(const Answer& answer) {
-    status = answer.status;
-    type_bytes = answer.content_type.size();
-    body_bytes = answer.body.size();
-    kept.prepare(type_bytes + body_bytes + answer.fields.size());
-    for (const std::string_view part : {answer.content_type, answer.body, answer.fields})
-      kept.append(part);
-  }
-  Answer answer() const {
-    const std::string_view all = kept.view();
-    return {status, all.substr(0, type_bytes), all.substr(type_bytes, body_bytes),
-            all.substr(type_bytes + body_bytes)};
-  }
+  // An answer that is here before its turn.
+  struct Kept {
+    explicit Kept(const Answer& answer)
+        : status(answer.status),
+          type_bytes(answer.content_type.size()),
+          body_bytes(answer.body.size()) {
+      bytes.prepare(type_bytes + body_bytes + answer.fields.size());
+      for (const std::string_view part : {answer.content_type, answer.body, answer.fields})
+        bytes.append(part);
+    }
+    Answer answer() const {
+      const std::string_view all = bytes.view();
+      return {status, all.substr(0, type_bytes), all.substr(type_bytes, body_bytes),
+              all.substr(type_bytes + body_bytes)};
+    }
+    size_t memory() const { return sizeof(Kept) + bytes.capacity(); }
+
+    Status status;
+    size_t type_bytes, body_bytes;
+    wire::Buffer bytes;
+  };
 
   bool head_only = false, http_1_0 = false, last = false;
-  bool early = false;  // its answer is here and waits for its turn
-  Status status{};
-  size_t type_bytes = 0, body_bytes = 0;
-  wire::Buffer kept;
+  std::unique_ptr<Kept> kept;
 };
 
 ServerConnection::ServerConnection(RequestParser& whole_heads, uint64_t body_bytes)
@@ -79,69 +84,70 @@ ServerConnection::ServerConnection(RequestParser& whole_heads, uint64_t body_byt
 ServerConnection::~ServerConnection() = default;
 
 ServerConnection::Event ServerConnection::next(std::string_view input) {
-  input_ = input;
+  input_ = input.data();
   consumed_ = 0;
   if (std::exchange(in_use_, false)) {
     half_head_.reset();
     body_.reset();
   }
   if (closed_) {
-    consumed_ = input.size();
+    consumed_ = static_cast<uint32_t>(input.size());
     return Event::closed;
   }
   if (offer_ == Offer::refusal) return Event::refusal;
-  return body_ != nullptr ? next_body() : next_head();
+  return body_ != nullptr ? next_body(input) : next_head(input);
 }
 
-ServerConnection::Event ServerConnection::next_head() {
-  if (input_.empty()) return Event::more;
+ServerConnection::Event ServerConnection::next_head(std::string_view input) {
+  if (input.empty()) return Event::more;
   RequestParser& parser = this->parser();
   // Bytes that were offered before are read again: they may have moved.
   const bool again = std::exchange(offer_, Offer::none) != Offer::none;
   if (half_head_ == nullptr || again) parser.reset();
-  switch (parser.parse(input_)) {
+  switch (parser.parse(input)) {
     case wire::Parse::partial:
       // Empty lines are no request: the connection stays idle.
       if (half_head_ == nullptr && parser.started())
         half_head_ = std::make_unique<RequestParser>(parser);
-      refused_head_ = begins_with_head(input_);  // should it expire
+      refused_head_ = begins_with_head(input);  // should it expire
       return Event::more;
     case wire::Parse::invalid:
-      return refuse(parser.refusal(), begins_with_head(input_));
+      return refuse(parser.refusal(), begins_with_head(input));
     case wire::Parse::complete:
       break;
   }
-  request_ = &parser.request();
-  if (request_->framing == Framing::none ||
-      (request_->framing == Framing::length && request_->content_length == 0)) {
+  const Request& request = parser.request();
+  at_end_ = parser.head_bytes() == input.size();
+  if (request.framing == Framing::none ||
+      (request.framing == Framing::length && request.content_length == 0)) {
     offer_ = Offer::head;
     return Event::request;
   }
-  if (request_->framing == Framing::length && request_->content_length > body_bytes_)
-    return refuse(body_too_large, request_->method == "HEAD");
+  if (request.framing == Framing::length && request.content_length > body_bytes_)
+    return refuse(body_too_large, request.method == "HEAD");
   // Who has begun to send the body does not wait.
-  if (request_->expect_continue && parser.head_bytes() == input_.size()) {
+  if (request.expect_continue && at_end_) {
     offer_ = Offer::permission;
     return Event::permission;
   }
   begin_body();
-  return next_body();
+  return next_body(input);
 }
 
 void ServerConnection::begin_body() {
-  consumed_ = parser().head_bytes();
-  body_ = std::make_unique<Body>(input_.substr(0, consumed_), *request_, body_bytes_);
+  consumed_ = static_cast<uint32_t>(parser().head_bytes());
+  body_ = std::make_unique<Body>(std::string_view(input_, consumed_), request(), body_bytes_);
   half_head_.reset();
 }
 
-ServerConnection::Event ServerConnection::next_body() {
-  consumed_ += body_->drop(input_.substr(consumed_));
+ServerConnection::Event ServerConnection::next_body(std::string_view input) {
+  consumed_ += static_cast<uint32_t>(body_->drop(input.substr(consumed_)));
   if (body_->framing == Framing::chunked && body_->chunked.failed())
     return refuse(body_->chunked.refusal(), body_->head_only);
   if (!body_->whole()) return Event::more;
   whole_heads_.reset();
   whole_heads_.parse(body_->head.view());
-  request_ = &whole_heads_.request();
+  at_end_ = consumed_ == input.size();
   offer_ = Offer::body;
   return Event::request;
 }
@@ -155,27 +161,25 @@ ServerConnection::Event ServerConnection::refuse(const Refusal& refusal, bool he
   return Event::refusal;
 }
 
-uint64_t ServerConnection::take() {
+uint32_t ServerConnection::take() {
   assert(offer_ != Offer::none);
   const Offer taken = std::exchange(offer_, Offer::none);
   make_room();
   Exchange& exchange = this->exchange(taken_);
-  exchange = {};
+  // A body was consumed as it came; of what else was offered nothing was yet.
+  const bool head = taken == Offer::head || taken == Offer::permission;
+  consumed_ = head ? static_cast<uint32_t>(parser().head_bytes()) : 0;
   if (taken == Offer::refusal) {
-    consumed_ = 0;
-    exchange.head_only = refused_head_;
-    exchange.last = true;
+    exchange = {.head_only = refused_head_, .last = true, .kept = nullptr};
   } else {
-    // A body was consumed as it came; of what else was offered nothing was yet.
-    const size_t end = taken == Offer::body ? consumed_ : parser().head_bytes();
-    consumed_ = taken == Offer::body ? 0 : end;
     in_use_ = true;
-    exchange.head_only = request_->method == "HEAD";
-    exchange.http_1_0 = request_->minor_version == 0;
     // Without permission nothing behind the head can be read: whether the body comes all the same
     // can't be known.
-    exchange.last =
-        taken == Offer::permission || !request_->keep_alive || (draining_ && end == input_.size());
+    exchange = {
+        .head_only = request().method == "HEAD",
+        .http_1_0 = request().minor_version == 0,
+        .last = taken == Offer::permission || !request().keep_alive || (draining_ && at_end_),
+        .kept = nullptr};
   }
   closed_ = exchange.last;
   return taken_++;
@@ -191,20 +195,22 @@ bool ServerConnection::accept_body(wire::Buffer& out) {
   return true;
 }
 
-bool ServerConnection::answer(uint64_t number, const Answer& answer, std::string_view date,
+bool ServerConnection::answer(uint32_t number, const Answer& answer, std::string_view date,
                               wire::Buffer& out) {
-  assert(number >= answered_ && number < taken_ && !exchange(number).early &&
+  assert(number - answered_ < unanswered() && exchange(number).kept == nullptr &&
          "what was taken is answered once");
   if (number != answered_) {
-    Exchange& waiting = exchange(number);
-    waiting.early = true;
-    waiting.keep(answer);
-    kept_bytes_ += waiting.kept.capacity();
+    auto& kept = exchange(number).kept;
+    kept = std::make_unique<Exchange::Kept>(answer);
+    kept_bytes_ += kept->memory();
     return false;
   }
   write_first(answer, date, out);
-  while (answered_ != taken_ && exchange(answered_).early)
-    write_first(exchange(answered_).answer(), date, out);
+  while (answered_ != taken_ && exchange(answered_).kept != nullptr) {
+    const auto kept = std::move(exchange(answered_).kept);
+    kept_bytes_ -= kept->memory();
+    write_first(kept->answer(), date, out);
+  }
   if (stage() == Stage::permission && answered_ == taken_) {
     body_->continue_due = false;
     append_continue(out);
@@ -214,21 +220,18 @@ bool ServerConnection::answer(uint64_t number, const Answer& answer, std::string
 
 // Writes the answer of the exchange that is first, and ends that.
 void ServerConnection::write_first(const Answer& answer, std::string_view date, wire::Buffer& out) {
-  Exchange& first = exchange(answered_);
+  const Exchange& first = exchange(answered_++);
   ResponseHead head{.status = answer.status,
                     .date = date,
                     .content_type = answer.content_type,
                     .content_length = answer.body.size(),
                     .fields = answer.fields};
-  ++answered_;
   if (first.last || (closed_ && answered_ == taken_))
     head.connection = ResponseHead::Connection::close;
   else if (first.http_1_0)
     head.connection = ResponseHead::Connection::keep_alive;
   append(out, head);
   if (!first.head_only) out.append(answer.body);
-  kept_bytes_ -= first.kept.capacity();
-  first.kept.release();
 }
 
 void ServerConnection::expire() {
@@ -257,7 +260,7 @@ ServerConnection::Stage ServerConnection::stage() const {
   return unanswered() != 0 ? Stage::answers : Stage::idle;
 }
 
-ServerConnection::Exchange& ServerConnection::exchange(uint64_t number) const {
+ServerConnection::Exchange& ServerConnection::exchange(uint32_t number) const {
   return exchanges_[number & (capacity_ - 1)];
 }
 
@@ -267,7 +270,7 @@ void ServerConnection::make_room() {
   if (unanswered() < capacity_) return;
   const uint32_t capacity = std::max(1U, capacity_ * 2);
   auto larger = std::make_unique<Exchange[]>(capacity);
-  for (uint64_t number = answered_; number != taken_; ++number)
+  for (uint32_t number = answered_; number != taken_; ++number)
     larger[number & (capacity - 1)] = std::move(exchange(number));
   exchanges_ = std::move(larger);
   capacity_ = capacity;

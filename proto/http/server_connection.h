@@ -84,11 +84,12 @@ class ServerConnection {
 
   // What is offered. Its views live, past take(), until the next call of next(), of any connection
   // that shares the parser.
-  const Request& request() const { return *request_; }
+  const Request& request() const { return parser().request(); }
   const Refusal& refusal() const { return *refusal_; }
 
-  // Takes what is offered; returns its number, for answer(). REQUIRES: an offer.
-  uint64_t take();
+  // Takes what is offered; returns its number, for answer(): numbers count on, modulo 2^32.
+  // REQUIRES: an offer.
+  uint32_t take();
   // Lets the client send the body. True when 100 was appended to `out`: it must not overtake an
   // earlier answer, and may be written by the answer() that it waits for. REQUIRES: an offer for
   // permission.
@@ -96,7 +97,7 @@ class ServerConnection {
 
   // Answers what was taken as `number`, once. What is due by now is appended to `out`, whole;
   // false when earlier answers are missing. `date`: see ResponseHead.
-  bool answer(uint64_t number, const Answer& answer, std::string_view date, wire::Buffer& out);
+  bool answer(uint32_t number, const Answer& answer, std::string_view date, wire::Buffer& out);
 
   // The head or the body that has begun is no longer waited for: next() offers its refusal.
   // REQUIRES: stage head or body.
@@ -109,24 +110,25 @@ class ServerConnection {
   Stage stage() const;
   bool closed() const { return closed_; }
   // Requests that were taken, and whose answers were not yet written.
-  uint32_t unanswered() const { return static_cast<uint32_t>(taken_ - answered_); }
+  uint32_t unanswered() const { return taken_ - answered_; }
   // Memory of the answers that are kept for their turn.
   size_t kept_bytes() const { return kept_bytes_; }
   // Whether a request was ever taken.
-  bool used() const { return taken_ != 0; }
+  bool used() const { return exchanges_ != nullptr; }
 
  private:
   struct Body;
   struct Exchange;
   enum class Offer : uint8_t { none, head, permission, body, refusal };
 
-  Event next_head();
-  Event next_body();
+  Event next_head(std::string_view input);
+  Event next_body(std::string_view input);
   Event refuse(const Refusal& refusal, bool head_only);
+  // Has what is offered: also a head that was kept while its body came is read by `whole_heads_`.
   RequestParser& parser() const { return half_head_ != nullptr ? *half_head_ : whole_heads_; }
   void begin_body();
 
-  Exchange& exchange(uint64_t number) const;
+  Exchange& exchange(uint32_t number) const;
   void make_room();
   void write_first(const Answer& answer, std::string_view date, wire::Buffer& out);
 
@@ -137,19 +139,18 @@ class ServerConnection {
   std::unique_ptr<RequestParser> half_head_;
   std::unique_ptr<Body> body_;
 
-  std::string_view input_;  // of the last next()
-  size_t consumed_ = 0;     // of it
-  const Request* request_ = nullptr;
   const Refusal* refusal_ = nullptr;
+  const char* input_ = nullptr;  // the first byte of the last next()'s
+  uint32_t consumed_ = 0;        // of it
   Offer offer_ = Offer::none;
   bool in_use_ = false;        // request() may be, although it was taken
   bool refused_head_ = false;  // what refusal() refuses, or would refuse, is a HEAD
+  bool at_end_ = false;        // nothing had come behind what is offered
   bool draining_ = false, closed_ = false;
 
   // The exchanges from `answered_` to before `taken_`, in a ring of `capacity_`, a power of two.
+  uint32_t capacity_ = 0, answered_ = 0, taken_ = 0;
   std::unique_ptr<Exchange[]> exchanges_;
-  uint32_t capacity_ = 0;
-  uint64_t answered_ = 0, taken_ = 0;
   size_t kept_bytes_ = 0;
 };
 

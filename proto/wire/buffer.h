@@ -7,10 +7,12 @@
 // The buffer owns its storage. Views of it (data(), room from prepare()) live until the next
 // prepare(), append(), release() or swap; consume() alone moves nothing. An empty buffer starts
 // anew at the front of its storage, and release() gives the storage back, so that an idle
-// connection costs no memory.
+// connection costs no memory. It holds 2 GiB at most (else std::bad_alloc): positions are 32 bits
+// wide, as each connection has several buffers.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -31,20 +33,20 @@ class Buffer {
   ~Buffer() { release(); }
 
   bool empty() const { return begin_ == end_; }
-  size_t size() const { return end_ - begin_; }
+  size_t size() const { return size_t{end_} - begin_; }
   size_t capacity() const { return capacity_; }
   char* data() { return storage_ + begin_; }
   std::string_view view() const { return {storage_ + begin_, size()}; }
 
   // At least `length` writable bytes behind the data; commit() says how many of them were written.
   char* prepare(size_t length) {
-    if (capacity_ - end_ < length) [[unlikely]]
+    if (room() < length) [[unlikely]]
       grow(length);
     return storage_ + end_;
   }
-  void commit(size_t length) { end_ += length; }
+  void commit(size_t length) { end_ += static_cast<uint32_t>(length); }
   // Writable bytes behind the data, as they are now.
-  size_t room() const { return capacity_ - end_; }
+  size_t room() const { return size_t{capacity_} - end_; }
 
   void append(std::string_view bytes) {
     if (bytes.empty()) return;
@@ -58,11 +60,11 @@ class Buffer {
 
   // Drops `length` bytes (at most size()) from the front.
   void consume(size_t length) {
-    begin_ += length;
+    begin_ += static_cast<uint32_t>(length);
     if (begin_ == end_) begin_ = end_ = 0;
   }
   // Drops what stands behind the first `length` bytes of the data (length at most size()).
-  void truncate(size_t length) { end_ = begin_ + length; }
+  void truncate(size_t length) { end_ = begin_ + static_cast<uint32_t>(length); }
   void clear() { begin_ = end_ = 0; }
 
   // Frees the storage, and the data with it.
@@ -79,7 +81,7 @@ class Buffer {
   void grow(size_t length);
 
   char* storage_ = nullptr;
-  size_t begin_ = 0, end_ = 0, capacity_ = 0;
+  uint32_t begin_ = 0, end_ = 0, capacity_ = 0;
 };
 
 }  // namespace ringpost::proto::wire

@@ -134,16 +134,16 @@ void Routes::users(std::string_view query, http::Reply reply) {
 }
 
 io::Until Routes::until(http::Reply& reply, std::chrono::milliseconds timeout) {
-  return reply.session().until(context_.reactor().now() + timeout);
+  return reply.session().until(pool_.reactor().now() + timeout);
 }
 
 void Routes::refuse(const pg::Error& error, std::string_view what, http::Reply reply) {
   if (error.outage()) return send_unavailable(reply);
-  if (failures_of_ != context_.reactor().unix_seconds()) {
+  if (failures_of_ != pool_.reactor().unix_seconds()) {
     if (failures_ > most_failures_logged)
       ops::log(ops::Level::error, "queries_failed",
                {{"not_logged", failures_ - most_failures_logged}});
-    failures_of_ = context_.reactor().unix_seconds();
+    failures_of_ = pool_.reactor().unix_seconds();
     failures_ = 0;
   }
   if (++failures_ <= most_failures_logged)
@@ -172,19 +172,19 @@ io::Task<void> Routes::get_user(proto::pg::Uuid id, http::Reply reply) {
       co_return refuse(pg::undecodable(find_user), find_user.name, std::move(reply));
     co_return send_not_found(reply);
   }
-  proto::wire::Buffer& body = context_.scratch();
-  proto::json::Writer json(body);
+  body_.clear();
+  proto::json::Writer json(body_);
   write_user(json, *user);
   json.commit();
-  send_rows(find_user, body.view(), std::move(reply));
+  send_rows(find_user, body_.view(), std::move(reply));
 }
 
 io::Task<void> Routes::get_page(int64_t limit, int64_t offset, http::Reply reply) {
   auto query = pool_.query(list_users, until(reply, timeouts_.request), limit, offset);
   auto rows = co_await query;
   if (!rows) co_return refuse(rows.error(), list_users.name, std::move(reply));
-  proto::wire::Buffer& body = context_.scratch();
-  proto::json::Writer json(body);
+  body_.clear();
+  proto::json::Writer json(body_);
   json.raw("{\"items\":[");
   int64_t total = 0;
   size_t items = 0;
@@ -204,8 +204,8 @@ io::Task<void> Routes::get_page(int64_t limit, int64_t offset, http::Reply reply
       .number(total)
       .raw("}");
   json.commit();
-  if (items != 0) user_bytes_ = std::max(body.size() / items, user_bytes_ - user_bytes_ / 64);
-  send_rows(list_users, body.view(), std::move(reply));
+  if (items != 0) user_bytes_ = std::max(body_.size() / items, user_bytes_ - user_bytes_ / 64);
+  send_rows(list_users, body_.view(), std::move(reply));
 }
 
 io::Task<void> Routes::get_ready(http::Reply reply) {

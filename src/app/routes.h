@@ -7,7 +7,6 @@
 
 #include "proto/http/request.h"
 #include "src/app/users.h"
-#include "src/http/context.h"
 #include "src/http/handler.h"
 #include "src/http/session.h"
 #include "src/pg/pool.h"
@@ -24,9 +23,8 @@ struct Timeouts {
 
 class Routes final : public http::Handler {
  public:
-  // `context`, the sessions', and `pool` outlive it.
-  Routes(http::Context& context, pg::Pool& pool, Timeouts timeouts)
-      : context_(context), pool_(pool), timeouts_(timeouts) {}
+  // `pool` outlives it.
+  Routes(pg::Pool& pool, Timeouts timeouts) : pool_(pool), timeouts_(timeouts) {}
 
   void handle(const proto::http::Request& request, http::Reply reply) override;
   bool takes_body(const proto::http::Request& request) override;
@@ -51,7 +49,6 @@ class Routes final : public http::Handler {
   io::Until until(http::Reply& reply, std::chrono::milliseconds timeout);
   void refuse(const pg::Error& error, std::string_view what, http::Reply reply);
 
-  http::Context& context_;
   pg::Pool& pool_;
   Timeouts timeouts_;
   bool leaving_ = false;
@@ -59,6 +56,7 @@ class Routes final : public http::Handler {
   int64_t failures_of_ = 0;  // the second that these count failed queries of, for the log
   uint64_t failures_ = 0;
   proto::wire::Buffer path_, name_, value_;  // for decoding what is escaped
+  proto::wire::Buffer body_;                 // for composing one, until its coroutine suspends
 };
 
 }  // namespace ringpost::app

@@ -4,10 +4,12 @@
 
 namespace ringpost::http {
 
-Context::Context(io::Reactor& reactor, io::BufferGroup& buffers, const Limits& limits)
+Context::Context(io::Reactor& reactor, io::BufferGroup& buffers, const Limits& limits,
+                 Handler& handler)
     : reactor_(reactor),
       buffers_(buffers),
       limits_(limits),
+      handler_(handler),
       budget_(reactor, limits.answer_memory),
       whole_heads_(limits.head) {}
 

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "proto/http/request_parser.h"
-#include "proto/wire/buffer.h"
 #include "src/http/budget.h"
+#include "src/http/handler.h"
 #include "src/http/limits.h"
 #include "src/io/buffer_group.h"
 #include "src/io/reactor.h"
@@ -18,19 +18,15 @@ namespace ringpost::http {
 class Context {
  public:
   // All outlive it.
-  Context(io::Reactor& reactor, io::BufferGroup& buffers, const Limits& limits);
+  Context(io::Reactor& reactor, io::BufferGroup& buffers, const Limits& limits, Handler& handler);
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
   io::Reactor& reactor() const { return reactor_; }
   io::BufferGroup& buffers() const { return buffers_; }
   const Limits& limits() const { return limits_; }
+  Handler& handler() const { return handler_; }
 
-  // For composing a body: empty; its bytes live until the caller suspends.
-  proto::wire::Buffer& scratch() {
-    scratch_.clear();
-    return scratch_;
-  }
   // The value of the Date field, as of this turn (RFC 9110, 6.6.1).
   std::string_view date();
   // For the memory of answers.
@@ -42,9 +38,9 @@ class Context {
   io::Reactor& reactor_;
   io::BufferGroup& buffers_;
   const Limits& limits_;
+  Handler& handler_;
   Budget budget_;
   proto::http::RequestParser whole_heads_;
-  proto::wire::Buffer scratch_;
   int64_t date_of_ = -1;
   char date_[29];
 };

@@ -17,15 +17,14 @@ constexpr std::chrono::milliseconds least_idle{250};
 }  // namespace
 
 struct Listener::Connection : io::ListNode<Connection> {
-  Connection(Context& context, Handler& handler, int fd, io::Cancellation& cancellation)
-      : session(context, handler, fd, cancellation) {}
+  Connection(Context& context, int fd, io::Cancellation& cancellation)
+      : session(context, fd, cancellation) {}
   Session session;
   bool leaving = false;  // it was asked to make room
 };
 
-Listener::Listener(Context& context, Handler& handler, int listening_fd)
+Listener::Listener(Context& context, int listening_fd)
     : context_(context),
-      handler_(handler),
       acceptor_(context.reactor(), listening_fd),
       scope_(context.reactor()),
       accepting_(&scope_.cancellation()) {}
@@ -60,7 +59,7 @@ io::Task<void> Listener::run() {
 
 io::Task<void> Listener::serve(int fd) {
   ++connections_;
-  Connection connection(context_, handler_, fd, scope_.cancellation());
+  Connection connection(context_, fd, scope_.cancellation());
   open_.push_back(connection);
   if (draining_) connection.session.drain();
   co_await connection.session.run();

@@ -8,7 +8,6 @@
 #include <cstddef>
 
 #include "src/http/context.h"
-#include "src/http/handler.h"
 #include "src/io/acceptor.h"
 #include "src/io/condition.h"
 #include "src/io/list.h"
@@ -18,8 +17,8 @@ namespace ringpost::http {
 
 class Listener {
  public:
-  // Takes over `listening_fd`. `context` and `handler` outlive the listener.
-  Listener(Context& context, Handler& handler, int listening_fd);
+  // Takes over `listening_fd`. `context` outlives the listener.
+  Listener(Context& context, int listening_fd);
 
   // Accepts and serves until drained or cancelled.
   io::Task<void> run();
@@ -38,7 +37,6 @@ class Listener {
   void make_room();
 
   Context& context_;
-  Handler& handler_;
   io::Acceptor acceptor_;
   io::Scope scope_;
   io::Cancellation accepting_;

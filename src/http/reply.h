@@ -4,7 +4,6 @@
 // which does not end before each of its replies is answered or dropped.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -19,7 +18,7 @@ class [[nodiscard]] Reply {
  public:
   // For what `session` took as number `number` (see ServerConnection), with so many bytes of the
   // budget for its answer.
-  Reply(Session& session, uint64_t number, size_t reserved)
+  Reply(Session& session, uint32_t number, uint32_t reserved)
       : session_(&session), number_(number), reserved_(reserved) {}
   Reply(Reply&& other) noexcept
       : session_(std::exchange(other.session_, nullptr)),
@@ -37,8 +36,7 @@ class [[nodiscard]] Reply {
 
  private:
   Session* session_;
-  uint64_t number_;
-  size_t reserved_;
+  uint32_t number_, reserved_;
 };
 
 }  // namespace ringpost::http

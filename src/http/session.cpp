@@ -1,5 +1,6 @@
 #include "src/http/session.h"
 
+#include <algorithm>
 #include <cassert>
 #include <string>
 
@@ -45,19 +46,17 @@ void Reply::send(Status status, std::string_view content_type, std::string_view 
       ->answer(number_, {status, content_type, body, fields}, reserved_);
 }
 
-Session::Session(Context& context, Handler& handler, int fd, io::Cancellation& cancellation)
+Session::Session(Context& context, int fd, io::Cancellation& cancellation)
     : context_(context),
-      handler_(handler),
       stream_(context.reactor(), context.buffers(), fd, context.limits().write_timeout),
       scope_(context.reactor(), &cancellation),
-      reading_(&scope_.cancellation()),
       connection_(context.whole_heads(), context.limits().body_bytes),
       since_(context.reactor().now()) {}
 
 io::Task<void> Session::run() {
   // While draining, what was already asked is all that is waited for.
   while (!connection_.closed() && !(draining_ && connection_.unanswered() != 0)) {
-    auto reading = stream_.read({deadline(), draining_ ? &scope_.cancellation() : &reading_});
+    auto reading = stream_.read(scope_.until(deadline()));
     const io::Result<std::string_view> bytes = co_await reading;
     if (!bytes) {
       if (read_again(bytes.error())) continue;
@@ -69,7 +68,7 @@ io::Task<void> Session::run() {
       const io::Time paused = now();
       const bool room = co_await make_room();
       if (!room) break;
-      since_ += now() - paused;  // nothing was read, so nothing could come
+      if (!draining_) since_ += now() - paused;  // nothing was read, so nothing could come
       input_ = unread_.view();
     }
     stash();
@@ -79,9 +78,9 @@ io::Task<void> Session::run() {
 
 void Session::drain() {
   draining_ = true;
+  since_ = now();
   connection_.drain();
-  grace_ends_ = now() + context_.limits().drain_grace;
-  reading_.request();
+  stream_.interrupt();
 }
 
 io::Time Session::idle_since() const {
@@ -93,14 +92,14 @@ io::Time Session::idle_since() const {
 // The clock of what is waited for starts with each stage.
 void Session::note_stage() {
   const Stage stage = connection_.stage();
-  if (stage != stage_) since_ = now();
+  if (stage != stage_ && !draining_) since_ = now();
   stage_ = stage;
 }
 
 io::Time Session::deadline() const {
   const Limits& limits = context_.limits();
   // While draining, half a request is closed like none, in silence: who stalls holds up no end.
-  if (draining_) return grace_ends_;
+  if (draining_) return since_ + limits.drain_grace;
   switch (stage_) {
     case Stage::head:
       return since_ + limits.head_timeout;
@@ -125,8 +124,9 @@ bool Session::read_again(const io::Error& error) {
           (stage_ == Stage::idle && stream_.unsent() != 0)) {
         // It is the peer that waits, or that is busy reading. A head or a body it has begun is due
         // all the same.
+        if (draining_) return false;
         since_ = now();
-        return !draining_;
+        return true;
       }
       if (stage_ != Stage::idle && !draining_) {
         connection_.expire();
@@ -177,7 +177,8 @@ bool Session::serve() {
         note_stage();
         return true;
       case Event::permission:
-        if (admission_ == Admission::not_asked && handler_.takes_body(connection_.request())) {
+        if (admission_ == Admission::not_asked &&
+            context_.handler().takes_body(connection_.request())) {
           if (connection_.accept_body(stream_.out())) stream_.send();
           input_.remove_prefix(connection_.consumed());
           break;
@@ -197,7 +198,9 @@ bool Session::serve() {
 // Whether what is offered may be taken, with memory for its answer or without.
 bool Session::admit() {
   if (admission_ == Admission::granted || admission_ == Admission::refused) return true;
-  wanted_ = memory_of(head_bytes + handler_.answer_bytes(connection_.request()));
+  const size_t wanted =
+      memory_of(head_bytes + context_.handler().answer_bytes(connection_.request()));
+  wanted_ = static_cast<uint32_t>(std::min<size_t>(wanted, UINT32_MAX));
   const bool room = context_.budget().reserve(*this, wanted_);
   admission_ = room ? Admission::granted : Admission::waiting;
   return room;
@@ -206,9 +209,9 @@ bool Session::admit() {
 void Session::dispatch() {
   const bool granted = std::exchange(admission_, Admission::not_asked) == Admission::granted;
   Reply reply = take_offer(granted ? wanted_ : 0);
-  if (granted) return handler_.handle(connection_.request(), std::move(reply));
+  if (granted) return context_.handler().handle(connection_.request(), std::move(reply));
   connection_.close();  // what else it has asked for would wait as long, each in its turn
-  handler_.turn_away(std::move(reply));
+  context_.handler().turn_away(std::move(reply));
 }
 
 // What can't be taken is answered in its turn, and the connection ends (RFC 9112, 9.6).
@@ -217,14 +220,14 @@ void Session::refuse() {
   take_offer(0).send(refusal.status, json_type, refusal_body(refusal));
 }
 
-Reply Session::take_offer(size_t reserved) {
+Reply Session::take_offer(uint32_t reserved) {
   Reply reply(*this, connection_.take(), reserved);
   input_.remove_prefix(connection_.consumed());
   note_stage();
   return reply;
 }
 
-void Session::answer(uint64_t number, const Answer& answer, size_t reserved) {
+void Session::answer(uint32_t number, const Answer& answer, uint32_t reserved) {
   const size_t before = stream_.unsent() + connection_.kept_bytes();
   if (connection_.answer(number, answer, context_.date(), stream_.out())) stream_.send();
   const size_t after = stream_.unsent() + connection_.kept_bytes();

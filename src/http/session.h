@@ -13,7 +13,6 @@
 #include "proto/wire/buffer.h"
 #include "src/http/budget.h"
 #include "src/http/context.h"
-#include "src/http/handler.h"
 #include "src/io/condition.h"
 #include "src/io/scope.h"
 #include "src/io/stream.h"
@@ -23,7 +22,7 @@ namespace ringpost::http {
 class Session final : private Budget::Account {
  public:
   // Takes over the connected socket `fd`.
-  Session(Context& context, Handler& handler, int fd, io::Cancellation& cancellation);
+  Session(Context& context, int fd, io::Cancellation& cancellation);
 
   // The whole life of the connection; the socket is closed when it ends.
   io::Task<void> run();
@@ -47,7 +46,7 @@ class Session final : private Budget::Account {
   enum class Admission : uint8_t { not_asked, waiting, granted, refused };
 
   // `reserved`: bytes of the budget, for the answer.
-  void answer(uint64_t number, const proto::http::Answer& answer, size_t reserved);
+  void answer(uint32_t number, const proto::http::Answer& answer, uint32_t reserved);
   size_t held() const override;
 
   void take(std::string_view arrived);
@@ -55,7 +54,7 @@ class Session final : private Budget::Account {
   bool admit();
   void dispatch();
   void refuse();
-  Reply take_offer(size_t reserved);
+  Reply take_offer(uint32_t reserved);
   void stash();
   bool backlogged() const;
   io::Task<bool> make_room();
@@ -68,10 +67,8 @@ class Session final : private Budget::Account {
   io::Task<void> finish();
 
   Context& context_;
-  Handler& handler_;
   io::Stream stream_;
   io::Scope scope_;
-  io::Cancellation reading_;  // ends the wait for bytes when draining begins
   proto::http::ServerConnection connection_;
   io::Condition answered_;  // a request was
 
@@ -80,12 +77,11 @@ class Session final : private Budget::Account {
   std::string_view input_;
   proto::wire::Buffer unread_;
 
-  size_t wanted_ = 0;  // of the budget, for the answer to what is offered
+  uint32_t wanted_ = 0;  // of the budget, for the answer to what is offered
   Admission admission_ = Admission::not_asked;
   Stage stage_ = Stage::idle;  // as of the last look at it
   bool draining_ = false;
-  io::Time since_;         // when that began
-  io::Time grace_ends_{};  // while draining
+  io::Time since_;  // when that began; while draining, when that did
 };
 
 }  // namespace ringpost::http

@@ -60,6 +60,10 @@ void Receiver::wake_reader() {
   if (reader_ != nullptr && reader_->outcome() == Wait::Outcome::pending) reader_->notify();
 }
 
+void Receiver::interrupt() {
+  if (reader_ != nullptr && reader_->outcome() == Wait::Outcome::pending) reader_->interrupt();
+}
+
 std::string_view Receiver::take_next() {
   if (first_ == none) {
     held_overflow_.swap(overflow_);

@@ -55,6 +55,7 @@ class Receiver final : private Operation, private BufferGroup::Waiter {
   // As Stream says.
   Read read(Until until);
   void release();
+  void interrupt();
   // Of what was copied out; the group's buffers are the group's.
   size_t memory() const { return overflow_.capacity() + held_overflow_.capacity(); }
 
@@ -114,6 +115,7 @@ class Receiver::Read final : public Wait {
   bool await_ready();
   bool await_suspend(std::coroutine_handle<> awaiter);
   Result<std::string_view> await_resume();
+  void interrupt() { wake(Outcome::cancelled); }
 
  private:
   Receiver& receiver_;

@@ -5,12 +5,7 @@
 
 #include <sys/socket.h>
 
-#include "src/io/receiver.h"
-
 namespace ringpost::io {
-
-Sender::Sender(Receiver& receiver, Duration timeout)
-    : receiver_(receiver), reactor_(receiver.reactor()), timeout_(timeout), fd_(receiver.fd()) {}
 
 Sender::~Sender() {
   assert(state_ == State::closed && "a Sender's close is awaited before it ends");
@@ -19,23 +14,23 @@ Sender::~Sender() {
 void Sender::flush() {
   if (state_ != State::idle || out_.empty()) return;
   std::swap(flying_, out_);
-  due_ = reactor_.now() + timeout_;
+  due_ = reactor().now() + timeout_;
   prepare_send();
 }
 
 void Sender::prepare_send() {
   state_ = State::flying;
   // One timer serves many sends: it is moved when it expires, not when a send completes.
-  if (!running()) reactor_.timers().start(*this, due_);
+  if (!running()) reactor().timers().start(*this, due_);
   // MSG_WAITALL: the kernel goes on until all is sent (5.19).
-  io_uring_prep_send(reactor_.ring().prepare(this), fd_, flying_.data(), flying_.size(),
+  io_uring_prep_send(reactor().ring().prepare(this), receiver_.fd(), flying_.data(), flying_.size(),
                      MSG_WAITALL | MSG_NOSIGNAL);
 }
 
 // A send that was cancelled, or that a signal has cut short, says how much of it was taken.
 void Sender::complete(int result, uint32_t) {
   if (state_ == State::closing) {
-    reactor_.spare_buffers().take_back(flying_);
+    reactor().spare_buffers().take_back(flying_);
     state_ = State::closed;
     return changed_.changed();
   }
@@ -43,12 +38,12 @@ void Sender::complete(int result, uint32_t) {
   if (result < 0 && result != -ECANCELED) {
     fail(Error::system(-result, "send"));
   } else if (!flying_.empty()) {
-    if (reactor_.now() < due_) return prepare_send();
+    if (reactor().now() < due_) return prepare_send();
     fail({Error::Kind::timed_out, 0, "send"});
   } else {
     state_ = State::idle;
   }
-  reactor_.spare_buffers().take_back(flying_);
+  reactor().spare_buffers().take_back(flying_);
   if (state_ == State::idle && !out_.empty()) send();
   changed_.changed();
 }
@@ -60,22 +55,22 @@ void Sender::fail(Error error) {
 
 void Sender::expired() {
   if (state_ != State::flying) return;
-  if (reactor_.now() >= due_)
-    reactor_.ring().cancel(*this);
+  if (reactor().now() >= due_)
+    reactor().ring().cancel(*this);
   else
-    reactor_.timers().start(*this, due_);
+    reactor().timers().start(*this, due_);
 }
 
 void Sender::shutdown() {
-  ::shutdown(fd_, SHUT_WR);
+  ::shutdown(receiver_.fd(), SHUT_WR);
 }
 
 void Sender::begin_close() {
   assert(!changed_.awaited() && state_ != State::closing && state_ != State::closed);
   if (Reactor::Flush::linked()) Reactor::Flush::unlink();
-  reactor_.timers().stop(*this);
-  reactor_.spare_buffers().take_back(out_);
-  if (state_ == State::flying) reactor_.ring().cancel(*this);
+  reactor().timers().stop(*this);
+  reactor().spare_buffers().take_back(out_);
+  if (state_ == State::flying) reactor().ring().cancel(*this);
   state_ = state_ == State::flying ? State::closing : State::closed;
 }
 

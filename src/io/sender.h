@@ -27,12 +27,11 @@
 #include "src/io/error.h"
 #include "src/io/operation.h"
 #include "src/io/reactor.h"
+#include "src/io/receiver.h"
 #include "src/io/timer.h"
 #include "src/io/wait.h"
 
 namespace ringpost::io {
-
-class Receiver;
 
 class Sender final : private Operation, private Reactor::Flush, private Timer {
  public:
@@ -46,18 +45,18 @@ class Sender final : private Operation, private Reactor::Flush, private Timer {
     closed,   // the kernel has nothing of it: it may end
   };
 
-  Sender(Receiver& receiver, Duration timeout);
+  Sender(Receiver& receiver, Duration timeout) : receiver_(receiver), timeout_(timeout) {}
   ~Sender();
 
   // As Stream says.
   proto::wire::Buffer& out() {
-    reactor_.spare_buffers().lend(out_);
+    reactor().spare_buffers().lend(out_);
     return out_;
   }
   void send() {
     assert(state_ != State::closing && state_ != State::closed &&
            "nothing is queued for a stream that closes");
-    reactor_.at_end_of_turn(*this);
+    reactor().at_end_of_turn(*this);
   }
   size_t unsent() const { return out_.size() + flying_.size(); }
   size_t memory() const { return out_.capacity() + flying_.capacity(); }
@@ -70,7 +69,7 @@ class Sender final : private Operation, private Reactor::Flush, private Timer {
   // here on a completion queues nothing. REQUIRES: nobody waits for drained().
   void begin_close();
   auto closed() {
-    return changed_.wait(reactor_, {}, [this] { return state_ == State::closed; });
+    return changed_.wait(reactor(), {}, [this] { return state_ == State::closed; });
   }
 
   State state() const { return state_; }
@@ -82,11 +81,11 @@ class Sender final : private Operation, private Reactor::Flush, private Timer {
   void prepare_send();
   void fail(Error error);
 
+  Reactor& reactor() const { return receiver_.reactor(); }
+
   Receiver& receiver_;
-  Reactor& reactor_;
   Duration timeout_;
   Time due_;  // when all of what is on its way has to be taken
-  int fd_;
   State state_ = State::idle;
   Condition changed_;  // a send has completed
   proto::wire::Buffer out_, flying_;
@@ -102,7 +101,7 @@ class Sender::Drain {
 
  public:
   Drain(Sender& sender, size_t bytes, Until until)
-      : reached_(sender.changed_.wait(sender.reactor_, until, Reached{sender, bytes})) {}
+      : reached_(sender.changed_.wait(sender.reactor(), until, Reached{sender, bytes})) {}
   bool await_ready() const { return reached_.await_ready(); }
   bool await_suspend(std::coroutine_handle<> awaiter) { return reached_.await_suspend(awaiter); }
   Result<void> await_resume();

@@ -36,6 +36,9 @@ class Stream {
   // something else.
   void release() { receiver_.release(); }
 
+  // Ends the wait of whoever reads now, as a cancellation does; not the next one.
+  void interrupt() { receiver_.interrupt(); }
+
   // Where to append what is to be sent; then send(). A view of it lives until the coroutine
   // suspends.
   proto::wire::Buffer& out() { return sender_.out(); }

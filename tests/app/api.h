@@ -41,8 +41,8 @@ class Api {
         buffers_(reactor, 64),
         client_buffers_(reactor, 16, 16384, 8),
         pool_(reactor, buffers_, options_, statements, unheard_),
-        context_(reactor, buffers_, limits_),
-        routes_(context_, pool_, {.request = timeout, .ready = ready_timeout}),
+        routes_(pool_, {.request = timeout, .ready = ready_timeout}),
+        context_(reactor, buffers_, limits_, routes_),
         scope_(reactor) {
     scope_.spawn(pool_.run());
   }
@@ -64,7 +64,7 @@ class Api {
 
  private:
   io::Task<void> serve(int fd) {
-    http::Session session(context_, routes_, fd, scope_.cancellation());
+    http::Session session(context_, fd, scope_.cancellation());
     co_await session.run();
   }
 
@@ -73,8 +73,8 @@ class Api {
   http::Limits limits_;
   Unheard unheard_;
   pg::Pool pool_;
-  http::Context context_;
   Routes routes_;
+  http::Context context_;
   io::Scope scope_;
 };
 

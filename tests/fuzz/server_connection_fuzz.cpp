@@ -96,7 +96,8 @@ class Peer {
     {
       const std::string text = number_text(number), fields = "X-Number: " + text + "\r\n";
       const bool due = number == written_;
-      require(connection_.answer(number, {.body = text, .fields = fields}, {}, out_) == due);
+      require(connection_.answer(static_cast<uint32_t>(number), {.body = text, .fields = fields},
+                                 {}, out_) == due);
       require(due || out_.empty());
     }
     while (written_ != taken_.size() && given_[written_]) take_answer();

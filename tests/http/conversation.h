@@ -117,11 +117,11 @@ using Talk = std::function<io::Task<void>(Conversation&)>;
 inline io::Task<void> hold(io::Reactor& reactor, const http::Limits& limits, const Talk& talk,
                            std::pair<int, int> ends) {
   Buffers ours(reactor, 64), theirs(reactor, 64, 64 * 1024, 8);
-  http::Context context(reactor, ours, limits);
   Paths handler(reactor);
+  http::Context context(reactor, ours, limits, handler);
   io::Scope scope(reactor);
   {
-    http::Session session(context, handler, ends.first, scope.cancellation());
+    http::Session session(context, ends.first, scope.cancellation());
     HttpClient client(reactor, theirs, ends.second);
     Conversation conversation{reactor, ours, context, handler, session, scope, client};
     scope.spawn(session.run());

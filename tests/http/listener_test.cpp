@@ -54,11 +54,11 @@ using Talk = std::function<Task<void>(Served&)>;
 
 Task<void> hold(io::Reactor& reactor, const Limits& limits, const Talk& talk) {
   tests::Buffers ours(reactor, 64), theirs(reactor, 64, 4096, 8);
-  Context context(reactor, ours, limits);
   tests::Paths handler(reactor);
+  Context context(reactor, ours, limits, handler);
   const int listening = io::listen_tcp(*io::Address::numeric("127.0.0.1", 0), 64).value();
   io::Scope scope(reactor);
-  Listener listener(context, handler, listening);
+  Listener listener(context, listening);
   Served served{reactor, theirs, handler, listener, scope, tests::bound_to(listening)};
   scope.spawn(listener.run());
   co_await talk(served);

@@ -88,12 +88,12 @@ class Conversation {
   std::vector<size_t> ends;  // `consumed` behind each that was taken there
 
   // What is written then; nothing while it waits for its turn.
-  std::string answer(uint64_t number, const proto::http::Answer& answer) {
+  std::string answer(uint32_t number, const proto::http::Answer& answer) {
     const bool written = connection.answer(number, answer, {}, out_);
     const std::string all = take_written();
     return written == !all.empty() ? all : "answer() says otherwise";
   }
-  std::string answer(uint64_t number, std::string_view body) {
+  std::string answer(uint32_t number, std::string_view body) {
     return answer(number, {.body = body});
   }
 

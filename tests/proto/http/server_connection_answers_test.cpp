@@ -91,7 +91,7 @@ TEST(Answers, TakeTheMemoryOfThoseThatAreKept) {
   const size_t one = c.connection.kept_bytes();
   EXPECT_GE(one, 10'000u);
   c.answer(1, "");
-  EXPECT_EQ(c.connection.kept_bytes(), one) << "there is nothing to keep";
+  EXPECT_GT(c.connection.kept_bytes(), one) << "one with no body takes some too";
   EXPECT_EQ(c.answer(0, "").size(), 3 * ok("").size() + 4 + 10'000);
   EXPECT_EQ(c.connection.kept_bytes(), 0u);
 }
