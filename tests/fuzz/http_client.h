@@ -39,9 +39,16 @@ inline std::string text_of(const Request& request) {
   return text;
 }
 
-inline bool begins_with_head(std::string_view bytes) {
+inline std::string_view without_empty_lines(std::string_view bytes) {
   while (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
-  return bytes.starts_with("HEAD ");
+  return bytes;
+}
+inline bool begins(std::string_view bytes) {
+  bytes = without_empty_lines(bytes);
+  return !bytes.empty() && bytes != "\r";
+}
+inline bool begins_with_head(std::string_view bytes) {
+  return without_empty_lines(bytes).starts_with("HEAD ");
 }
 
 // All that the client asks, read without the machine: up to what is refused, and the last.

@@ -43,6 +43,7 @@ class Peer {
     if (!unread_.empty()) continue_due_ = false;
     input_.reset();
     input_.emplace(unread_);
+    in_use_ = false;
     offered_ = connection_.next(input_->view());
     drop_consumed();
     if (offered_ == Event::closed) require(closed() && unread_.empty());
@@ -53,7 +54,7 @@ class Peer {
     }
     if (offered_ == Event::request || waits())
       require(text_of(connection_.request()) == next().text && (waits() || next().whole));
-    require(connection_.stage() != Stage::head || (!offers() && !unread_.empty()));
+    require((connection_.stage() == Stage::head) == (offered_ == Event::more && begins(unread_)));
     require((connection_.stage() == Stage::permission) == continue_due_ || closed());
   }
 
@@ -63,10 +64,10 @@ class Peer {
     const Asked asked = late_ ? Asked{.head = late_head_} : next();
     require(connection_.take() == taken_.size());
     drop_consumed();
-    // Until the next call it is there.
-    if (!refused) require(text_of(connection_.request()) == asked.text);
+    in_use_ = !refused;
     if (!refused && !waited) require(consumed_ == asked.end);
     taken_.push_back(asked);
+    read_again();
     given_.push_back(false);
     offered_ = Event::more;
     require(closed() == (refused || waited || !asked.keep_alive || (draining_ && unread_.empty())));
@@ -106,6 +107,7 @@ class Peer {
       take_interim();
     }
     require(out_.empty());
+    read_again();
     require(connection_.unanswered() == taken_.size() - written_);
     const bool kept = std::find(given_.begin() + static_cast<std::ptrdiff_t>(written_),
                                 given_.end(), true) != given_.end();
@@ -119,6 +121,7 @@ class Peer {
   void close() {
     connection_.close();
     offered_ = Event::closed;
+    read_again();
   }
   void expire() {
     const Stage stage = connection_.stage();
@@ -157,6 +160,10 @@ class Peer {
     require(taken_.size() < asked_.size());
     return asked_[taken_.size()];
   }
+  // What was taken is there until the next call of next().
+  void read_again() const {
+    if (in_use_) require(text_of(connection_.request()) == taken_.back().text);
+  }
   void drop_consumed() {
     const size_t consumed = connection_.consumed();
     require(consumed <= unread_.size());
@@ -190,7 +197,7 @@ class Peer {
   std::vector<Asked> taken_;
   std::vector<bool> given_;  // an answer, to each of these
   Event offered_ = Event::more;
-  bool continue_due_ = false, draining_ = false, late_ = false, late_head_ = false;
+  bool in_use_ = false, continue_due_ = false, draining_ = false, late_ = false, late_head_ = false;
 };
 
 // Everything that is asked is taken, and every body. What is left is answered backwards.

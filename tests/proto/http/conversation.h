@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "proto/http/server_connection.h"
 #include "tests/support/guarded.h"
 
@@ -108,6 +110,7 @@ class Conversation {
 
  private:
   void drop_consumed() {
+    EXPECT_LE(connection.consumed(), unread.size());
     consumed += connection.consumed();
     unread.erase(0, connection.consumed());
   }
