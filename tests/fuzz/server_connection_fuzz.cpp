@@ -71,6 +71,7 @@ class Peer {
     given_.push_back(false);
     offered_ = Event::more;
     require(closed() == (refused || waited || !asked.keep_alive || (draining_ && unread_.empty())));
+    require(connection_.stage() == (closed() ? Stage::closed : Stage::answers));
     require(connection_.used());
   }
 
