@@ -6,13 +6,13 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/proto/http/conversation.h"
+#include "tests/proto/http/driven_connection.h"
 #include "tests/support/every_split.h"
 
 namespace ringpost::proto::http {
 namespace {
 
-using tests::Conversation;
+using tests::DrivenConnection;
 
 const std::string get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const std::string waits =
@@ -31,7 +31,7 @@ TEST(Answers, AreWrittenInTheOrderOfTheirRequests) {
     std::iota(order.begin(), order.end(), 0);
     do {
       SCOPED_TRACE(testing::PrintToString(order));
-      Conversation c;
+      DrivenConnection c;
       std::string requests, expected, written;
       for (size_t i = 0; i < count; ++i) {
         requests += i == 1 ? "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n" : get;
@@ -62,7 +62,7 @@ TEST(Answers, AreWrittenInTheOrderOfTheirRequests) {
 
 // However many more are taken meanwhile, and wherever in the line the first of them stands.
 TEST(Answers, AreKeptForAsManyAsThereAre) {
-  Conversation c;
+  DrivenConnection c;
   uint64_t first = 0;
   for (const uint64_t count : {1u, 2u, 3u, 5u, 40u, 7u, 100u}) {
     std::string expected = ok(std::to_string(first));
@@ -84,7 +84,7 @@ TEST(Answers, AreKeptForAsManyAsThereAre) {
 }
 
 TEST(Answers, TakeTheMemoryOfThoseThatAreKept) {
-  Conversation c;
+  DrivenConnection c;
   c.serve(get + get + get);
   EXPECT_EQ(c.connection.kept_bytes(), 0u);
   c.answer(2, std::string(10'000, 'x'));
@@ -96,17 +96,17 @@ TEST(Answers, TakeTheMemoryOfThoseThatAreKept) {
   EXPECT_EQ(c.connection.kept_bytes(), 0u);
 }
 
-using Act = std::function<void(Conversation&)>;
+using Act = std::function<void(DrivenConnection&)>;
 Act serve(std::string bytes) {
-  return [bytes](Conversation& c) { c.serve(bytes); };
+  return [bytes](DrivenConnection& c) { c.serve(bytes); };
 }
 Act come(std::string bytes) {
-  return [bytes](Conversation& c) { c.come(bytes); };
+  return [bytes](DrivenConnection& c) { c.come(bytes); };
 }
-const Act take = [](Conversation& c) { c.take(); };
-const Act drain = [](Conversation& c) { c.connection.drain(); };
-const Act shut = [](Conversation& c) { c.connection.close(); };
-const Act expire = [](Conversation& c) { c.connection.expire(); };
+const Act take = [](DrivenConnection& c) { c.take(); };
+const Act drain = [](DrivenConnection& c) { c.connection.drain(); };
+const Act shut = [](DrivenConnection& c) { c.connection.close(); };
+const Act expire = [](DrivenConnection& c) { c.connection.expire(); };
 
 // What is done before the only, or the last, of the answers; and its Connection field.
 struct Ending {
@@ -151,7 +151,7 @@ TEST(Answers, SayCloseOnTheLastWhoeverFoundOutWhen) {
     SCOPED_TRACE(ending.what);
     for (const bool early : {false, true})
       for (const int others : {0, 1, 3}) {
-        Conversation c;
+        DrivenConnection c;
         std::string expected, written;
         for (int i = 0; i < others; ++i) {
           c.come(get);
@@ -172,7 +172,7 @@ TEST(Answers, SayCloseOnTheLastWhoeverFoundOutWhen) {
 }
 
 TEST(Answers, SayCloseWhenItIsFoundOutWhileTheyAreKept) {
-  Conversation c;
+  DrivenConnection c;
   c.serve(get + get + get);
   EXPECT_EQ(c.answer(2, "2"), "");
   EXPECT_EQ(c.answer(0, "0"), ok("0"));
@@ -207,7 +207,7 @@ TEST(Answers, ToHeadHaveNoContent) {
     for (const bool early : {false, true})
       for (const tests::Pieces& pieces : {tests::Pieces{request}, tests::pieces_of(request, 3)}) {
         SCOPED_TRACE(request.substr(0, 80));
-        Conversation c;
+        DrivenConnection c;
         c.serve(get);
         if (!early) c.answer(0, "");
         for (const std::string_view piece : pieces) c.serve(piece);
@@ -215,7 +215,7 @@ TEST(Answers, ToHeadHaveNoContent) {
           c.connection.expire();
           c.serve("");
         }
-        if (c.connection.stage() != Conversation::Stage::answers && !c.connection.closed())
+        if (c.connection.stage() != DrivenConnection::Stage::answers && !c.connection.closed())
           c.serve("x");  // permitted
         std::string written = c.answer(1, "content");
         if (early) {
@@ -231,14 +231,14 @@ TEST(Answers, OfRefusalsHaveContentWhereItWasNoHead) {
   for (const std::string& request :
        {std::string("GET\r\n"), std::string("HEADS / HTTP/1.1\r\n\r\n"),
         std::string("head / HTTP/1.1\r\n\r\n"), std::string("HEAD\r\n")}) {
-    Conversation c;
+    DrivenConnection c;
     EXPECT_EQ(c.serve(request), "400");
     EXPECT_EQ(c.answer(0, "why"), ok("why", close));
   }
 }
 
 TEST(Interim, IsWrittenAtOnceWhereNothingIsDueBefore) {
-  Conversation c;
+  DrivenConnection c;
   EXPECT_EQ(c.come(waits), "PUT /w waits");
   EXPECT_EQ(c.accept_body(), go_on);
   EXPECT_EQ(c.consumed, waits.size());
@@ -252,7 +252,7 @@ TEST(Interim, IsWrittenAtOnceWhereNothingIsDueBefore) {
 
 TEST(Interim, WaitsForTheAnswersBefore) {
   for (const bool backwards : {false, true}) {
-    Conversation c;
+    DrivenConnection c;
     c.serve(get + get + waits);
     EXPECT_EQ(c.interim, "");
     EXPECT_EQ(c.answer(backwards ? 1 : 0, "a"), backwards ? "" : ok("a"));
@@ -268,7 +268,7 @@ TEST(Interim, WaitsForTheAnswersBefore) {
 TEST(Interim, StandsInItsPlaceAtEverySplit) {
   const std::string first = get + waits, sent = first + "xyz" + get;
   tests::every_split(sent, [&](const tests::Pieces& pieces) {
-    Conversation c;
+    DrivenConnection c;
     std::string said, written;
     uint64_t answered = 0;
     for (const std::string_view piece : pieces) {
@@ -309,7 +309,7 @@ TEST(Interim, IsNotWrittenOnceTheBodyHasBegunOrWillNotBeTaken) {
   };
   for (const Ending& row : rows) {
     SCOPED_TRACE(row.what);
-    Conversation c;
+    DrivenConnection c;
     c.serve(get);
     for (const Act& act : row.acts) act(c);
     EXPECT_EQ(c.interim, "");

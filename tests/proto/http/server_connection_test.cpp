@@ -7,13 +7,13 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/proto/http/conversation.h"
+#include "tests/proto/http/driven_connection.h"
 #include "tests/support/every_split.h"
 
 namespace ringpost::proto::http {
 namespace {
 
-using tests::Conversation;
+using tests::DrivenConnection;
 
 const std::string get = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 const std::string half = "GET /a HTTP/1.1\r\nHo";
@@ -23,22 +23,22 @@ const std::string chunks = "PUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chu
 const std::string waits =
     "PUT /w HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
 
-using Act = std::function<std::string(Conversation&)>;
+using Act = std::function<std::string(DrivenConnection&)>;
 Act comes(std::string bytes) {
-  return [bytes](Conversation& c) { return c.come(bytes); };
+  return [bytes](DrivenConnection& c) { return c.come(bytes); };
 }
 Act comes_and_is_taken(std::string bytes) {
-  return [bytes](Conversation& c) {
+  return [bytes](DrivenConnection& c) {
     std::string said = c.come(bytes);
     c.take();
     return said;
   };
 }
-const Act accept = [](Conversation& c) { return c.accept_body(); };
-const Act take = [](Conversation& c) { return std::to_string(c.take()); };
-const Act expire = [](Conversation& c) { return c.connection.expire(), c.come(); };
-const Act close = [](Conversation& c) { return c.connection.close(), c.come(); };
-const Act drain = [](Conversation& c) { return c.connection.drain(), "drains"; };
+const Act accept = [](DrivenConnection& c) { return c.accept_body(); };
+const Act take = [](DrivenConnection& c) { return std::to_string(c.take()); };
+const Act expire = [](DrivenConnection& c) { return c.connection.expire(), c.come(); };
+const Act close = [](DrivenConnection& c) { return c.connection.close(), c.come(); };
+const Act drain = [](DrivenConnection& c) { return c.connection.drain(), "drains"; };
 
 struct Step {
   Act act;
@@ -122,7 +122,7 @@ TEST(ServerConnection, WalksThroughItsStages) {
         {comes(""), "more", "head+1"}}},
   };
   for (const Row& row : rows) {
-    Conversation c;
+    DrivenConnection c;
     int at = 0;
     for (const Step& step : row.steps) {
       SCOPED_TRACE(testing::Message() << row.what << ", step " << at++);
@@ -152,7 +152,7 @@ TEST(ServerConnection, TakesBodiesUpToItsLimit) {
       {chunks + "0\r\n\r\n", "PUT /c"},
   };
   for (const auto& row : rows) {
-    Conversation c;
+    DrivenConnection c;
     EXPECT_EQ(c.come(row.bytes), row.said) << row.bytes;
   }
 }
@@ -180,7 +180,7 @@ TEST(ServerConnection, AnOfferStandsUntilItIsTaken) {
   };
   for (const auto& row : rows) {
     SCOPED_TRACE(row.what);
-    Conversation c;
+    DrivenConnection c;
     c.come(row.before);
     for (int again = 0; again < 3; ++again)
       EXPECT_EQ(c.come(again == 0 ? row.bytes : ""), row.said);
@@ -199,7 +199,7 @@ TEST(ServerConnection, AnOfferStandsUntilItIsTaken) {
 
 TEST(ServerConnection, AnOfferForPermissionStandsUntilTheBodyComes) {
   for (const bool in_pieces : {false, true}) {
-    Conversation c;
+    DrivenConnection c;
     if (in_pieces) {
       EXPECT_EQ(c.come(waits.substr(0, 20)), "more");
     }
@@ -219,7 +219,7 @@ TEST(ServerConnection, WhatWasOfferedIsReadUntilTheNextCall) {
     for (const auto& [before, bytes, asked] :
          {std::tuple{std::string(), get, "GET /a"}, std::tuple{half, half_left, "GET /a"},
           std::tuple{put, std::string("xyz"), "PUT /p"}}) {
-      Conversation c;
+      DrivenConnection c;
       c.come(before);
       EXPECT_EQ(c.come(bytes), asked);
       c.take();
@@ -250,7 +250,7 @@ std::string all_of(const std::vector<std::string>& parts) {
 
 // Serves what comes and answers it backwards, piece by piece.
 struct Peer {
-  explicit Peer(Conversation& conversation) : c(conversation) {}
+  explicit Peer(DrivenConnection& connection) : c(connection) {}
 
   void hear(std::string_view piece) {
     const std::string said = c.serve(piece);
@@ -261,7 +261,7 @@ struct Peer {
       written += c.answer(number - 1, "#" + std::to_string(number - 1));
   }
 
-  Conversation& c;
+  DrivenConnection& c;
   std::string log, written;
   uint64_t answered = 0;
 };
@@ -281,7 +281,7 @@ TEST(ServerConnection, SaysAndWritesTheSameAtEverySplit) {
   for (const std::string& request : requests)
     ends.push_back(request.size() + (ends.empty() ? 0 : ends.back()));
   tests::every_split(all_of(requests) + "GET /smuggled", [&](const tests::Pieces& pieces) {
-    Conversation c;
+    DrivenConnection c;
     Peer peer(c);
     for (const std::string_view piece : pieces) peer.hear(piece);
     EXPECT_EQ(peer.log, heard) << tests::lengths(pieces);
@@ -298,7 +298,7 @@ TEST(ServerConnection, TwoThatShareAParserDoNotHearOfEachOther) {
   const std::string all = all_of(requests);
   for (size_t behind = 0; behind <= all.size(); ++behind) {
     RequestParser shared;
-    Conversation one(shared), other(shared);
+    DrivenConnection one(shared), other(shared);
     Peer first(one), second(other);
     for (size_t at = 0; at < all.size() + behind; ++at) {
       if (at < all.size()) first.hear(std::string_view(all).substr(at, 1));
@@ -314,7 +314,7 @@ TEST(ServerConnection, TwoThatShareAParserDoNotHearOfEachOther) {
 TEST(ServerConnection, AnOfferOutlivesTheParsersOtherUses) {
   for (const std::string& between : {get, half, waits, put, put + "xyz", std::string("GET\r\n")}) {
     RequestParser shared;
-    Conversation one(shared), other(shared);
+    DrivenConnection one(shared), other(shared);
     EXPECT_EQ(one.come("HEAD /1 HTTP/1.0\r\n\r\n"), "HEAD /1");
     other.come(between);
     EXPECT_EQ(one.come(), "HEAD /1");
@@ -327,7 +327,7 @@ TEST(ServerConnection, AnOfferOutlivesTheParsersOtherUses) {
 }
 
 TEST(ServerConnection, RefusesAFloodOfEmptyLines) {
-  Conversation c;
+  DrivenConnection c;
   EXPECT_EQ(c.come("\r\n\r\n\r\n\r\n"), "more");
   EXPECT_EQ(c.stage(), "idle");
   EXPECT_EQ(c.come("\r\n"), "400");

@@ -16,16 +16,16 @@
 
 namespace ringpost::tests {
 
-class Conversation {
+class DrivenConnection {
  public:
   using Event = proto::http::ServerConnection::Event;
   using Stage = proto::http::ServerConnection::Stage;
 
   static constexpr uint64_t body_bytes = 8;
 
-  Conversation()
+  DrivenConnection()
       : parser_(std::make_unique<proto::http::RequestParser>()), connection(*parser_, body_bytes) {}
-  explicit Conversation(proto::http::RequestParser& shared) : connection(shared, body_bytes) {}
+  explicit DrivenConnection(proto::http::RequestParser& shared) : connection(shared, body_bytes) {}
 
  private:
   std::unique_ptr<proto::http::RequestParser> parser_;
