@@ -231,7 +231,7 @@ void ServerConnection::write_first(const Answer& answer, std::string_view date, 
   else if (first.http_1_0)
     head.connection = ResponseHead::Connection::keep_alive;
   append(out, head);
-  if (!first.head_only) out.append(answer.body);
+  if (!first.head_only && answer.status != Status::no_content) out.append(answer.body);
 }
 
 void ServerConnection::expire() {

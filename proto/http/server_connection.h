@@ -48,7 +48,7 @@ namespace ringpost::proto::http {
 struct Answer {
   Status status = Status::ok;
   std::string_view content_type{};  // empty: none
-  std::string_view body{};          // left out where the request was HEAD
+  std::string_view body{};          // left out where the request was HEAD, and with 204
   std::string_view fields{};        // further header lines, each with its CRLF
 };
 
@@ -88,7 +88,8 @@ class ServerConnection {
   const Refusal& refusal() const { return *refusal_; }
 
   // Takes what is offered; returns its number, for answer(): numbers count on, modulo 2^32.
-  // REQUIRES: an offer.
+  // REQUIRES: an offer whose input is still there, and no next() since of another connection that
+  // shares the parser; so has accept_body().
   uint32_t take();
   // Lets the client send the body. True when 100 was appended to `out`: it must not overtake an
   // earlier answer, and may be written by the answer() that it waits for. REQUIRES: an offer for
@@ -102,7 +103,7 @@ class ServerConnection {
   // The head or the body that has begun is no longer waited for: next() offers its refusal.
   // REQUIRES: stage head or body.
   void expire();
-  // Of what has come, whole requests alone are taken from now on; the last of them ends it.
+  // A request with nothing behind it is the last from now on. Where none comes any more, close().
   void drain() { draining_ = true; }
   // No further request is taken.
   void close();

@@ -74,7 +74,7 @@ TEST(Pipeline, AtItsLimitItStopsReading) {
   Limits limits;
   limits.pipelined = 1;
   converse(limits, [](Conversation& c) -> Task<void> {
-    co_await c.client.send_now(get("/after/100/first"));
+    co_await c.client.send_now(get("/after/500/first"));
     const int size = 16 * 1024;
     setsockopt(c.client.fd(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     std::string requests;
@@ -89,7 +89,7 @@ TEST(Pipeline, AtItsLimitItStopsReading) {
       co_await c.sleep(1ms);
     }
     EXPECT_LT(sent, 128u * 1024);
-    EXPECT_EQ(c.handler.handled, "/after/100/first");
+    EXPECT_EQ(c.handler.handled, "/after/500/first");
     c.client.send(std::string_view(requests).substr(sent));
     EXPECT_EQ(co_await c.client.answer(), ok("first"));
     for (size_t i = 0; i < count; ++i)

@@ -60,8 +60,8 @@ class DrivenConnection {
     return std::string(request.method) + " " + std::string(request.target);
   }
 
-  uint64_t take() {
-    const uint64_t number = connection.take();
+  uint32_t take() {
+    const uint32_t number = connection.take();
     drop_consumed();
     return number;
   }

@@ -27,7 +27,7 @@ constexpr std::string_view close = "Connection: close\r\n";
 
 TEST(Answers, AreWrittenInTheOrderOfTheirRequests) {
   for (size_t count = 1; count <= 5; ++count) {
-    std::vector<uint64_t> order(count);
+    std::vector<uint32_t> order(count);
     std::iota(order.begin(), order.end(), 0);
     do {
       SCOPED_TRACE(testing::PrintToString(order));
@@ -41,7 +41,7 @@ TEST(Answers, AreWrittenInTheOrderOfTheirRequests) {
       }
       c.serve(requests);
       std::vector<bool> given(count);
-      for (const uint64_t number : order) {
+      for (const uint32_t number : order) {
         // They are gone when the call returns.
         const std::string type = "t/" + std::to_string(number), body = std::to_string(number),
                           fields = "X: " + body + "\r\n";
@@ -63,12 +63,12 @@ TEST(Answers, AreWrittenInTheOrderOfTheirRequests) {
 // However many more are taken meanwhile, and wherever in the line the first of them stands.
 TEST(Answers, AreKeptForAsManyAsThereAre) {
   DrivenConnection c;
-  uint64_t first = 0;
-  for (const uint64_t count : {1u, 2u, 3u, 5u, 40u, 7u, 100u}) {
+  uint32_t first = 0;
+  for (const uint32_t count : {1u, 2u, 3u, 5u, 40u, 7u, 100u}) {
     std::string expected = ok(std::to_string(first));
     size_t kept = 0;
     c.serve(get);
-    for (uint64_t number = first + 1; number < first + count; ++number) {
+    for (uint32_t number = first + 1; number < first + count; ++number) {
       c.serve(get);
       EXPECT_EQ(c.answer(number, std::to_string(number)), "");
       EXPECT_GT(c.connection.kept_bytes(), kept);
@@ -158,11 +158,11 @@ TEST(Answers, SayCloseOnTheLastWhoeverFoundOutWhen) {
           c.take();
           expected += ok("other");
         }
-        const auto number = static_cast<uint64_t>(others);
+        const auto number = static_cast<uint32_t>(others);
         for (const Act& act : ending.acts) act(c);
         EXPECT_EQ(c.connection.unanswered(), number + 1);
         if (early) written += c.answer(number, "last");
-        for (uint64_t i = 0; i < number; ++i) written += c.answer(i, "other");
+        for (uint32_t i = 0; i < number; ++i) written += c.answer(i, "other");
         if (!early) written += c.answer(number, "last");
         EXPECT_EQ(written, expected + ok("last", ending.connection));
         EXPECT_EQ(c.connection.closed(), ending.connection == close);
@@ -270,7 +270,7 @@ TEST(Interim, StandsInItsPlaceAtEverySplit) {
   tests::every_split(sent, [&](const tests::Pieces& pieces) {
     DrivenConnection c;
     std::string said, written;
-    uint64_t answered = 0;
+    uint32_t answered = 0;
     for (const std::string_view piece : pieces) {
       said += c.serve(piece) + ";";
       written += c.interim;

@@ -255,15 +255,15 @@ struct Peer {
   void hear(std::string_view piece) {
     const std::string said = c.serve(piece);
     if (!said.empty()) log += (log.empty() ? "" : ", ") + said;
-    const uint64_t first = answered;
+    const uint32_t first = answered;
     answered += c.connection.unanswered();
-    for (uint64_t number = answered; number > first; --number)
+    for (uint32_t number = answered; number > first; --number)
       written += c.answer(number - 1, "#" + std::to_string(number - 1));
   }
 
   DrivenConnection& c;
   std::string log, written;
-  uint64_t answered = 0;
+  uint32_t answered = 0;
 };
 
 constexpr std::string_view answers =
