@@ -65,10 +65,8 @@ io::Task<void> Session::run() {
     take(*bytes);
     while (!serve()) {
       stash();
-      const io::Time paused = now();
       const bool room = co_await make_room();
       if (!room) break;
-      if (!draining_) since_ += now() - paused;  // nothing was read, so nothing could come
       input_ = unread_.view();
     }
     stash();
@@ -250,26 +248,25 @@ bool Session::backlogged() const {
 // Waits until another request may be taken. False when the peer takes no answers.
 io::Task<bool> Session::make_room() {
   stream_.release();
-  if (admission_ == Admission::waiting) {
-    co_await wait_for_memory();
-    co_return !stream_.failed();
-  }
+  const io::Time begin = now();
   const Limits& limits = context_.limits();
-  // Requests have deadlines of their own.
-  auto answered = answered_.wait(context_.reactor(), {}, [&] {
-    return connection_.unanswered() < limits.pipelined &&
-           connection_.kept_bytes() <= limits.unsent_bytes;
-  });
-  co_await answered;
-  auto draining = stream_.drained(limits.unsent_bytes, scope_.until());
-  const io::Result<void> drained = co_await draining;
-  co_return drained.has_value();
-}
-
-io::Task<void> Session::wait_for_memory() {
-  const io::Time due = now() + context_.limits().room_timeout;
-  const bool granted = co_await context_.budget().wait(*this, wanted_, scope_.until(due));
-  admission_ = granted ? Admission::granted : Admission::refused;
+  if (admission_ == Admission::waiting) {
+    const io::Until until = scope_.until(begin + limits.room_timeout);
+    const bool granted = co_await context_.budget().wait(*this, wanted_, until);
+    admission_ = granted ? Admission::granted : Admission::refused;
+  } else {
+    // Requests have deadlines of their own.
+    auto answered = answered_.wait(context_.reactor(), {}, [&] {
+      return connection_.unanswered() < limits.pipelined &&
+             connection_.kept_bytes() <= limits.unsent_bytes;
+    });
+    co_await answered;
+    auto draining = stream_.drained(limits.unsent_bytes, scope_.until());
+    const io::Result<void> drained = co_await draining;
+    if (!drained) co_return false;
+  }
+  if (!draining_) since_ += now() - begin;  // nothing was read, so nothing could come
+  co_return !stream_.failed();
 }
 
 io::Task<void> Session::finish() {

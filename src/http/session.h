@@ -58,7 +58,6 @@ class Session final : private Budget::Account {
   void stash();
   bool backlogged() const;
   io::Task<bool> make_room();
-  io::Task<void> wait_for_memory();
 
   io::Time now() const { return context_.reactor().now(); }
   void note_stage();

@@ -21,7 +21,7 @@ namespace ringpost::io {
 
 namespace {
 
-constexpr size_t granule = 64, largest = 4096, classes = largest / granule;
+constexpr size_t granule = 16, largest = 4096, classes = largest / granule;
 
 class FrameRecycler {
  public:
