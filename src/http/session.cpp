@@ -54,8 +54,10 @@ Session::Session(Context& context, int fd, io::Cancellation& cancellation)
       since_(context.reactor().now()) {}
 
 io::Task<void> Session::run() {
-  // While draining, what was already asked is all that is waited for.
-  while (!connection_.closed() && !(draining_ && connection_.unanswered() != 0)) {
+  // While draining, what was already asked is all that is waited for. What has come of a peer that
+  // takes no answers is dropped, so that nothing may be read behind it.
+  bool taken = true;
+  while (taken && !connection_.closed() && !(draining_ && connection_.unanswered() != 0)) {
     auto reading = stream_.read(scope_.until(deadline()));
     const io::Result<std::string_view> bytes = co_await reading;
     if (!bytes) {
@@ -65,8 +67,8 @@ io::Task<void> Session::run() {
     take(*bytes);
     while (!serve()) {
       stash();
-      const bool room = co_await make_room();
-      if (!room) break;
+      taken = co_await make_room();
+      if (!taken) break;
       input_ = unread_.view();
     }
     stash();

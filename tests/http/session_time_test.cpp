@@ -163,6 +163,19 @@ TEST(Timeout, EmptyLinesAreIdleness) {
   }
 }
 
+// What it had asked for by then is dropped, and nothing that came later is taken for it.
+TEST(Timeout, AReaderThatIsCutOffIsServedNoFurther) {
+  Limits limits = tests::patient();
+  limits.write_timeout = 30ms;
+  limits.unsent_bytes = 0;
+  converse(limits, [](Conversation& c) -> Task<void> {
+    co_await c.client.send_now(get("/large/4000000") + get("/now/first"));
+    co_await c.client.send_now(get("/now/later"));
+    EXPECT_LT(co_await c.ends(), 400);
+    EXPECT_EQ(c.handler.handled, "/large/4000000");
+  });
+}
+
 TEST(Timeout, AReaderThatTakesNothingIsCutOff) {
   Limits limits = tests::patient();
   limits.write_timeout = 30ms;
