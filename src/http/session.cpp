@@ -231,7 +231,8 @@ void Session::answer(uint32_t number, const Answer& answer, uint32_t reserved) {
   const size_t before = stream_.unsent() + connection_.kept_bytes();
   if (connection_.answer(number, answer, context_.date(), stream_.out())) stream_.send();
   const size_t after = stream_.unsent() + connection_.kept_bytes();
-  context_.budget().settle(*this, reserved, memory_of(after - before));
+  // What is written may take less than what was kept of it.
+  context_.budget().settle(*this, reserved, after > before ? memory_of(after - before) : 0);
   note_stage();
   answered_.changed();
 }

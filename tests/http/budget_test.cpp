@@ -256,5 +256,20 @@ TEST(Memory, WhatASessionHoldsIsChargedUntilItsPeerHasIt) {
       tests::tcp_pair());
 }
 
+// Kept, each answer takes a buffer of its own; written, they stand together.
+TEST(Memory, AnswersThatTakeLessWhenTheyAreWrittenLeaveNoDebt) {
+  Limits limits = short_of_memory(10s);
+  limits.answer_memory = 200'000;
+  converse(limits, [](Conversation& c) -> Task<void> {
+    Budget& budget = c.context.budget();
+    c.client.send(get("/after/30/first") + get("/large/33000"));
+    co_await c.sleep(5ms);
+    Holder other;
+    EXPECT_FALSE(budget.reserve(other, 190'000)) << "it is looked up what is held";
+    EXPECT_EQ(co_await c.client.answer(), ok("first"));
+    EXPECT_LE(budget.charged(), 200'000u);
+  });
+}
+
 }  // namespace
 }  // namespace ringpost::http
