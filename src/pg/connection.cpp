@@ -22,6 +22,8 @@ namespace {
 // The server's send buffer is larger than any one send of ours that waits; past this it is stuck.
 constexpr std::chrono::seconds send_timeout{10};
 constexpr std::chrono::seconds cancel_timeout{1};
+// For what may have come already of a session that seems to be stuck.
+constexpr std::chrono::milliseconds last_look{100};
 // Between two answers of a busy server.
 constexpr std::chrono::milliseconds usual_silence{10};
 
@@ -164,14 +166,19 @@ io::Task<std::string> Connection::serve(io::Until until) {
   std::string why;
   ended_by_order_ = false;
   heard_ = reactor_.now();
+  bool suspected = false;
   for (;;) {
-    auto reading = stream_->read(until.sooner(reactor_.now() + options_.stall_timeout));
+    const io::Duration silence = suspected ? io::Duration(last_look) : options_.stall_timeout;
+    auto reading = stream_->read(until.sooner(reactor_.now() + silence));
     const io::Result<std::string_view> bytes = co_await reading;
     if (!bytes) {
       if (bytes.error().kind == io::Error::Kind::timed_out && !stream_->failed()) {
         const bool stalled = !pipeline_.empty() && pipeline_.front_forgotten() &&
                              reactor_.now() - heard_ >= options_.stall_timeout;
         if (!stalled) continue;
+        // Where this process was stopped, the question may have left just now, or the answer wait
+        // in the kernel for a buffer.
+        if (!std::exchange(suspected, true)) continue;
         ready_ = false;
         co_await cancel_running();
         why = "no answer to a query that was given up";
@@ -181,6 +188,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
       break;
     }
     heard_ = reactor_.now();
+    suspected = false;
     std::string_view input = *bytes;
     const bool kept = !unread_.empty();
     if (kept) {
