@@ -40,16 +40,11 @@ size_t descriptor_limit() {
   return files.rlim_cur;
 }
 
-// Without a connection to PostgreSQL for each, the others are not started.
-size_t started_shards(const Config& config) {
-  return std::min(config.shards, config.db_max_conns);
-}
-
 // Sets how many connections a shard takes: `wanted`, or (0) as many as descriptors allow. Those
 // that the database's connections need stay theirs: without them nothing could be answered.
 void limit_connections(Config& config, size_t wanted) {
   const size_t limit = descriptor_limit();
-  const size_t shards = started_shards(config);
+  const size_t shards = config.started_shards();
   const size_t kept_back = 64 + 2 * size_t{config.db_max_conns} + shards;
   const size_t needed = kept_back + least_connections * shards;
   if (limit < needed)
@@ -69,7 +64,7 @@ constexpr size_t least_answer_memory = 1 << 20;
 // Sets the memory that answers of a shard may take: its share of `wanted`, or (0) of half of what
 // there is. Where that can't be found out, it stays as it is.
 void limit_answers(Config& config, size_t wanted) {
-  const size_t shards = started_shards(config);
+  const size_t shards = config.started_shards();
   if (wanted != 0) {
     config.http.answer_memory = wanted / shards;
   } else if (const uint64_t available = ops::available_memory(); available != 0) {

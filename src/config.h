@@ -24,6 +24,9 @@ struct Config {
   http::Limits http;
   size_t refused_connections = 0;  // MAX_CONNECTIONS where ulimit -n allows `http` fewer, else 0
   pg::Options pg;                  // each shard gets a copy with its share of the connections
+
+  // Each shard needs a connection to PostgreSQL of its own; the others are not started.
+  unsigned started_shards() const { return shards < db_max_conns ? shards : db_max_conns; }
 };
 
 // Nothing is left to do: --help or --version was asked for, or a setting is wrong. `text` is for

@@ -33,7 +33,7 @@
 #include "src/ops/diagnosis.h"
 #include "src/ops/healthcheck.h"
 #include "src/ops/log.h"
-#include "src/shard.h"
+#include "src/shard_thread.h"
 
 namespace ringpost {
 namespace {
@@ -133,12 +133,13 @@ class Process {
                {{"max_connections", config_.http.connections},
                 {"wanted", config_.refused_connections},
                 {"why", "the others' descriptors are kept for PostgreSQL: raise ulimit -n"}});
-    const unsigned count = shard_count();
+    const unsigned count = config_.started_shards();
+    warn_of_fewer(count);
     const std::vector<int> cpus = ops::allowed_cpus();
     const std::vector<int> sockets = listen_for_all(config_, count);
     ended_fd_ = eventfd(0, EFD_CLOEXEC);
     for (unsigned i = 0; i < count; ++i)
-      shards_.push_back(std::make_unique<Shard>(
+      shards_.push_back(std::make_unique<ShardThread>(
           config_, i, count, config_.pin_shards ? ops::cpus_of_shard(cpus, i, count) : cpus,
           sockets[i], ended_fd_));
     start_shards();
@@ -168,13 +169,12 @@ class Process {
     if (signal_fd_ == -1) throw std::system_error(errno, std::generic_category(), "signalfd");
   }
 
-  unsigned shard_count() const {
-    if (config_.shards <= config_.db_max_conns) return config_.shards;
+  void warn_of_fewer(unsigned count) const {
+    if (count == config_.shards) return;
     ops::log(ops::Level::warning, "fewer_shards",
-             {{"shards", config_.db_max_conns},
+             {{"shards", count},
               {"wanted", config_.shards},
               {"why", "each shard needs a connection of its own: raise DB_MAX_CONNS"}});
-    return config_.db_max_conns;
   }
 
   static int milliseconds_until(std::chrono::steady_clock::time_point moment) {
@@ -219,7 +219,7 @@ class Process {
   // Gives up what is in flight, and waits for the threads, but not for ever: one that does not end
   // is left, with the process.
   void cancel() {
-    for (const auto& shard : shards_) shard->cancel();
+    for (const auto& shard : shards_) shard->give(Order::cancel);
     const auto limit = std::chrono::steady_clock::now() + cancel_limit;
     while (!all_ended()) {
       const auto left = milliseconds_until(limit);
@@ -252,7 +252,7 @@ class Process {
     if (config_.drain_delay.count() == 0) return;
     ops::log(ops::Level::info, "leaving",
              {{"signal", signal}, {"delay_ms", config_.drain_delay.count()}});
-    for (const auto& shard : shards_) shard->leave();
+    for (const auto& shard : shards_) shard->give(Order::leave);
     const auto end = std::chrono::steady_clock::now() + config_.drain_delay;
     while (ended_ == 0) {  // a shard that fails cuts it short
       const auto left = milliseconds_until(end);
@@ -277,7 +277,7 @@ class Process {
     lead_away(signal);
     ops::log(ops::Level::info, "draining",
              {{"signal", signal}, {"limit_ms", config_.drain_limit.count()}});
-    for (const auto& shard : shards_) shard->drain();
+    for (const auto& shard : shards_) shard->give(Order::drain);
     const auto limit = std::chrono::steady_clock::now() + config_.drain_limit;
     while (!all_ended()) {
       const auto left = milliseconds_until(limit);
@@ -295,7 +295,7 @@ class Process {
   }
 
   const Config& config_;
-  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::unique_ptr<ShardThread>> shards_;
   int signal_fd_ = -1, ended_fd_ = -1;
   uint64_t started_ = 0, ended_ = 0;
   std::string failure_;  // the first shard's that ended by an error, for the last line

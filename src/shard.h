@@ -1,51 +1,76 @@
-// Shard: one core's worth of the server: a thread with its reactor, its pool of connections, its
-// listener. Shards share nothing.
+// Shard: one core's worth of the server, but for its thread (shard_thread.h): a reactor with its
+// receive buffers, its pool of connections to PostgreSQL, the routes, the listener. Shards share
+// nothing. It is made, run and ended by one thread.
 #pragma once
 
-#include <atomic>
-#include <exception>
-#include <string>
-#include <thread>
-#include <vector>
+#include <cstdint>
 
+#include "src/app/routes.h"
 #include "src/config.h"
+#include "src/http/context.h"
+#include "src/http/listener.h"
+#include "src/io/buffer_group.h"
+#include "src/io/reactor.h"
+#include "src/io/scope.h"
+#include "src/pg/observer.h"
+#include "src/pg/pool.h"
 
 namespace ringpost {
 
+// What a shard is told by its eventfd. Orders add up there, so that none is lost.
+enum class Order : uint64_t {
+  leave = 1,            // serve as before, but say that it is not ready
+  drain = 1ULL << 16,   // take no new connections, answer what is in flight, end
+  cancel = 1ULL << 32,  // give up what is in flight, and end
+};
+void give_order(int control_fd, Order order);
+
+// Receive buffers. HTTP requests are small and many; what PostgreSQL sends is large and comes on
+// few connections. They are apart, so that a flood of requests can't starve the answers. The kernel
+// takes them in turn, so all are touched soon: their size is memory, and larger heads come in
+// parts.
+struct ReceiveBuffers {
+  unsigned http_count = 1024, http_bytes = 2048;
+  unsigned pg_count = 64, pg_bytes = 32 * 1024;
+};
+
 class Shard {
  public:
-  // `config` outlives the shard; `listening_fd` becomes its own.
-  Shard(const Config& config, unsigned index, unsigned count, std::vector<int> cpus,
-        int listening_fd, int ended_fd);
-  ~Shard();
+  // `config` and `pg` outlive the shard; `listening_fd` becomes its own, the eventfd `control_fd`
+  // stays its maker's. Throws io::RingError.
+  Shard(const Config& config, const pg::Options& pg, unsigned index, int listening_fd,
+        int control_fd, const ReceiveBuffers& buffers = {});
 
-  // Starts the thread, pinned to its CPUs. When it ends, 1 is added to the eventfd `ended_fd`.
-  void start();
-  // Serves as before, but says that it is not ready.
-  void leave();
-  // Takes no new connections, answers what is in flight, ends.
-  void drain();
-  // Gives up what is in flight, and ends.
-  void cancel();
-  // Waits for the thread.
-  void join();
-  // What the thread ended by when it was no order; once it has ended.
-  std::exception_ptr failure() const { return failed_ ? failure_ : nullptr; }
-  std::string name() const { return "shard-" + std::to_string(index_); }
+  // Serves until an order ends it.
+  void run() { reactor_.run(live()); }
 
  private:
-  class Body;
-  void run();
+  class PoolLog final : public pg::Observer {
+   public:
+    explicit PoolLog(unsigned shard) : shard_(shard) {}
+    void connected(std::string_view address, std::string_view server_version) override;
+    void connect_failed(std::string_view why) override;
+    void connection_lost(std::string_view why, size_t in_flight) override;
+    void notice(std::string_view severity, std::string_view message) override;
+    void statement_failed(std::string_view statement, std::string_view why) override;
 
-  const Config& config_;
-  unsigned index_, count_;
-  std::vector<int> cpus_;
-  int listening_fd_, ended_fd_;
-  int control_fd_;  // eventfd: the orders below
-  pg::Options pg_;
-  std::exception_ptr failure_;  // to be read when `failed_` is true
-  std::atomic<bool> failed_ = false;
-  std::thread thread_;
+   private:
+    unsigned shard_;
+  };
+
+  io::Task<void> live();
+  io::Task<void> serve(io::Scope& scope);
+  io::Task<void> obey(io::Until until);
+
+  // In the order in which they depend on each other.
+  io::Reactor reactor_;
+  io::BufferGroup http_buffers_, pg_buffers_;
+  PoolLog log_;
+  pg::Pool pool_;
+  app::Routes routes_;
+  http::Context context_;
+  http::Listener listener_;
+  int control_fd_;
 };
 
 }  // namespace ringpost

@@ -1,0 +1,45 @@
+// ShardThread: the thread that a shard lives on, pinned to its CPUs, and what it ended by.
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "src/config.h"
+#include "src/shard.h"
+
+namespace ringpost {
+
+class ShardThread {
+ public:
+  // `config` outlives it; `listening_fd` becomes its shard's own.
+  ShardThread(const Config& config, unsigned index, unsigned count, std::vector<int> cpus,
+              int listening_fd, int ended_fd);
+  ~ShardThread();
+
+  // Starts the thread. When it ends, 1 is added to the eventfd `ended_fd`.
+  void start();
+  void give(Order order) { give_order(control_fd_, order); }
+  // Waits for the thread.
+  void join();
+  // What the thread ended by when it was no order; once it has ended.
+  std::exception_ptr failure() const { return failed_ ? failure_ : nullptr; }
+  std::string name() const { return "shard-" + std::to_string(index_); }
+
+ private:
+  void run();
+
+  const Config& config_;
+  unsigned index_;
+  std::vector<int> cpus_;
+  int listening_fd_, ended_fd_;
+  int control_fd_;              // eventfd: the orders
+  pg::Options pg_;              // with the shard's share of the connections
+  std::exception_ptr failure_;  // to be read when `failed_` is true
+  std::atomic<bool> failed_ = false;
+  std::thread thread_;
+};
+
+}  // namespace ringpost
