@@ -2,7 +2,7 @@
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
 containers := MODE=$(MODE) SCENARIO=$(SCENARIO) loadtest/compose/containers
-.PHONY: help compare run migrate seed build test test-comparison bench fuzz format lint clean
+.PHONY: help compare run migrate seed build test test-comparison bench fuzz simulate format lint clean
 .PHONY: up up-go up-py up-ringpost down logs-go logs-py logs-ringpost logs-db bench-go bench-py bench-ringpost bench-all
 MAKEFLAGS += --no-print-directory
 
@@ -35,6 +35,10 @@ bench: ## Measure parsers, JSON, rows, timers against other libraries
 fuzz: ## Fuzz each decoder for FUZZ_SECONDS (default 60)
 	@tools/install build test
 	@tools/fuzz
+simulate: ## A shard in a simulated world: seeds for SECONDS (default 60), or SEED=n again (KIND=asan: with sanitizers)
+	@tools/install build test
+	@tools/simulate $(KIND) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(CLIENTS),--clients $(CLIENTS)) \
+	  $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(VERBOSE),--verbose $(VERBOSE))
 format: ## Format the C++ with clang-format
 	@tools/install lint
 	@tools/format

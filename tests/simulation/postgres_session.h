@@ -1,0 +1,86 @@
+// A session of the simulated PostgreSQL: its bytes in, its messages one after the other, its bytes
+// out. The server owns it; it owns its side of the link.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "tests/simulation/network.h"
+#include "tests/simulation/postgres.h"
+
+namespace ringpost::simulation {
+
+class Postgres::Session final : public Side::Owner {
+ public:
+  Session(Postgres& server, const std::shared_ptr<Link>& link)
+      : server_(server),
+        world_(server.world_),
+        random_(server.random_),
+        link_(link),
+        side_(link->server) {
+    side_.owner = this;
+  }
+  ~Session() { side_.close(true); }
+
+  void changed(Side&) override { plan(Time{}); }
+  bool over() const { return over_; }
+  // Begun, and for the program not ended.
+  bool counts() const { return begun_ && !over_ && !link_->client.closed(); }
+  void end(bool abort) {
+    if (over_) return;
+    over_ = true;
+    troubled_ = true;
+    side_.close(abort);
+  }
+  // Nothing is answered for a while, or never again: its host is gone, and nobody says so.
+  void freeze(bool for_good) {
+    troubled_ = true;
+    gone_ = for_good;
+  }
+  // Says why, and ends.
+  void say_goodbye(const char* state);
+  void plan(Time delay) {
+    if (planned_ || over_) return;
+    planned_ = true;
+    world_.after(delay, [this, alive = std::weak_ptr<int>(alive_)] {
+      if (alive.expired()) return;
+      planned_ = false;
+      work();
+    });
+  }
+
+ private:
+  void work();
+  bool take_message();
+  bool start();
+  void parse(std::string_view body);
+  void describe(std::string_view body);
+  void bind(std::string_view body);
+  void execute();
+  void sync();
+  void fail(const std::string& message);
+  // The program prepares it anew, once; a second time in a row the client is told.
+  void fail_stale(const char* state);
+  void send();
+  void lost();
+
+  Postgres& server_;
+  World& world_;
+  Random& random_;
+  std::shared_ptr<Link> link_;
+  Side& side_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+  std::map<std::string, std::string, std::less<>> statements_;  // their text by name
+  std::set<std::string, std::less<>> stale_;
+  std::string bound_rows_;
+  std::string answer_;  // up to the next Sync
+  Bytes out_;
+  Time busy_until_{};
+  bool begun_ = false, asked_ = false, failed_ = false, over_ = false, planned_ = false,
+       troubled_ = false, gone_ = false;
+};
+
+}  // namespace ringpost::simulation
