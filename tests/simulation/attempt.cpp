@@ -35,19 +35,19 @@ struct Report {
   Totals totals;
 };
 
-// Of the child: what the watchdog has seen last.
-uint64_t seen = 0;
+// Of the child: the simulations that it has begun, and what the watchdog has seen last. (Worlds may
+// have one address after the other.)
+uint64_t begun = 0, watched = 0, seen = 0;
 unsigned stuck_for_s = 0, running_for_s = 0;
-const World* watched = nullptr;
 
 // Each second. Nothing else can end a turn that does not end by itself.
 void watch(int) {
   const World* world = current_world;
   const uint64_t progress = world == nullptr ? 0 : world->counts.turns + world->counts.events;
-  if (world != watched) running_for_s = 0;
-  stuck_for_s = world != nullptr && world == watched && progress == seen ? stuck_for_s + 1 : 0;
+  if (begun != watched) running_for_s = 0;
+  stuck_for_s = world != nullptr && begun == watched && progress == seen ? stuck_for_s + 1 : 0;
   ++running_for_s;
-  watched = world;
+  watched = begun;
   seen = progress;
   static constexpr char endless[] = "VIOLATED: a turn of the program does not end\n";
   static constexpr char slow[] = "VIOLATED: the simulation does not end\n";
@@ -115,6 +115,7 @@ std::string sum_up(const std::string& output, int status) {
 
 void run_one(const Plan& plan, Report& report) {
   report.seed = plan.seed;
+  ++begun;
   const Outcome outcome = simulate(plan);
   Totals& totals = report.totals;
   ++totals.seeds;
