@@ -179,6 +179,21 @@ std::vector<std::string> requests_to_halve() {
           std::string(post) + "Transfer-Encoding: chunked\r\n\r\n2\r\nxy\r\n0\r\n\r\n"};
 }
 
+// Else as many as were pipelined could hold up the end, each for the time of a request.
+TEST(Drain, WhatWaitsForItsTurnAfterTheGraceIsNotTaken) {
+  Limits limits = tests::patient();
+  limits.pipelined = 1;
+  limits.drain_grace = 10ms;
+  converse(limits, [](Conversation& c) -> Task<void> {
+    co_await c.client.send_now(get("/after/30/1") + get("/after/30/2") + get("/after/30/3"));
+    c.session.drain();
+    EXPECT_EQ(co_await c.client.answer(), ok("1"));
+    EXPECT_EQ(co_await c.client.answer(), ok("2", "Connection: close\r\n"));
+    EXPECT_EQ(co_await c.client.rest(), closed);
+    EXPECT_EQ(c.handler.handled, "/after/30/1 /after/30/2");
+  });
+}
+
 TEST(Drain, AHalfRequestMayComeToItsEndWithinTheGrace) {
   Limits limits = tests::patient();
   limits.drain_grace = 500ms;
