@@ -67,8 +67,9 @@ io::Task<void> Session::run() {
     take(*bytes);
     while (!serve()) {
       stash();
-      // While draining, what would wait behind an answer is not taken after the grace: requests that
-      // came in one piece, and are served one by one, could hold the end up for as many timeouts.
+      // While draining, what would wait behind an answer is not taken after the grace: requests
+      // that came in one piece, and are served one by one, could hold the end up for as many
+      // timeouts.
       if (draining_ && now() >= deadline() && connection_.unanswered() != 0) break;
       taken = co_await make_room();
       if (!taken) break;
