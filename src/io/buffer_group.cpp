@@ -1,6 +1,7 @@
 #include "src/io/buffer_group.h"
 
 #include <cerrno>
+#include <utility>
 
 #include <sys/mman.h>
 
@@ -25,6 +26,7 @@ BufferGroup::BufferGroup(Ring& ring, uint16_t id, unsigned count, unsigned size)
       size_(size),
       mask_(io_uring_buf_ring_mask(count)),
       id_(id),
+      in_use_(count),
       received_(count) {
   ring_memory_ = static_cast<io_uring_buf_ring*>(map(ring_bytes_));
   io_uring_buf_ring_init(ring_memory_);
@@ -48,12 +50,12 @@ BufferGroup::~BufferGroup() {
 }
 
 void BufferGroup::publish() {
-  if (returned_ == 0) return;
-  io_uring_buf_ring_advance(ring_memory_, returned_);
-  // As many as there are buffers again; the others would only come back at once.
-  for (int told = 0; told < returned_ && !waiting_.empty(); ++told)
+  if (returned_ != 0) io_uring_buf_ring_advance(ring_memory_, std::exchange(returned_, 0));
+  // More would only come back at once. It does not count what was just given back: by the time that
+  // somebody learns that there was none, all may be there again, and nobody left to give one back;
+  // and who is told may have no use for it.
+  for (size_t free = received_.size() - in_use_; free != 0 && !waiting_.empty(); --free)
     waiting_.pop_front().buffers_available();
-  returned_ = 0;
 }
 
 }  // namespace ringpost::io

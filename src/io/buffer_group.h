@@ -23,7 +23,7 @@ class BufferGroup {
   // Whoever found no buffer and waits for some. Unlinked by its owner when it no longer wants one.
   class Waiter : public ListNode<Waiter> {
    public:
-    // Some have come back. It is not linked any more.
+    // The kernel has some. It is not linked any more.
     virtual void buffers_available() = 0;
 
    protected:
@@ -47,14 +47,17 @@ class BufferGroup {
   };
   Received& received(uint16_t buffer) { return received_[buffer]; }
 
+  // A completion has named a buffer: it is its receiver's until give_back().
+  void taken() { ++in_use_; }
   // The buffer goes back to the kernel at the end of this turn.
   void give_back(uint16_t buffer) {
+    --in_use_;
     io_uring_buf_ring_add(ring_memory_, data(buffer), size_, buffer, mask_, returned_++);
   }
   void wait_for_buffers(Waiter& waiter) { waiting_.push_back(waiter); }
 
-  // Shows the kernel what was given back, and tells who waits for it. Once a turn, before
-  // submitting.
+  // Shows the kernel what was given back, and tells as many of those who wait as it has buffers.
+  // Once a turn, before submitting.
   void publish();
 
  private:
@@ -65,6 +68,7 @@ class BufferGroup {
   unsigned size_;
   int mask_, returned_ = 0;
   uint16_t id_;
+  size_t in_use_;  // buffers that receivers have
   std::vector<Received> received_;
   List<Waiter, Waiter> waiting_;
 };

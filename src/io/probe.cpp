@@ -35,6 +35,7 @@ class Receive final : public Operation {
   void complete(int result, uint32_t flags) override {
     if (result > 0) {
       received += result;
+      group_.taken();
       group_.give_back(static_cast<uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT));
     } else if (result < 0) {
       error = -result;

@@ -19,6 +19,7 @@ void Receiver::arm() {
 }
 
 void Receiver::complete(int result, uint32_t flags) {
+  if (result > 0) group_.taken();
   const bool last = (flags & IORING_CQE_F_MORE) == 0;
   const auto buffer = static_cast<uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
   if (state_ == State::closing) {  // nobody reads it

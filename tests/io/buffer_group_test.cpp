@@ -32,29 +32,42 @@ class Waiting final : public BufferGroup::Waiter {
   char name_;
 };
 
-TEST(BufferGroup, TellsAsManyAsThereAreBuffersAgainInTheirOrder) {
+TEST(BufferGroup, TellsAsManyAsThereAreBuffersInTheirOrder) {
   Ring ring(8, 16);
   BufferGroup group(ring, 1, 4, 16);
   std::string told;
+  for (int i = 0; i < 4; ++i) group.taken();
   Waiting a(group, told, 'a'), b(group, told, 'b'), c(group, told, 'c');
   group.publish();
-  EXPECT_EQ(told, "") << "none has come back";
+  EXPECT_EQ(told, "") << "the kernel has none";
   group.give_back(0);
   EXPECT_EQ(told, "") << "at the end of the turn";
   group.publish();
   EXPECT_EQ(told, "a");
+  group.taken();
   group.give_back(1);
   group.give_back(2);
   group.publish();
   EXPECT_EQ(told, "abc");
+}
+
+// Who was told before may have had no use for the buffer, or all were back before somebody learnt
+// that there had been none: nothing more is given back then.
+TEST(BufferGroup, TellsWhoCameWhenAllWereBack) {
+  Ring ring(8, 16);
+  BufferGroup group(ring, 1, 4, 16);
+  std::string told;
   group.publish();
-  EXPECT_EQ(told, "abc");
+  Waiting a(group, told, 'a');
+  group.publish();
+  EXPECT_EQ(told, "aaaa");
 }
 
 TEST(BufferGroup, WhoHasLeftIsNotTold) {
   Ring ring(8, 16);
   BufferGroup group(ring, 1, 4, 16);
   std::string told;
+  for (int i = 0; i < 4; ++i) group.taken();
   Waiting a(group, told, 'a'), b(group, told, 'b');
   a.unlink();
   group.give_back(0);
