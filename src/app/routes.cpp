@@ -134,7 +134,7 @@ void Routes::users(std::string_view query, http::Reply reply) {
 }
 
 io::Until Routes::until(http::Reply& reply, std::chrono::milliseconds timeout) {
-  return reply.session().until(pool_.reactor().now() + timeout);
+  return reply.session().until(reply.session().asked() + timeout);
 }
 
 void Routes::refuse(const pg::Error& error, std::string_view what, http::Reply reply) {

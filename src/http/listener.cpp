@@ -20,7 +20,6 @@ struct Listener::Connection : io::ListNode<Connection> {
   Connection(Context& context, int fd, io::Cancellation& cancellation)
       : session(context, fd, cancellation) {}
   Session session;
-  bool leaving = false;  // it was asked to make room
 };
 
 Listener::Listener(Context& context, int listening_fd)
@@ -82,14 +81,13 @@ void Listener::make_room() {
   while (!all.empty()) {
     Connection& connection = all.pop_front();
     open_.push_back(connection);
-    leaving |= connection.leaving;
+    leaving |= connection.session.draining();
     const io::Time since = connection.session.idle_since();
     if (since > longest) continue;
     longest = since;
     chosen = &connection;
   }
   if (leaving || chosen == nullptr) return;
-  chosen->leaving = true;
   chosen->session.drain();
 }
 

@@ -202,6 +202,7 @@ bool Session::serve() {
 // Whether what is offered may be taken, with memory for its answer or without.
 bool Session::admit() {
   if (admission_ == Admission::granted || admission_ == Admission::refused) return true;
+  asked_ = now();
   const size_t wanted =
       memory_of(head_bytes + context_.handler().answer_bytes(connection_.request()));
   wanted_ = static_cast<uint32_t>(std::min<size_t>(wanted, UINT32_MAX));

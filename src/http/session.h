@@ -31,9 +31,14 @@ class Session final : private Budget::Account {
   // request after the grace is not waited for any longer.
   void drain();
 
+  bool draining() const { return draining_; }
+
   // Since when it waits for a request with nothing else to do; never while it has.
   io::Time idle_since() const;
 
+  // When the request that is being handled over was asked: before it waited for memory, if it did.
+  // Its deadline counts from here.
+  io::Time asked() const { return asked_; }
   // For work on a request: `co_await query(..., session.until(deadline))`. Cancelled when the
   // session is given up.
   io::Until until(io::Time deadline) { return scope_.until(deadline); }
@@ -76,6 +81,7 @@ class Session final : private Budget::Account {
   std::string_view input_;
   proto::wire::Buffer unread_;
 
+  io::Time asked_{};     // when what is offered was, for the first time
   uint32_t wanted_ = 0;  // of the budget, for the answer to what is offered
   Admission admission_ = Admission::not_asked;
   Stage stage_ = Stage::idle;  // as of the last look at it

@@ -210,6 +210,21 @@ TEST(Memory, ARequestWithoutRoomWaitsUnreadUntilThereIs) {
   });
 }
 
+// Else it had the time of a request once more for PostgreSQL.
+TEST(Memory, TheTimeOfARequestRunsWhileItWaits) {
+  converse(short_of_memory(10s), [](Conversation& c) -> Task<void> {
+    Holder other;
+    EXPECT_TRUE(c.context.budget().reserve(other, limit));
+    co_await c.client.send_now(get("/waited"));
+    co_await c.sleep(60ms);
+    c.context.budget().close(other);
+    const std::string answer = co_await c.client.answer();
+    EXPECT_GE(std::stoi(answer.substr(answer.find("\r\n\r\n") + 4)), 50) << answer;
+    c.client.send(get("/waited"));
+    EXPECT_EQ(co_await c.client.answer(), ok("0"));
+  });
+}
+
 TEST(Memory, ARequestThatWaitsForTooLongIsTurnedAwayAndTheConnectionEnds) {
   for (const std::string& request :
        {get("/large/5000"),

@@ -16,7 +16,8 @@
 namespace ringpost::tests {
 
 // Paths: /now/TEXT answers TEXT at once; /after/MS/TEXT when it has slept; /never waits to be
-// cancelled; /large/BYTES answers so many x; /drop lets the reply go unanswered. Anything else is
+// cancelled; /large/BYTES answers so many x; /drop lets the reply go unanswered;
+// /waited, which reserves 5000 bytes, answers since how many ms it was asked. Anything else is
 // answered 404 with no body and no type; of these /nowhere takes no body.
 class Paths final : public http::Handler {
  public:
@@ -36,6 +37,9 @@ class Paths final : public http::Handler {
     else if (under("/after/"))
       session.spawn(after(std::chrono::milliseconds(number(path)),
                           std::string(path.substr(path.find('/') + 1)), std::move(reply)));
+    else if (under("/waited"))
+      reply.send(proto::http::Status::ok, "text/plain",
+                 std::to_string((reactor_.now() - session.asked()) / std::chrono::milliseconds(1)));
     else if (under("/never"))
       session.spawn(never(std::move(reply)));
     else if (under("/large/"))
@@ -50,6 +54,7 @@ class Paths final : public http::Handler {
 
   size_t answer_bytes(const proto::http::Request& request) override {
     const std::string_view path = request.target;
+    if (path.starts_with("/waited")) return 5'000;
     return path.starts_with("/large/") ? number(path.substr(7)) : 64;
   }
   void turn_away(http::Reply reply) override {

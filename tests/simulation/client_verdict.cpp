@@ -146,18 +146,16 @@ Client::Awaited Client::awaited() const {
 Time Client::patience() const {
   const http::Limits& limits = stage_.config.http;
   const Time request_timeout = stage_.config.request_timeout;
-  // Each of its requests may wait for memory first.
-  const Time room = stage_.world.faults.enabled(Fault::little_memory) ? Time(2s) : Time{};
   const bool waits_for_answers = answered_ < counted_;
   const Time unread = nature_.reads == SIZE_MAX
                           ? Time{}
                           : 2 * Time(limits.write_timeout) + Time(limits.linger_timeout);
   // One that does not read is waited for with each of its requests, and learns of nothing.
   if (nature_.reads != SIZE_MAX)
-    return (1 + requests_.size() / limits.pipelined) * (request_timeout + room + unread) +
+    return (1 + requests_.size() / limits.pipelined) * (request_timeout + unread) +
            limits.head_timeout + limits.idle_timeout + limits.body_timeout + slack +
            (nature_.reads == 0 ? Time{} : Time::max() / 4);
-  if (waits_for_answers) return request_timeout + room + unread + slack;
+  if (waits_for_answers) return request_timeout + unread + slack;
   if (stage_.drained_at != Time::max())
     return Time(limits.drain_grace) + limits.linger_timeout + unread + slack;
   if (incomplete() && sent_ > begin_of(answered_)) {
