@@ -118,8 +118,10 @@ class Program {
    public:
     Named(Program& program, std::string name) : program_(program), name_(std::move(name)) {}
     void complete(int result, uint32_t flags) override {
-      if ((flags & IORING_CQE_F_BUFFER) != 0) program_.group_->taken();
-      program_.taken_.push_back(static_cast<uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT));
+      if ((flags & IORING_CQE_F_BUFFER) != 0) {
+        program_.group_->taken();
+        program_.taken_.push_back(static_cast<uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT));
+      }
       program_.results.push_back(result);
       program_.seen += name_ + " ";
       program_.seen += program_.vague && result > 0 ? "some" : std::to_string(result);

@@ -137,7 +137,9 @@ Request make_request(Random& random, const Faults& faults, const Table& table) {
   Request request;
   if (random.chance(faults.rate(Fault::bad_requests))) {
     request.bytes = wrong[random.below(std::size(wrong))];
-    request.head_size = request.bytes.size();
+    // What is wrong may be the body alone: a client that stalls before it is waited for.
+    const size_t head_end = request.bytes.find("\r\n\r\n");
+    request.head_size = head_end == std::string::npos ? request.bytes.size() : head_end + 4;
     request.status = 0;
     request.ends = true;
     return request;
