@@ -7,6 +7,9 @@ namespace ringpost::pg {
 namespace {
 // The share of the newest execution in the average.
 constexpr float newest = 1.0F / 16;
+// How many times its average an execution counts at most: one that stalled behind a lock says
+// little of the next, and ten in a row are soon believed.
+constexpr float most = 8;
 }  // namespace
 
 void Load::begin(uint64_t number, io::Time now) {
@@ -28,7 +31,8 @@ void Load::answered(uint64_t number, io::Time now) {
   for (; next_ != number; ++next_) {
     const Charge& charge = charges_[next_ & mask_];
     total_ -= charge.charged;
-    costs_[charge.statement] += (each - costs_[charge.statement]) * newest;
+    Microseconds& cost = costs_[charge.statement];
+    cost += (std::min(each, most * std::max(cost, Microseconds(1))) - cost) * newest;
   }
   // Nothing in flight is no load, whatever rounding has left over.
   if (total_ < Microseconds(0.5F)) total_ = {};

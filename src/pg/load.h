@@ -24,7 +24,8 @@ class Load {
   using Microseconds = StatementCosts::value_type;
 
   // `depth`: most queries in flight, a power of two. `costs` outlives the load.
-  Load(uint32_t depth, StatementCosts& costs) : charges_(depth), mask_(depth - 1), costs_(costs) {}
+  Load(uint32_t depth, StatementCosts& costs)
+      : charges_(size_t{2} * depth), mask_(2 * uint64_t{depth} - 1), costs_(costs) {}
 
   // Of the queries in flight.
   Microseconds total() const { return total_; }
@@ -43,6 +44,8 @@ class Load {
     size_t statement = 0;
   };
 
+  // Twice the depth: an owner may send its next query from inside its answer, which is settled only
+  // when all that came with it has been handed out.
   std::vector<Charge> charges_;
   uint64_t mask_, next_ = 0;
   StatementCosts& costs_;

@@ -64,5 +64,36 @@ TEST(Load, NothingAnsweredChangesNothing) {
   EXPECT_EQ(costs[0].count(), 100);
 }
 
+// With the pipeline full, an owner sends its next query from inside its answer: before the answers
+// of that turn are settled.
+TEST(Load, AQueryFromInsideAnAnswerTakesNoOthersPlace) {
+  StatementCosts costs{Load::Microseconds(100), Load::Microseconds(1000)};
+  Load load(2, costs);
+  load.begin(0, start);
+  load.sent(0, 0, start);
+  load.sent(1, 0, start);
+  load.sent(2, 1, start);
+  load.sent(3, 1, start);
+  load.answered(2, start + 200us);
+  EXPECT_EQ(load.total().count(), 2000);
+  load.answered(4, start + 2200us);
+  EXPECT_EQ(load.total().count(), 0);
+}
+
+TEST(Load, OneStallSaysLittleOfAStatementAndManySayMuch) {
+  StatementCosts costs{Load::Microseconds(100)};
+  Load load(2, costs);
+  load.begin(0, start);
+  io::Time now = start;
+  for (uint64_t number = 0; number < 20; ++number) {
+    load.sent(number, 0, now);
+    load.answered(number + 1, now += 5s);
+    if (number == 0) {
+      EXPECT_LT(costs[0].count(), 150);
+    }
+  }
+  EXPECT_GT(costs[0].count(), 50'000);
+}
+
 }  // namespace
 }  // namespace ringpost::pg
