@@ -12,11 +12,20 @@ Pipeline::Pipeline(uint32_t depth, size_t answer_limit)
   assert(std::has_single_bit(depth));
 }
 
-uint64_t Pipeline::push(wire::Buffer& out, Expect expect, void* owner) {
+uint64_t Pipeline::push(wire::Buffer& out, Expect expect, void* owner, Sync sync) {
   assert(!full());
+  assert(sync == Sync::own ? group_size() == 0 : expect == Expect::execute);
+  entry(pushed_) = {owner, expect, false};
+  const uint64_t number = pushed_++;
+  if (sync == Sync::own) seal(out);
+  return number;
+}
+
+void Pipeline::seal(wire::Buffer& out) {
+  if (group_size() == 0) return;
   out.append(std::string_view("S\0\0\0\4", 5));
-  entries_[pushed_ & mask_] = {owner, expect};
-  return pushed_++;
+  entry(pushed_ - 1).ends_group = true;
+  sealed_ = pushed_;
 }
 
 Pipeline::Step Pipeline::first_step(Expect expect) {
@@ -24,7 +33,7 @@ Pipeline::Step Pipeline::first_step(Expect expect) {
 }
 
 // The grammar at the top of the header, as a function of where the answer is and what comes.
-Pipeline::Step Pipeline::after(Step step, Expect expect, char type) {
+Pipeline::Step Pipeline::after(Step step, const Entry& entry, char type) {
   if (type == 'E') return step == Step::done ? Step::misplaced : Step::ready_for_query;
   switch (step) {
     case Step::close_complete:
@@ -35,12 +44,13 @@ Pipeline::Step Pipeline::after(Step step, Expect expect, char type) {
       return type == 't' ? Step::row_description : Step::misplaced;
     case Step::row_description:
       if (type != 'T' && type != 'n') return Step::misplaced;
-      return expect == Expect::prepare ? Step::ready_for_query : Step::bind_complete;
+      return entry.expect == Expect::prepare ? Step::ready_for_query : Step::bind_complete;
     case Step::bind_complete:
       return type == '2' ? Step::rows : Step::misplaced;
     case Step::rows:
       if (type == 'D') return Step::rows;
-      return type == 'C' || type == 'I' ? Step::ready_for_query : Step::misplaced;
+      if (type != 'C' && type != 'I') return Step::misplaced;
+      return entry.ends_group ? Step::ready_for_query : Step::done;
     case Step::ready_for_query:
       return type == 'Z' ? Step::done : Step::misplaced;
     case Step::done:
@@ -51,7 +61,7 @@ Pipeline::Step Pipeline::after(Step step, Expect expect, char type) {
 }
 
 bool Pipeline::begin_answer() {
-  if (empty()) return false;
+  if (popped_ == sealed_) return false;  // nothing was sent that is not answered
   in_answer_ = true;
   failed_ = false;
   step_ = first_step(entries_[popped_ & mask_].expect);
@@ -97,6 +107,22 @@ void Pipeline::finish(std::string_view input) {
   consumed_ = scanned_;
   scanned_ = 0;
   in_answer_ = false;
+  skipping_ = failed_ && !front.ends_group;
+}
+
+// Takes out the next query that the server skipped and somebody waits for; false when there is
+// none.
+bool Pipeline::skip() {
+  while (skipping_) {
+    const Entry& front = entries_[popped_++ & mask_];
+    skipping_ = !front.ends_group;
+    if (front.owner == nullptr) continue;
+    answer_ = Answer();
+    answer_.owner = front.owner;
+    answer_.expect = front.expect;
+    return true;
+  }
+  return false;
 }
 
 // What was scanned of an answer that nobody waits for need not be kept.
@@ -109,6 +135,7 @@ void Pipeline::drop_scanned() {
 Pipeline::Event Pipeline::next(std::string_view input) {
   consumed_ = 0;
   for (;;) {
+    if (skip()) return Event::skipped;
     // Notices count too: a function may raise any number of them.
     if (in_answer_ && scanned_ > answer_limit_ && !front_forgotten()) {
       answer_ = Answer();
@@ -132,7 +159,7 @@ Pipeline::Event Pipeline::next(std::string_view input) {
     }
     if (message_.type == 'E' && is_fatal(message_.body)) return Event::fatal;
     if (!in_answer_ && !begin_answer()) return Event::violation;
-    const Step step = after(step_, entries_[popped_ & mask_].expect, message_.type);
+    const Step step = after(step_, entries_[popped_ & mask_], message_.type);
     if (step == Step::misplaced || (message_.type == 'E' && failed_)) return Event::violation;
     // A session left in a transaction would mix the work of its next queries with it.
     if (message_.type == 'Z' && message_.body != "I") return Event::violation;

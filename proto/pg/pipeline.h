@@ -5,14 +5,19 @@
 //
 //     prepare   CloseComplete ParseComplete ParameterDescription (RowDescription | NoData)
 //     execute   BindComplete DataRow* (CommandComplete | EmptyQueryResponse)
-//     then, always,  ReadyForQuery; an ErrorResponse at any step skips to it
+//     then, behind the last of a group,  ReadyForQuery
 //
-// and nothing else: any other message, or one out of its place, is a violation, after which the
+// A group is what shares one Sync, mostly a single query. It is one implicit transaction: behind an
+// ErrorResponse at any step the server skips all that is left of the group, and ReadyForQuery
+// comes. The failure is that one query's; those behind it in the group were never executed and are
+// told apart (Event::skipped), to be asked again. So only what may be asked again shares a Sync.
+// Nothing of a group is answered before it is sealed. There is
+// nothing else: any other message, or one out of its place, is a violation, after which the
 // connection can't be trusted and is closed. NoticeResponse, NotificationResponse and
 // ParameterStatus may stand anywhere.
 //
-// An owner is an opaque pointer. One that gives up is forgotten; its answer is still drained to
-// ReadyForQuery. This is also the one place that decides where a Sync goes: behind each query.
+// An owner is an opaque pointer. One that gives up is forgotten; its answer is still drained. This
+// is also the one place that decides where a Sync goes.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +32,8 @@ namespace ringpost::proto::pg {
 class Pipeline {
  public:
   enum class Expect : uint8_t { prepare, execute, prepare_and_execute };
+  // Whether others may stand before or behind a query in its group.
+  enum class Sync : uint8_t { own, shared };
 
   // One whole answer. Views live in the input of the next() that returned it.
   struct Answer {
@@ -51,6 +58,9 @@ class Pipeline {
     // The answer to answer().owner and expect passed the limit: the owner is forgotten and the rest
     // drained.
     too_large,
+    // The server skipped the query of answer().owner and expect, as one before it in its group had
+    // failed: it was not executed.
+    skipped,
     // message(): NoticeResponse, NotificationResponse or ParameterStatus.
     asynchronous,
     // message(): an ErrorResponse that ends the connection, asked for by no query in particular.
@@ -68,9 +78,14 @@ class Pipeline {
   uint64_t next_number() const { return popped_; }
   bool full() const { return depth() == entries_.size(); }
 
-  // A query whose messages were just appended to `out`: closes it with its Sync. Returns its
-  // number, for forget(). REQUIRES: not full.
-  uint64_t push(wire::Buffer& out, Expect expect, void* owner);
+  // A query whose messages were just appended to `out`: closes it with its Sync, or joins it to the
+  // open group. Returns its number, for forget(). REQUIRES: not full; with a Sync of its own, that
+  // no group is open: seal() stands before its messages. What prepares has its own.
+  uint64_t push(wire::Buffer& out, Expect expect, void* owner, Sync sync = Sync::own);
+  // Closes the open group, if there is one, with its Sync. REQUIRES: before `out` is sent.
+  void seal(wire::Buffer& out);
+  // Queries in the open group.
+  uint32_t group_size() const { return static_cast<uint32_t>(pushed_ - sealed_); }
 
   // The owner of query `number` no longer wants the answer. REQUIRES: it is in flight.
   void forget(uint64_t number) { entry(number).owner = nullptr; }
@@ -103,6 +118,7 @@ class Pipeline {
   struct Entry {
     void* owner;
     Expect expect;
+    bool ends_group;  // a Sync stands behind it
   };
   // A part of the answer, as offsets from the answer's first byte.
   struct Part {
@@ -111,20 +127,23 @@ class Pipeline {
   };
 
   static Step first_step(Expect expect);
-  static Step after(Step step, Expect expect, char type);
+  static Step after(Step step, const Entry& entry, char type);
 
   Entry& entry(uint64_t number) { return entries_[number & mask_]; }
   bool begin_answer();
+  bool skip();
   void note(const Message& message, size_t at);
   void finish(std::string_view input);
   void drop_scanned();
 
   std::vector<Entry> entries_;
   uint64_t pushed_ = 0, popped_ = 0, mask_;
+  uint64_t sealed_ = 0;  // the first number of the open group
   size_t answer_limit_;
 
   // The answer being received.
   bool in_answer_ = false, failed_ = false;
+  bool skipping_ = false;  // what is next was skipped by the server, to the end of its group
   Step step_ = Step::done;
   size_t scanned_ = 0;
   Part error_, parameter_description_, row_description_, rows_, command_tag_;

@@ -301,6 +301,8 @@ std::optional<std::string> Connection::take(std::string_view& input) {
         ended_by_order_ = fatal.is_admin_shutdown();
         return fatal.text();
       }
+      case Pipeline::Event::skipped:
+        return std::string("a query with a Sync of its own was skipped");
       case Pipeline::Event::violation:
         return std::string("protocol violation: a message of type '") + pipeline_.message().type +
                "' out of place";

@@ -1,8 +1,10 @@
 // Invariant: whatever comes, and however it is cut, the same is said about it; each query that is
-// wanted is told once, in its order, one that is forgotten never; all views lie inside of what was
+// wanted is told once, in its order, one that is forgotten never; what was skipped stands behind a
+// failure of its group; all views lie inside of what was
 // given; and no more is kept of an answer than the limit and one message.
 //
-//     query count (1 byte)  queries (1 byte each: Expect, and 4 when forgotten)  pieces (1 byte)
+//     query count (1 byte)  queries (1 byte each: Expect, and 4 when forgotten, 8 when its Sync
+//     is shared, 16 when it ends its group)  pieces (1 byte)
 //     what the server sends
 #include <algorithm>
 #include <cstdint>
@@ -20,7 +22,7 @@ using namespace proto::pg;
 using Event = Pipeline::Event;
 
 constexpr size_t answer_limit = 256;
-constexpr uint8_t forgotten = 4;
+constexpr uint8_t forgotten = 4, shared = 8, ends_group = 16;
 
 void require(bool holds) {
   if (!holds) std::abort();
@@ -36,12 +38,18 @@ class Listener {
   explicit Listener(const std::vector<uint8_t>& queries)
       : queries_(queries), pipeline_(64, answer_limit) {
     proto::wire::Buffer out;
+    size_t syncs = 0;
     for (const uint8_t& query : queries) {
+      const bool shares = (query & shared) != 0;
+      if (!shares && pipeline_.group_size() != 0) ++syncs, pipeline_.seal(out);
       const uint64_t number = pipeline_.push(out, static_cast<Pipeline::Expect>(query & 3),
-                                             const_cast<uint8_t*>(&query));
+                                             const_cast<uint8_t*>(&query),
+                                             shares ? Pipeline::Sync::shared : Pipeline::Sync::own);
+      if (!shares || (query & ends_group) != 0) ++syncs, pipeline_.seal(out);
       if ((query & forgotten) != 0) pipeline_.forget(number);
     }
-    require(out.size() == 5 * queries.size());
+    if (pipeline_.group_size() != 0) ++syncs, pipeline_.seal(out);
+    require(out.size() == 5 * syncs);
   }
 
   void hear(std::string_view piece) {
@@ -50,7 +58,8 @@ class Listener {
       const tests::Exact input(kept_);
       const Event event = pipeline_.next(input.view());
       require(pipeline_.consumed() <= input.view().size());
-      if (event == Event::answer || event == Event::too_large) note_told(input.view());
+      if (event == Event::answer || event == Event::too_large || event == Event::skipped)
+        note_told(input.view());
       if (event == Event::asynchronous || event == Event::fatal) {
         require(inside(pipeline_.message().body, input.view()));
         log_ += pipeline_.message().type;
@@ -114,7 +123,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<uint8_t> queries;
   for (size_t i = 1; i <= count; ++i) {
     const uint8_t expect = data[i] & 3;
-    queries.push_back(static_cast<uint8_t>((expect == 3 ? 0 : expect) | (data[i] & forgotten)));
+    const auto kind = static_cast<uint8_t>(expect == 3 ? 0 : expect);
+    const auto bits = static_cast<uint8_t>(data[i] & (forgotten | ends_group));
+    const bool shares =
+        kind == static_cast<uint8_t>(Pipeline::Expect::execute) && (data[i] & shared);
+    queries.push_back(static_cast<uint8_t>(kind | bits | (shares ? shared : 0)));
   }
   const size_t piece = 1 + data[count + 1] % 64;
   const std::string_view sent(reinterpret_cast<const char*>(data) + count + 2, size - count - 2);

@@ -42,7 +42,7 @@ std::string example(char type) {
 }
 
 const char* name(Event event) {
-  static constexpr const char* names[] = {"more",         "answer", "too_large",
+  static constexpr const char* names[] = {"more",         "answer", "too_large", "skipped",
                                           "asynchronous", "fatal",  "violation"};
   return names[static_cast<size_t>(event)];
 }
@@ -468,6 +468,153 @@ TEST(Pipeline, HandsBackWhatIsUnansweredInItsOrder) {
   EXPECT_EQ(pipeline.pop_unanswered(), nullptr);
   EXPECT_EQ(pipeline.pop_unanswered(), &third);
   EXPECT_TRUE(pipeline.empty());
+}
+
+TEST(Pipeline, AGroupHasOneSync) {
+  Pipeline pipeline(8, 100);
+  wire::Buffer out;
+  pipeline.seal(out);
+  EXPECT_EQ(out.view(), "") << "no group is open";
+  for (const char* query : {"a", "b", "c"}) {
+    out.append(query);
+    pipeline.push(out, Expect::execute, &out, Pipeline::Sync::shared);
+  }
+  EXPECT_EQ(pipeline.group_size(), 3u);
+  pipeline.seal(out);
+  pipeline.seal(out);
+  EXPECT_EQ(pipeline.group_size(), 0u);
+  out.append("w");
+  pipeline.push(out, Expect::execute, &out);
+  out.append("d");
+  pipeline.push(out, Expect::execute, &out, Pipeline::Sync::shared);
+  pipeline.seal(out);
+  EXPECT_EQ(out.view(), "abcS\0\0\0\4wS\0\0\0\4dS\0\0\0\4"s);
+}
+
+TEST(Pipeline, NothingIsAnsweredBeforeItsGroupIsSealed) {
+  for (const std::string& early : {bind_complete, error, ready}) {
+    Pipeline pipeline(4, 1 << 20);
+    wire::Buffer out;
+    pipeline.push(out, Expect::execute, &out, Pipeline::Sync::shared);
+    const Exact input(early);
+    EXPECT_EQ(pipeline.next(input.view()), Event::violation) << early;
+  }
+}
+
+// What happens to a group: where it fails and at which step, who has gone, whose answer is too
+// large; no_one for nowhere.
+constexpr size_t no_one = 9;
+struct Fate {
+  size_t size, failing, forgotten, large;
+  std::string failure;
+};
+
+// What a group and a query of its own behind it are told, when `sent` comes in pieces cut at `cut`.
+std::string told(const Fate& fate, const std::string& sent, size_t cut) {
+  static const char* const names = "abcdez";
+  Pipeline pipeline(8, 60);
+  wire::Buffer out;
+  for (size_t i = 0; i < fate.size; ++i) {
+    const uint64_t number =
+        pipeline.push(out, Expect::execute, const_cast<char*>(names + i), Pipeline::Sync::shared);
+    if (i == fate.forgotten) pipeline.forget(number);
+  }
+  pipeline.seal(out);
+  pipeline.push(out, Expect::execute, const_cast<char*>(names + 5));
+  std::string log, kept;
+  for (const std::string& piece : {sent.substr(0, cut), sent.substr(cut)}) {
+    kept += piece;
+    for (Event event = Event::answer; event != Event::more;) {
+      const Exact input(kept);
+      event = pipeline.next(input.view());
+      if (event == Event::fatal || event == Event::violation) {
+        log += event == Event::fatal ? "!" : "?";
+        while (!pipeline.empty())
+          if (const void* owner = pipeline.pop_unanswered())
+            log += *static_cast<const char*>(owner);
+        return log;
+      }
+      if (event != Event::more) {
+        log += *static_cast<const char*>(pipeline.answer().owner);
+        if (event == Event::skipped) log += '-';
+        if (event == Event::too_large) log += '+';
+        if (event == Event::answer) {
+          log += pipeline.answer().failed ? 'x' : '.';
+          EXPECT_EQ(pipeline.answer().error, pipeline.answer().failed ? error.substr(5) : "");
+          EXPECT_EQ(pipeline.answer().rows,
+                    pipeline.answer().failed ? pipeline.answer().rows : row);
+        }
+      }
+      kept.erase(0, pipeline.consumed());
+    }
+  }
+  EXPECT_EQ(kept, "");
+  EXPECT_TRUE(pipeline.empty());
+  return log;
+}
+
+void try_every_split(const Fate& fate) {
+  std::string sent, expected;
+  bool over = false;
+  for (size_t i = 0; i < fate.size && !over; ++i) {
+    const bool wanted = i != fate.forgotten, large = i == fate.large;
+    const std::string rows = large ? row + row + row + row + row + row : row;
+    if (i == fate.failing) {
+      sent += fate.failure;
+      over = true;
+    } else {
+      sent += bind_complete + rows + complete;
+    }
+    if (over && fate.failure == fatal) break;
+    if (wanted) expected += "abcde"[i] + std::string(over ? "x" : large ? "+" : ".");
+  }
+  if (over && fate.failure == fatal) {
+    expected += '!';
+    for (size_t i = fate.failing; i < fate.size; ++i)
+      if (i != fate.forgotten) expected += "abcde"[i];
+    expected += 'z';
+  } else {
+    for (size_t i = fate.failing + 1; over && i < fate.size; ++i)
+      if (i != fate.forgotten) expected += "abcde"[i] + std::string("-");
+    sent += ready + bind_complete + row + complete + ready;
+    expected += "z.";
+  }
+  for (size_t cut = 0; cut <= sent.size(); ++cut)
+    ASSERT_EQ(told(fate, sent, cut), expected)
+        << fate.size << " fails " << fate.failing << " forgotten " << fate.forgotten << " large "
+        << fate.large << " cut " << cut;
+}
+
+TEST(Pipeline, AGroupFailsAtOnePlaceAndTellsWhatWasSkipped) {
+  for (size_t size = 1; size <= 5; ++size)
+    for (size_t failing = 0; failing <= size; ++failing)
+      for (size_t forgotten = 0; forgotten <= size; ++forgotten)
+        for (size_t large = 0; large <= size; ++large)
+          for (const std::string& failure : {error, bind_complete + row + error, fatal}) {
+            if (large >= failing && large < size) continue;  // never sent
+            try_every_split({size, failing < size ? failing : no_one,
+                             forgotten < size ? forgotten : no_one, large < size ? large : no_one,
+                             failure});
+          }
+}
+
+TEST(Pipeline, AGroupEndsOnceAndNothingOfItComesBehindAFailure) {
+  for (const std::string& sent :
+       {bind_complete + row + complete + ready, error + bind_complete, error + error}) {
+    Pipeline pipeline(4, 1 << 20);
+    wire::Buffer out;
+    pipeline.push(out, Expect::execute, &out, Pipeline::Sync::shared);
+    pipeline.push(out, Expect::execute, &out, Pipeline::Sync::shared);
+    pipeline.seal(out);
+    std::string kept = sent;
+    Event event = Event::answer;
+    while (event == Event::answer) {
+      const Exact input(kept);
+      event = pipeline.next(input.view());
+      kept.erase(0, pipeline.consumed());
+    }
+    EXPECT_EQ(event, Event::violation) << testing::PrintToString(sent);
+  }
 }
 
 }  // namespace
