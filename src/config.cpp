@@ -173,6 +173,11 @@ void add_postgresql(CLI::App& app, Config& config, std::string& database_url) {
       ->type_name("MICROSECONDS")
       ->default_str(std::to_string(config.pg.packing_time.count()))
       ->group(postgresql);
+  app.add_flag("--db-shared-syncs,!--no-db-shared-syncs", config.pg.shared_syncs,
+               "Quick reads that leave together share a Sync: less work for PostgreSQL")
+      ->envname("DB_SHARED_SYNCS")
+      ->default_str("true")
+      ->group(postgresql);
   add_number(app, "--db-waiting", "DB_WAITING", config.pg.waiting, 0, 10'000'000, postgresql,
              "Requests of a shard that wait for a connection at most; more get 503")
       ->capture_default_str();

@@ -8,14 +8,14 @@
 namespace ringpost::proto::pg {
 
 Pipeline::Pipeline(uint32_t depth, size_t answer_limit)
-    : entries_(depth), mask_(depth - 1), answer_limit_(answer_limit) {
+    : entries_(size_t{2} * depth), mask_(2 * uint64_t{depth} - 1), answer_limit_(answer_limit) {
   assert(std::has_single_bit(depth));
 }
 
-uint64_t Pipeline::push(wire::Buffer& out, Expect expect, void* owner, Sync sync) {
+uint64_t Pipeline::push(wire::Buffer& out, Expect expect, void* owner, Sync sync, Note note) {
   assert(!full());
   assert(sync == Sync::own ? group_size() == 0 : expect == Expect::execute);
-  entry(pushed_) = {owner, expect, false};
+  entry(pushed_) = {owner, note, expect, false};
   const uint64_t number = pushed_++;
   if (sync == Sync::own) seal(out);
   return number;
@@ -69,7 +69,7 @@ bool Pipeline::begin_answer() {
   return true;
 }
 
-void Pipeline::note(const Message& message, size_t at) {
+void Pipeline::remember(const Message& message, size_t at) {
   const Part body{at + message.size - message.body.size(), at + message.size};
   switch (message.type) {
     case 'D':
@@ -164,7 +164,7 @@ Pipeline::Event Pipeline::next(std::string_view input) {
     // A session left in a transaction would mix the work of its next queries with it.
     if (message_.type == 'Z' && message_.body != "I") return Event::violation;
     step_ = step;
-    note(message_, scanned_);
+    remember(message_, scanned_);
     scanned_ += message_.size;
     if (step_ == Step::done) {
       const bool wanted = !front_forgotten();

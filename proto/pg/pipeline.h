@@ -11,9 +11,10 @@
 // ErrorResponse at any step the server skips all that is left of the group, and ReadyForQuery
 // comes. The failure is that one query's; those behind it in the group were never executed and are
 // told apart (Event::skipped), to be asked again. So only what may be asked again shares a Sync.
-// Nothing of a group is answered before it is sealed. There is
-// nothing else: any other message, or one out of its place, is a violation, after which the
-// connection can't be trusted and is closed. NoticeResponse, NotificationResponse and
+// Nothing of a group is answered before it is sealed.
+//
+// There is nothing else: any other message, or one out of its place, is a violation, after which
+// the connection can't be trusted and is closed. NoticeResponse, NotificationResponse and
 // ParameterStatus may stand anywhere.
 //
 // An owner is an opaque pointer. One that gives up is forgotten; its answer is still drained. This
@@ -34,6 +35,12 @@ class Pipeline {
   enum class Expect : uint8_t { prepare, execute, prepare_and_execute };
   // Whether others may stand before or behind a query in its group.
   enum class Sync : uint8_t { own, shared };
+
+  // What the caller notes of a query beside its owner, who may be gone when the answer comes.
+  struct Note {
+    float charge;
+    uint32_t statement;
+  };
 
   // One whole answer. Views live in the input of the next() that returned it.
   struct Answer {
@@ -76,16 +83,21 @@ class Pipeline {
   bool empty() const { return pushed_ == popped_; }
   // The number of the query that is answered next.
   uint64_t next_number() const { return popped_; }
-  bool full() const { return depth() == entries_.size(); }
+  bool full() const { return depth() == entries_.size() / 2; }
 
   // A query whose messages were just appended to `out`: closes it with its Sync, or joins it to the
   // open group. Returns its number, for forget(). REQUIRES: not full; with a Sync of its own, that
   // no group is open: seal() stands before its messages. What prepares has its own.
-  uint64_t push(wire::Buffer& out, Expect expect, void* owner, Sync sync = Sync::own);
+  uint64_t push(wire::Buffer& out, Expect expect, void* owner, Sync sync = Sync::own,
+                Note note = {});
   // Closes the open group, if there is one, with its Sync. REQUIRES: before `out` is sent.
   void seal(wire::Buffer& out);
   // Queries in the open group.
   uint32_t group_size() const { return static_cast<uint32_t>(pushed_ - sealed_); }
+
+  // What was noted of query `number`: in flight, or answered from input that came in one piece with
+  // the newest.
+  const Note& note(uint64_t number) const { return entries_[number & mask_].note; }
 
   // The owner of query `number` no longer wants the answer. REQUIRES: it is in flight.
   void forget(uint64_t number) { entry(number).owner = nullptr; }
@@ -117,6 +129,7 @@ class Pipeline {
   };
   struct Entry {
     void* owner;
+    Note note;
     Expect expect;
     bool ends_group;  // a Sync stands behind it
   };
@@ -132,10 +145,12 @@ class Pipeline {
   Entry& entry(uint64_t number) { return entries_[number & mask_]; }
   bool begin_answer();
   bool skip();
-  void note(const Message& message, size_t at);
+  void remember(const Message& message, size_t at);
   void finish(std::string_view input);
   void drop_scanned();
 
+  // Twice the depth: whoever is answered may push the next at once, and what was noted of those
+  // that came with it is still read.
   std::vector<Entry> entries_;
   uint64_t pushed_ = 0, popped_ = 0, mask_;
   uint64_t sealed_ = 0;  // the first number of the open group

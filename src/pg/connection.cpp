@@ -48,7 +48,7 @@ Connection::Connection(Pool& pool, io::Reactor& reactor, io::BufferGroup& buffer
       statements_(statements),
       observer_(observer),
       pipeline_(options.pipeline_depth, options.answer_bytes),
-      load_(options.pipeline_depth, pool.costs_),
+      load_(pool.costs_),
       prepared_(statements.size()) {}
 
 size_t Connection::index_of(const StatementDescription& statement) const {
@@ -75,6 +75,7 @@ io::Task<Result<void>> Connection::open(io::Until until) {
       co_return started;
     }
     load_.begin(pipeline_.next_number(), reactor_.now());
+    group_load_ = {};
     ready_ = true;
     co_return Result<void>();
   }
@@ -197,7 +198,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
     }
     const uint64_t first = pipeline_.next_number();
     std::optional<std::string> lost = take(input);
-    load_.answered(pipeline_.next_number(), reactor_.now());
+    load_.answered(pipeline_, reactor_.now());
     if (kept)
       unread_.consume(unread_.size() - input.size());
     else
@@ -215,6 +216,8 @@ io::Task<std::string> Connection::serve(io::Until until) {
 
 io::Task<void> Connection::close() {
   ready_ = false;
+  if (Flush::linked())
+    Flush::unlink();  // the session is over: a group that is open will never be answered
   if (!stream_->failed()) {
     messages::encode_terminate(stream_->out());
     stream_->send();
@@ -235,12 +238,35 @@ void Connection::encode_prepare(proto::wire::Buffer& out, const StatementDescrip
   messages::encode_describe_statement(out, statement.name);
 }
 
+bool Connection::may_share(const QueryBase& query, size_t statement) const {
+  return options_.shared_syncs && prepared_[statement] && query.statement_.read_only &&
+         !query.alone_ && load_.cost(statement) < options_.group_member_time;
+}
+
+bool Connection::fits_group(size_t statement) const {
+  return pipeline_.group_size() < options_.group_size &&
+         group_load_ + load_.cost(statement) < options_.group_time;
+}
+
+void Connection::seal() {
+  pipeline_.seal(stream_->out());
+  group_load_ = {};
+}
+
+// At the end of the turn, before the stream's own: what gathered leaves whole.
+void Connection::flush() {
+  seal();
+  stream_->send();
+}
+
 void Connection::send(QueryBase& query) {
   assert(available());
   if (pipeline_.empty()) heard_ = reactor_.now();
+  const size_t statement = index_of(query.statement_);
+  const bool shares = may_share(query, statement);
+  if (!shares || !fits_group(statement)) seal();
   proto::wire::Buffer& out = stream_->out();
   auto expect = Pipeline::Expect::execute;
-  const size_t statement = index_of(query.statement_);
   if (!prepared_[statement]) [[unlikely]] {
     expect = Pipeline::Expect::prepare_and_execute;
     encode_prepare(out, query.statement_);
@@ -248,9 +274,11 @@ void Connection::send(QueryBase& query) {
   query.encode(out);
   query.connection_ = this;
   query.sent_ = true;
-  query.number_ = pipeline_.push(out, expect, &query);
-  load_.sent(query.number_, statement, reactor_.now());
-  stream_->send();
+  query.number_ =
+      pipeline_.push(out, expect, &query, shares ? Pipeline::Sync::shared : Pipeline::Sync::own,
+                     load_.sent(statement, reactor_.now()));
+  if (shares) group_load_ += load_.cost(statement);
+  reactor_.at_end_of_turn(*this);
 }
 
 Load::Microseconds Connection::load() const {
@@ -302,7 +330,8 @@ std::optional<std::string> Connection::take(std::string_view& input) {
         return fatal.text();
       }
       case Pipeline::Event::skipped:
-        return std::string("a query with a Sync of its own was skipped");
+        skipped(pipeline_.answer());
+        break;
       case Pipeline::Event::violation:
         return std::string("protocol violation: a message of type '") + pipeline_.message().type +
                "' out of place";
@@ -356,17 +385,26 @@ void Connection::answered(const Pipeline::Answer& answer) {
   // The statement's tables have changed under it, or it was deallocated: prepare it anew.
   if (error.server->is_stale_statement() && !query.tried_again_) {
     prepared_[index_of(query.statement_)] = false;
-    query.tried_again_ = true;
+    query.tried_again_ = query.alone_ = true;
     if (available()) return send(query);
   }
   // It gave way to another, and may have its turn now: in line with the others, wherever there is
   // room, and until its deadline. A statement that writes is its owner's to repeat.
   if (error.server->is_retryable() && query.statement_.read_only && !query.tried_again_) {
-    query.tried_again_ = true;
+    query.tried_again_ = query.alone_ = true;
     query.sent_ = false;
     return pool_.submit(query);
   }
   query.fail(std::move(error));
+}
+
+// It has not been tried, so it does not count as tried again. It leaves at once, as it would have
+// been answered by now; and alone, as what made another fail may make it fail too: n of a group
+// cost 2 n executions then, and not n^2.
+void Connection::skipped(const Pipeline::Answer& answer) {
+  auto& query = *static_cast<QueryBase*>(answer.owner);
+  query.alone_ = true;
+  send(query);
 }
 
 // Asks the server to end what this session is running, over a connection of its own (54.2.7

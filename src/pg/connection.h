@@ -2,9 +2,10 @@
 //
 // The pool owns it and runs its life as a coroutine: open(), then serve() until the session is lost
 // or given up, then close(). A query is encoded straight into the stream's outgoing buffer and
-// joins the pipeline; all of a turn leave in one send. serve() reads: whole answers are handed to
-// their owners where they lie in the receive buffer, and the owners run at once, inside that call;
-// only an answer that is cut off at the end of a buffer is copied.
+// joins the pipeline; all of a turn leave in one send, and the quick reads among them share Syncs.
+// serve() reads: whole answers are handed to their owners where they lie in the receive buffer, and
+// the owners run at once, inside that call; only an answer that is cut off at the end of a buffer
+// is copied.
 #pragma once
 
 #include <memory>
@@ -19,6 +20,7 @@
 #include "proto/wire/buffer.h"
 #include "src/io/address.h"
 #include "src/io/buffer_group.h"
+#include "src/io/reactor.h"
 #include "src/io/stream.h"
 #include "src/pg/load.h"
 #include "src/pg/observer.h"
@@ -29,7 +31,7 @@ namespace ringpost::pg {
 
 class Pool;
 
-class Connection final {
+class Connection final : private io::Reactor::Flush {
  public:
   using Statements = std::span<const proto::pg::StatementDescription* const>;
 
@@ -85,10 +87,16 @@ class Connection final {
   // Hands out all whole answers in `input`; why the session has to end, if it has to.
   std::optional<std::string> take(std::string_view& input);
   void answered(const proto::pg::Pipeline::Answer& answer);
+  void skipped(const proto::pg::Pipeline::Answer& answer);
   void passed_limit(const proto::pg::Pipeline::Answer& answer);
   std::optional<std::string> check_prepared(const proto::pg::Pipeline::Answer& answer,
                                             const proto::pg::StatementDescription& statement);
   void encode_prepare(proto::wire::Buffer& out, const proto::pg::StatementDescription& statement);
+  // Whether a query may stand in a group, by its kind; and in the one that is open.
+  bool may_share(const QueryBase& query, size_t statement) const;
+  bool fits_group(size_t statement) const;
+  void seal();
+  void flush() override;
   size_t index_of(const proto::pg::StatementDescription& statement) const;
   io::Task<void> cancel_running();
 
@@ -104,7 +112,8 @@ class Connection final {
   proto::wire::Buffer unread_;  // received, and not yet whole
   proto::pg::Pipeline pipeline_;
   Load load_;
-  std::vector<bool> prepared_;  // by index of statement
+  Load::Microseconds group_load_{};  // of the pipeline's open group
+  std::vector<bool> prepared_;       // by index of statement
   bool ready_ = false, ended_by_order_ = false;
   io::Time heard_;  // when last something came, or was asked of an idle session
   std::string server_version_, address_;

@@ -5,37 +5,50 @@
 namespace ringpost::pg {
 
 namespace {
-// The share of the newest execution in the average.
-constexpr float newest = 1.0F / 16;
-// How many times its average an execution counts at most: one that stalled behind a lock says
-// little of the next, and ten in a row are soon believed.
+// The share of the newest execution in the average; and that of all of a turn at most: a turn that
+// stalled says little of the next, however many came in it.
+constexpr float newest = 1.0F / 16, newest_turn = 1.0F / 4;
+// How many times what was expected a turn counts at most, for the same reason; ten in a row are
+// soon believed.
 constexpr float most = 8;
+// No statement is taken to take less: what is expected has to be able to grow again.
+constexpr Load::Microseconds least{1};
 }  // namespace
 
 void Load::begin(uint64_t number, io::Time now) {
   next_ = number;
   total_ = {};
-  last_answer_ = now;
+  since_ = now;
 }
 
-void Load::sent(uint64_t number, size_t statement, io::Time now) {
-  charges_[number & mask_] = {now, costs_[statement], statement};
+proto::pg::Pipeline::Note Load::sent(size_t statement, io::Time now) {
+  if (total_ == Microseconds()) since_ = now;
   total_ += costs_[statement];
+  return {costs_[statement].count(), static_cast<uint32_t>(statement)};
 }
 
-void Load::answered(uint64_t number, io::Time now) {
-  if (next_ == number) return;
-  const Microseconds taken = now - std::max(last_answer_, charges_[next_ & mask_].sent);
-  const Microseconds each = taken / static_cast<float>(number - next_);
-  last_answer_ = now;
-  for (; next_ != number; ++next_) {
-    const Charge& charge = charges_[next_ & mask_];
-    total_ -= charge.charged;
-    Microseconds& cost = costs_[charge.statement];
-    cost += (std::min(each, most * std::max(cost, Microseconds(1))) - cost) * newest;
+void Load::answered(const proto::pg::Pipeline& pipeline, io::Time now) {
+  if (next_ == pipeline.next_number()) return;
+  const Microseconds taken = now - since_;
+  since_ = now;
+  Microseconds expected{};
+  for (; next_ != pipeline.next_number(); ++next_) {
+    const proto::pg::Pipeline::Note& note = pipeline.note(next_);
+    total_ -= Microseconds(note.charge);
+    expected += costs_[note.statement];
+    ++answered_[note.statement];
   }
   // Nothing in flight is no load, whatever rounding has left over.
   if (total_ < Microseconds(0.5F)) total_ = {};
+  const float times = std::min(taken / expected, most);
+  for (size_t i = 0; i < answered_.size(); ++i) learn(i, times);
+}
+
+// The executions of `statement` in this turn took so many times what was expected.
+void Load::learn(size_t statement, float times) {
+  const float weight = std::min(newest * static_cast<float>(answered_[statement]), newest_turn);
+  costs_[statement] = std::max(costs_[statement] * (1 + (times - 1) * weight), least);
+  answered_[statement] = 0;
 }
 
 }  // namespace ringpost::pg

@@ -25,6 +25,13 @@ struct Options {
   // And how long those that it has may take, by the average of their statements: a long query has
   // the connection for itself.
   std::chrono::microseconds packing_time{2'000};
+  // Reads that leave for one connection in one turn share a Sync, which saves PostgreSQL a
+  // transaction, a flush and a wake-up for each. Whether, how many at most, and how long those that
+  // share one may take, by the average of their statements: PostgreSQL holds the first answer back
+  // until the last is there. A statement that takes a part of it that can be felt has its own.
+  bool shared_syncs = true;
+  uint32_t group_size = 64;
+  std::chrono::microseconds group_time{1'000}, group_member_time{100};
   // A connection takes no more while those that it has may take this long, a quarter of the usual
   // deadline. In the pool's line a query can still be given up; once it is sent, PostgreSQL works
   // for it even when its owner has gone.

@@ -110,6 +110,7 @@ void Pool::lost(Connection& connection) {
     const bool may_try = connection.ended_by_order() || !query->tried_again_;
     if (!stopping && query->statement_.read_only && may_try) {
       query->tried_again_ |= !connection.ended_by_order();
+      query->alone_ = true;
       query->sent_ = false;
       again.push_back(*query);
       ++waiting_count_;

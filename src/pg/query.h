@@ -59,6 +59,7 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
   uint64_t number_ = 0;
   bool sent_ = false;
   bool tried_again_ = false;
+  bool alone_ = false;  // shares its Sync with none
 };
 
 template <class Row, class... Parameters>

@@ -1,7 +1,7 @@
 // Invariant: whatever comes, and however it is cut, the same is said about it; each query that is
 // wanted is told once, in its order, one that is forgotten never; what was skipped stands behind a
-// failure of its group; all views lie inside of what was
-// given; and no more is kept of an answer than the limit and one message.
+// failure of its group; all views lie inside of what was given; and no more is kept of an answer
+// than the limit and one message.
 //
 //     query count (1 byte)  queries (1 byte each: Expect, and 4 when forgotten, 8 when its Sync
 //     is shared, 16 when it ends its group)  pieces (1 byte)

@@ -175,6 +175,7 @@ class Client {
     options.conninfo.dbname = "shop";
     options.conninfo.password = "pencil";
     options.first_backoff = options.last_backoff = 2ms;
+    options.shared_syncs = false;  // what is quick depends on the machine
     if (change) change(options);
     pool.emplace(reactor, buffers_, options, statements, observer);
     scope_.spawn(pool->run());

@@ -241,6 +241,11 @@ void Postgres::Session::execute() {
   if (random_.chance(faults.rate(Fault::pg_notices)))
     answer_ += random_.chance(500'000) ? notice : parameter;
   answer_ += pg_message('C', "SELECT 1\0"s);
+  // Its buffer is full: what is there goes out before the Sync.
+  if (answer_.size() >= 8'192 || random_.chance(faults.rate(Fault::pg_split) / 4)) {
+    out_.append(answer_);
+    answer_.clear();
+  }
 }
 
 void Postgres::Session::sync() {

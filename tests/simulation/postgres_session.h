@@ -76,7 +76,7 @@ class Postgres::Session final : public Side::Owner {
   std::map<std::string, std::string, std::less<>> statements_;  // their text by name
   std::set<std::string, std::less<>> stale_;
   std::string bound_rows_;
-  std::string answer_;  // up to the next Sync
+  std::string answer_;  // what is not sent yet: up to the next Sync
   Bytes out_;
   Time busy_until_{};
   bool begun_ = false, asked_ = false, failed_ = false, over_ = false, planned_ = false,

@@ -93,6 +93,11 @@ pg::Options draw_options(Random& random) {
   options.max_connections = static_cast<uint32_t>(random.between(1, 4));
   options.min_connections = random.chance(200'000) ? 0 : 1;
   options.pipeline_depth = 1U << random.between(0, 8);
+  // Its statements take 20 to 300 us: they share Syncs always, now and then, or not.
+  options.shared_syncs = random.chance(800'000);
+  options.group_size = static_cast<uint32_t>(random.between(1, 64));
+  options.group_time = std::chrono::microseconds(random.between(100, 10'000));
+  options.group_member_time = std::chrono::microseconds(random.between(50, 5'000));
   return options;
 }
 
