@@ -161,18 +161,6 @@ void add_postgresql(CLI::App& app, Config& config, std::string& database_url) {
                    : text + " is no power of two";
       })
       ->capture_default_str();
-  add_number(app, "--db-packing-depth", "DB_PACKING_DEPTH", config.pg.packing_depth, 1, 65'536,
-             postgresql, "Queries that one connection takes before the next is used")
-      ->capture_default_str();
-  app.add_option_function<int64_t>(
-         "--db-packing-us",
-         [&config](int64_t us) { config.pg.packing_time = std::chrono::microseconds(us); },
-         "How long those may take, by the average of their statements, before the next is used")
-      ->envname("DB_PACKING_US")
-      ->check(decimal(0, 60'000'000))
-      ->type_name("MICROSECONDS")
-      ->default_str(std::to_string(config.pg.packing_time.count()))
-      ->group(postgresql);
   app.add_flag("--db-shared-syncs,!--no-db-shared-syncs", config.pg.shared_syncs,
                "Quick reads that leave together share a Sync: less work for PostgreSQL")
       ->envname("DB_SHARED_SYNCS")

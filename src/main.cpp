@@ -123,7 +123,8 @@ std::string reason(const std::exception_ptr& exception) {
 
 class Process {
  public:
-  explicit Process(const Config& config) : config_(config) {}
+  explicit Process(const Config& config)
+      : config_(config), spread_(share(config.db_max_conns, 0, config.started_shards())) {}
 
   int run() {
     block_signals();
@@ -140,7 +141,7 @@ class Process {
     ended_fd_ = eventfd(0, EFD_CLOEXEC);
     for (unsigned i = 0; i < count; ++i)
       shards_.push_back(std::make_unique<ShardThread>(
-          config_, i, count, config_.pin_shards ? ops::cpus_of_shard(cpus, i, count) : cpus,
+          config_, spread_, i, count, config_.pin_shards ? ops::cpus_of_shard(cpus, i, count) : cpus,
           sockets[i], ended_fd_));
     start_shards();
     ops::log(ops::Level::info, "listening",
@@ -295,6 +296,7 @@ class Process {
   }
 
   const Config& config_;
+  pg::Spread spread_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
   int signal_fd_ = -1, ended_fd_ = -1;
   uint64_t started_ = 0, ended_ = 0;

@@ -11,12 +11,12 @@ void give_order(int control_fd, Order order) {
   eventfd_write(control_fd, static_cast<uint64_t>(order));
 }
 
-Shard::Shard(const Config& config, const pg::Options& pg, unsigned index, int listening_fd,
-             int control_fd, const ReceiveBuffers& buffers)
+Shard::Shard(const Config& config, const pg::Options& pg, pg::Spread& spread, unsigned index,
+             int listening_fd, int control_fd, const ReceiveBuffers& buffers)
     : http_buffers_(reactor_.ring(), 0, buffers.http_count, buffers.http_bytes),
       pg_buffers_(reactor_.ring(), 1, buffers.pg_count, buffers.pg_bytes),
       log_(index),
-      pool_(reactor_, pg_buffers_, pg, app::statements, log_),
+      pool_(reactor_, pg_buffers_, pg, spread, app::statements, log_),
       routes_(pool_, {config.request_timeout, config.ready_timeout}),
       context_(reactor_, http_buffers_, config.http, routes_),
       listener_(context_, listening_fd),

@@ -1,6 +1,6 @@
 // Shard: one core's worth of the server, but for its thread (shard_thread.h): a reactor with its
 // receive buffers, its pool of connections to PostgreSQL, the routes, the listener. Shards share
-// nothing. It is made, run and ended by one thread.
+// nothing but what they learn of PostgreSQL (pg/spread.h). It is made, run and ended by one thread.
 #pragma once
 
 #include <cstdint>
@@ -36,10 +36,10 @@ struct ReceiveBuffers {
 
 class Shard {
  public:
-  // `config` and `pg` outlive the shard; `listening_fd` becomes its own, the eventfd `control_fd`
+  // `config`, `pg` and `spread`, which all shards share, outlive the shard; `listening_fd` becomes its own, the eventfd `control_fd`
   // stays its maker's. Throws io::RingError.
-  Shard(const Config& config, const pg::Options& pg, unsigned index, int listening_fd,
-        int control_fd, const ReceiveBuffers& buffers = {});
+  Shard(const Config& config, const pg::Options& pg, pg::Spread& spread, unsigned index,
+        int listening_fd, int control_fd, const ReceiveBuffers& buffers = {});
 
   // Serves until an order ends it.
   void run() { reactor_.run(live()); }

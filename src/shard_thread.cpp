@@ -14,9 +14,10 @@
 
 namespace ringpost {
 
-ShardThread::ShardThread(const Config& config, unsigned index, unsigned count,
+ShardThread::ShardThread(const Config& config, pg::Spread& spread, unsigned index, unsigned count,
                          std::vector<int> cpus, int listening_fd, int ended_fd)
     : config_(config),
+      spread_(spread),
       index_(index),
       cpus_(std::move(cpus)),
       listening_fd_(listening_fd),
@@ -46,7 +47,7 @@ void ShardThread::run() {
     ops::log(ops::Level::warning, "shard_not_pinned",
              {{"shard", index_}, {"why", std::generic_category().message(error)}});
   try {
-    Shard shard(config_, pg_, index_, listening_fd_, control_fd_);
+    Shard shard(config_, pg_, spread_, index_, listening_fd_, control_fd_);
     shard.run();
   } catch (...) {
     failure_ = std::current_exception();

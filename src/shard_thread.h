@@ -14,8 +14,8 @@ namespace ringpost {
 
 class ShardThread {
  public:
-  // `config` outlives it; `listening_fd` becomes its shard's own.
-  ShardThread(const Config& config, unsigned index, unsigned count, std::vector<int> cpus,
+  // `config` and `spread` outlive it; `listening_fd` becomes its shard's own.
+  ShardThread(const Config& config, pg::Spread& spread, unsigned index, unsigned count, std::vector<int> cpus,
               int listening_fd, int ended_fd);
   ~ShardThread();
 
@@ -32,6 +32,7 @@ class ShardThread {
   void run();
 
   const Config& config_;
+  pg::Spread& spread_;
   unsigned index_;
   std::vector<int> cpus_;
   int listening_fd_, ended_fd_;

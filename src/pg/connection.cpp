@@ -51,12 +51,6 @@ Connection::Connection(Pool& pool, io::Reactor& reactor, io::BufferGroup& buffer
       load_(pool.costs_),
       prepared_(statements.size()) {}
 
-size_t Connection::index_of(const StatementDescription& statement) const {
-  const auto at = std::find(statements_.begin(), statements_.end(), &statement);
-  assert(at != statements_.end() && "a pool is given all its statements when it is made");
-  return static_cast<size_t>(at - statements_.begin());
-}
-
 io::Task<Result<void>> Connection::open(io::Until until) {
   pipeline_ = Pipeline(options_.pipeline_depth, options_.answer_bytes);
   std::string failures;
@@ -262,7 +256,7 @@ void Connection::flush() {
 void Connection::send(QueryBase& query) {
   assert(available());
   if (pipeline_.empty()) heard_ = reactor_.now();
-  const size_t statement = index_of(query.statement_);
+  const size_t statement = query.index_;
   const bool shares = may_share(query, statement);
   if (!shares || !fits_group(statement)) seal();
   proto::wire::Buffer& out = stream_->out();
@@ -356,7 +350,7 @@ void Connection::passed_limit(const Pipeline::Answer& answer) {
 // Why the answer shows that `statement` can't be used as it is declared; no value when it can.
 std::optional<std::string> Connection::check_prepared(const Pipeline::Answer& answer,
                                                       const StatementDescription& statement) {
-  const size_t index = index_of(statement);
+  const size_t index = pool_.index_of(statement);
   prepared_[index] = false;
   if (answer.failed) return messages::decode_error(answer.error).text();
   if (auto checked = statement.check(answer.parameter_description, answer.row_description);
@@ -384,7 +378,7 @@ void Connection::answered(const Pipeline::Answer& answer) {
   Error error = from_server(answer.error);
   // The statement's tables have changed under it, or it was deallocated: prepare it anew.
   if (error.server->is_stale_statement() && !query.tried_again_) {
-    prepared_[index_of(query.statement_)] = false;
+    prepared_[query.index_] = false;
     query.tried_again_ = query.alone_ = true;
     if (available()) return send(query);
   }

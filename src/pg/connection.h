@@ -58,11 +58,6 @@ class Connection final : private io::Reactor::Flush {
   bool has_room() const {
     return available() && (pipeline_.empty() || load() < options_.pipeline_time);
   }
-  // Another query would soon have its turn.
-  bool has_packing_room() const {
-    return available() && depth() < options_.packing_depth && load() < options_.packing_time;
-  }
-
   // REQUIRES: available().
   void send(QueryBase& query);
   // `query`, in flight here, no longer wants its answer.
@@ -97,7 +92,6 @@ class Connection final : private io::Reactor::Flush {
   bool fits_group(size_t statement) const;
   void seal();
   void flush() override;
-  size_t index_of(const proto::pg::StatementDescription& statement) const;
   io::Task<void> cancel_running();
 
   Pool& pool_;

@@ -17,14 +17,6 @@ struct Options {
   uint32_t min_connections = 1;  // opened at start, and kept
   // Queries in flight on one connection, at most; a power of two.
   uint32_t pipeline_depth = 256;
-  // Queries a connection takes before the next one is used or opened. Deep pipelines on few
-  // connections cost PostgreSQL fewer wake-ups (24 against 16: a tenth of its CPU at 64 clients on
-  // two CPUs); but when a single backend has them all, its answers come one at a time and cost the
-  // shard more (64: four tenths more CPU a request).
-  uint32_t packing_depth = 24;
-  // And how long those that it has may take, by the average of their statements: a long query has
-  // the connection for itself.
-  std::chrono::microseconds packing_time{2'000};
   // Reads that leave for one connection in one turn share a Sync, which saves PostgreSQL a
   // transaction, a flush and a wake-up for each. Whether, how many at most, and how long those that
   // share one may take, by the average of their statements: PostgreSQL holds the first answer back

@@ -1,6 +1,7 @@
 #include "src/pg/pool.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "src/io/sleep.h"
@@ -10,6 +11,8 @@ namespace ringpost::pg {
 namespace {
 // What a statement is taken to cost before it has been executed.
 constexpr Load::Microseconds first_guess{100};
+// Since the last quick query, while the connections of quick ones are kept for them.
+constexpr std::chrono::milliseconds kept_for{100};
 }  // namespace
 
 // One place in the budget: a connection, and whether it is wanted.
@@ -25,13 +28,16 @@ struct Pool::Slot {
   io::Condition want;  // `wanted` was set
 };
 
-Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options,
+Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options, Spread& spread,
            Connection::Statements statements, Observer& observer)
     : reactor_(reactor),
       options_(options),
       observer_(observer),
       scope_(reactor),
+      statements_(statements),
       costs_(statements.size(), first_guess),
+      spread_(spread),
+      meter_(spread.add_shard()),
       random_(std::random_device{}()) {
   for (uint32_t i = 0; i < options.max_connections; ++i)
     slots_.push_back(std::make_unique<Slot>(*this, reactor, buffers, options, statements, observer,
@@ -123,16 +129,36 @@ void Pool::lost(Connection& connection) {
   waiting_.take(again);
 }
 
-Connection* Pool::pick() {
-  Connection* least = nullptr;
-  for (const auto& slot : slots_) {
-    Connection& connection = slot->connection;
-    if (!connection.has_room()) continue;
-    if (connection.has_packing_room()) return &connection;
-    if (least == nullptr || connection.load() < least->load()) least = &connection;
+size_t Pool::index_of(const proto::pg::StatementDescription& statement) const {
+  const auto at = std::find(statements_.begin(), statements_.end(), &statement);
+  assert(at != statements_.end() && "a pool is given all its statements when it is made");
+  return static_cast<size_t>(at - statements_.begin());
+}
+
+void Pool::begin(QueryBase& query) {
+  query.index_ = index_of(query.statement_);
+  query.kind_ = costs_[query.index_] < Spread::slow_from ? Kind::quick : Kind::slow;
+  meter_.begin(query.kind_, reactor_.now());
+}
+
+void Pool::ended(const QueryBase& query, bool answered) {
+  meter_.end(query.kind_, answered, reactor_.now());
+}
+
+Connection* Pool::pick(Kind kind) {
+  const auto at = [this](size_t i) -> Connection& { return slots_[i]->connection; };
+  const uint32_t width = spread_.width(kind);
+  Choice<Connection> choice;
+  if (kind == Kind::quick) {
+    choice = choose_for_quick<Connection>(slots_.size(), at, width);
+  } else {
+    const bool keep = reactor_.now() < meter_.last(Kind::quick) + kept_for;
+    choice = choose_for_slow<Connection>(slots_.size(), at, width,
+                                         keep ? spread_.width(Kind::quick) : 0);
   }
-  want_another();
-  return least;
+  if (choice.pressed) meter_.pressed(kind);
+  if (choice.wants_another) want_another();
+  return choice.connection;
 }
 
 void Pool::want_another() {
@@ -164,12 +190,14 @@ bool Pool::too_late(const QueryBase& query) const {
 
 void Pool::answered(uint64_t count) {
   rate_.answered(count, !waiting_.empty(), reactor_.now());
+  spread_.look(reactor_.now());
   serve_waiting();
 }
 
 void Pool::submit(QueryBase& query) {
   if (scope_.cancellation().requested()) return query.fail({Error::Kind::cancelled, nullptr, {}});
-  if (Connection* connection = waiting_.empty() ? pick() : nullptr) return connection->send(query);
+  if (Connection* connection = waiting_.empty() ? pick(query.kind_) : nullptr)
+    return connection->send(query);
   if (waiting_count_ >= options_.waiting || too_late(query))
     return query.fail({Error::Kind::overloaded, nullptr, {}});
   waiting_.push_back(query);
@@ -184,9 +212,9 @@ void Pool::withdraw(QueryBase& query) {
 
 void Pool::serve_waiting() {
   while (!waiting_.empty()) {
-    Connection* connection = pick();
-    if (connection == nullptr) return;
     QueryBase& query = waiting_.front();
+    Connection* connection = pick(query.kind_);
+    if (connection == nullptr) return;
     withdraw(query);
     connection->send(query);
   }

@@ -1,13 +1,12 @@
 // Pool: a shard's share of the connection budget, and the queries that run on it.
 //
 // Connections open as work needs them, up to max_connections; min_connections are kept open always.
-// A query goes to the first connection where few queries, and no long ones, are before it
-// (load.h), else to the least loaded that can answer it in time; when there is none it waits in
-// line, until its deadline, or is refused at once when at the measured rate (rate.h) its turn would
-// come too late: more than PostgreSQL can answer must not keep it from answering what it can. A
-// connection that is lost is opened anew after a jittered pause, and the reads that were in flight
-// on it are asked once more elsewhere, within their deadlines (more often when PostgreSQL is shut
-// down or ends sessions). So is a read that gave way to others, in a deadlock for one.
+// Which connection a query goes to says spread.h. When there is none that can answer it in time it
+// waits in line, until its deadline, or is refused at once when at the measured rate (rate.h) its
+// turn would come too late: more than PostgreSQL can answer must not keep it from answering what it
+// can. A connection that is lost is opened anew after a jittered pause, and the reads that were in
+// flight on it are asked once more elsewhere, within their deadlines (more often when PostgreSQL is
+// shut down or ends sessions). So is a read that gave way to others, in a deadlock for one.
 //
 // The owner runs the pool as a child (run()), and the pool outlives every query. stop() ends run().
 #pragma once
@@ -26,13 +25,15 @@
 #include "src/pg/options.h"
 #include "src/pg/query.h"
 #include "src/pg/rate.h"
+#include "src/pg/spread.h"
 
 namespace ringpost::pg {
 
 class Pool {
  public:
-  // All arguments outlive the pool. `statements` are all that will ever be asked of it.
-  Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options,
+  // All arguments outlive the pool. `spread` is that of all shards; `statements` are all that will
+  // ever be asked of it.
+  Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options, Spread& spread,
        Connection::Statements statements, Observer& observer);
   ~Pool();
   Pool(const Pool&) = delete;
@@ -60,9 +61,13 @@ class Pool {
   friend class QueryBase;
   struct Slot;
 
+  // A query begins, and ends, for its owner; between that it is submitted once or more often.
+  void begin(QueryBase& query);
+  void ended(const QueryBase& query, bool answered);
   void submit(QueryBase& query);
   void withdraw(QueryBase& query);
-  Connection* pick();
+  Connection* pick(Kind kind);
+  size_t index_of(const proto::pg::StatementDescription& statement) const;
   void want_another();
   void serve_waiting();
   // A connection has received the answers to so many queries.
@@ -76,7 +81,10 @@ class Pool {
   const Options& options_;
   Observer& observer_;
   io::Scope scope_;
+  Connection::Statements statements_;
   StatementCosts costs_;
+  Spread& spread_;
+  Spread::Meter& meter_;
   Rate rate_;
   std::vector<std::unique_ptr<Slot>> slots_;
   io::List<QueryBase, QueryBase> waiting_;

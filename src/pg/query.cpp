@@ -12,6 +12,7 @@ QueryBase::QueryBase(Pool& pool, io::Until until, const proto::pg::StatementDesc
 
 bool QueryBase::submit(std::coroutine_handle<> awaiter) {
   if (!suspend(awaiter)) return false;
+  pool_.begin(*this);
   pool_.submit(*this);
   return true;
 }
@@ -34,16 +35,19 @@ Result<std::string_view> QueryBase::outcome_of_query() {
 void QueryBase::abandon(Outcome why) {
   if (connection_ != nullptr) connection_->forget(*this);
   if (io::ListNode<QueryBase>::linked()) pool_.withdraw(*this);
+  pool_.ended(*this, false);
   wake(why);
 }
 
 void QueryBase::succeed(std::string_view rows) {
   rows_ = rows;
+  pool_.ended(*this, true);
   deliver();
 }
 
 void QueryBase::fail(Error error) {
   error_ = std::move(error);
+  pool_.ended(*this, error_->kind == Error::Kind::server);
   notify();
 }
 

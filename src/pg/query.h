@@ -18,6 +18,7 @@
 #include "proto/wire/buffer.h"
 #include "src/io/wait.h"
 #include "src/pg/error.h"
+#include "src/pg/spread.h"
 
 namespace ringpost::pg {
 
@@ -57,6 +58,8 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
   // Where it is in flight, and its place in that connection's pipeline.
   Connection* connection_ = nullptr;
   uint64_t number_ = 0;
+  size_t index_ = 0;  // of its statement
+  Kind kind_ = Kind::quick;
   bool sent_ = false;
   bool tried_again_ = false;
   bool alone_ = false;  // shares its Sync with none

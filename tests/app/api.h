@@ -40,7 +40,8 @@ class Api {
       : options_(std::move(options)),
         buffers_(reactor, 64),
         client_buffers_(reactor, 16, 16384, 8),
-        pool_(reactor, buffers_, options_, statements, unheard_),
+        spread_(options_.max_connections),
+        pool_(reactor, buffers_, options_, spread_, statements, unheard_),
         routes_(pool_, {.request = timeout, .ready = ready_timeout}),
         context_(reactor, buffers_, limits_, routes_),
         scope_(reactor) {
@@ -72,6 +73,7 @@ class Api {
   tests::Buffers buffers_, client_buffers_;
   http::Limits limits_;
   Unheard unheard_;
+  pg::Spread spread_;
   pg::Pool pool_;
   Routes routes_;
   http::Context context_;

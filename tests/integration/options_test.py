@@ -57,7 +57,7 @@ class Options(unittest.TestCase):
 
     def test_numbers_are_decimal_digits_and_nothing_else(self):
         for variable in ("PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "DB_PIPELINE_DEPTH", "DB_WAITING",
-                         "DB_PACKING_US", "MAX_CONNECTIONS", "MAX_HEAD_BYTES", "ANSWER_MEMORY_BYTES",
+                         "MAX_CONNECTIONS", "MAX_HEAD_BYTES", "ANSWER_MEMORY_BYTES",
                          "REQUEST_TIMEOUT_MS", "DRAIN_LIMIT_MS"):
             option = "--" + variable.lower().replace("_", "-")
             for value in ("010", "0x10", "0b1", "+5", "-5", " 5", "5 ", "5\t", "5.0", "5e2", "1'000", "1_000", "٥",

@@ -177,7 +177,8 @@ class Client {
     options.first_backoff = options.last_backoff = 2ms;
     options.shared_syncs = false;  // what is quick depends on the machine
     if (change) change(options);
-    pool.emplace(reactor, buffers_, options, statements, observer);
+    spread.emplace(options.max_connections);
+    pool.emplace(reactor, buffers_, options, *spread, statements, observer);
     scope_.spawn(pool->run());
   }
 
@@ -237,6 +238,7 @@ class Client {
 
   Options options;
   Recorder observer;
+  std::optional<Spread> spread;
   std::optional<Pool> pool;
 
  private:

@@ -18,7 +18,7 @@ TEST(Pool, OneConnectionThatIsLostDoesNotTouchTheOther) {
     server.play(log_in_and_prepare_singly());  // the minimum is kept
     Client client(reactor, server, [](Options& options) {
       options.min_connections = options.max_connections = 2;
-      options.pipeline_depth = options.packing_depth = 1;
+      options.pipeline_depth = 1;
     });
     const bool both = co_await client.until([&] { return client.pool->open_connections() == 2; });
     EXPECT_TRUE(both);

@@ -164,7 +164,8 @@ class Life {
       world_.at(Time(random_.between(0, chaos_.count())), [this] { drain(); });
     world_.at(chaos_, [this] { calm_down(); });
     {
-      std::optional<Shard> shard(std::in_place, config_, pg_, 0, listening_fd_, control_fd_,
+      pg::Spread spread(pg_.max_connections);
+      std::optional<Shard> shard(std::in_place, config_, pg_, spread, 0, listening_fd_, control_fd_,
                                  buffers_);
       shard->run();
       ended_ = true;
