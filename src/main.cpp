@@ -141,8 +141,8 @@ class Process {
     ended_fd_ = eventfd(0, EFD_CLOEXEC);
     for (unsigned i = 0; i < count; ++i)
       shards_.push_back(std::make_unique<ShardThread>(
-          config_, spread_, i, count, config_.pin_shards ? ops::cpus_of_shard(cpus, i, count) : cpus,
-          sockets[i], ended_fd_));
+          config_, spread_, i, count,
+          config_.pin_shards ? ops::cpus_of_shard(cpus, i, count) : cpus, sockets[i], ended_fd_));
     start_shards();
     ops::log(ops::Level::info, "listening",
              {{"host", config_.host},

@@ -15,8 +15,8 @@ namespace ringpost {
 class ShardThread {
  public:
   // `config` and `spread` outlive it; `listening_fd` becomes its shard's own.
-  ShardThread(const Config& config, pg::Spread& spread, unsigned index, unsigned count, std::vector<int> cpus,
-              int listening_fd, int ended_fd);
+  ShardThread(const Config& config, pg::Spread& spread, unsigned index, unsigned count,
+              std::vector<int> cpus, int listening_fd, int ended_fd);
   ~ShardThread();
 
   // Starts the thread. When it ends, 1 is added to the eventfd `ended_fd`.

@@ -127,8 +127,8 @@ Choice<Connection> choose_for_slow(size_t count, At at, uint32_t width, uint32_t
     if (each.depth() == 0) break;
   }
   choice.pressed = choice.connection == nullptr || choice.connection->depth() != 0;
-  const bool helps = others < width || choice.connection == nullptr ||
-                     choice.connection->load() >= long_wait;
+  const bool helps =
+      others < width || choice.connection == nullptr || choice.connection->load() >= long_wait;
   choice.wants_another = (choice.pressed && helps) || open - others < left_alone;
   return choice;
 }

@@ -108,7 +108,8 @@ void Width::begin_window(io::Time now, const Work& work) {
 
 void Width::end_window(io::Time now, const Work& work) {
   const size_t side = order[window_] == 'b' ? 0 : 1;
-  const double us = microseconds(work.waited_ns - before_.waited_ns, work.answered - before_.answered);
+  const double us =
+      microseconds(work.waited_ns - before_.waited_ns, work.answered - before_.answered);
   us_[side][measured_[side]++ % windows] = us;  // those for the caches are written over
   if (++window_ < order.size()) return begin_window(now, work);
   end_trial(now, work);

@@ -76,7 +76,7 @@ class Width {
   // Where the phase, or its window, began.
   io::Time since_;
   Work before_;
-  double usual_us_ = 0;  // a query took, when last something was decided
+  double usual_us_ = 0;   // a query took, when last something was decided
   unsigned unusual_ = 0;  // windows in a row in which it took another time
 };
 
