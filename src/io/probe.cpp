@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <string>
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -85,12 +86,29 @@ void check_multishot_receive(Ring& ring) {
   }
 }
 
+// Whether a send that does not wait says how much of it was taken (6.1): by that the rest is sent.
+void check_send(Ring& ring) {
+  class Send final : public Operation {
+   public:
+    void complete(int completed_with, uint32_t) override { result = completed_with; }
+    int result = 0;
+  } send;
+  const Pair pair;
+  const std::string more_than_fits(4 << 20, 'x');
+  ring.send_now(send, pair.ends[0], more_than_fits);
+  ring.submit(false);
+  ring.reap();
+  if (send.result <= 0 || static_cast<size_t>(send.result) >= more_than_fits.size())
+    throw RingError(send.result < 0 ? -send.result : EOPNOTSUPP, "a send that does not wait");
+}
+
 }  // namespace
 
 void probe_kernel() {
   Ring ring(8, 16);
   check_operations(ring);
   check_multishot_receive(ring);
+  check_send(ring);
 }
 
 }  // namespace ringpost::io

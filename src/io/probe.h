@@ -4,8 +4,8 @@
 
 namespace ringpost::io {
 
-// Sets up a ring as Reactor does, a buffer ring, and receives twice by one multishot request.
-// Throws RingError with the step that failed.
+// Sets up a ring as Reactor does, a buffer ring, receives twice by one multishot request, and sends
+// more than there is room for. Throws RingError with the step that failed.
 void probe_kernel();
 
 }  // namespace ringpost::io

@@ -1,12 +1,24 @@
 #include "src/io/ring.h"
 
+#include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <chrono>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include <sys/socket.h>
+
 namespace ringpost::io {
+
+namespace {
+// In the user_data of a send_now(): an Operation's address is even.
+constexpr uint64_t sent_now = 1;
+static_assert(alignof(Operation) > sent_now);
+// The kernel takes no more than 2^31 - 4096 bytes at a time (MAX_RW_COUNT), and then is content.
+constexpr size_t most_sent = 1 << 30;
+}  // namespace
 
 RingError::RingError(int error, const char* failed_step)
     : std::runtime_error(std::string(failed_step) + ": " + std::generic_category().message(error)),
@@ -52,6 +64,17 @@ io_uring_sqe* Ring::prepare(Operation* operation) {
   return entry;
 }
 
+void Ring::send_now(Operation& operation, int fd, std::string_view bytes) {
+  bytes = bytes.substr(0, most_sent);
+  io_uring_sqe* entry = prepare(nullptr);
+  // With MSG_WAITALL less than all is a failure, which is told of all the same (6.1).
+  io_uring_prep_send(entry, fd, bytes.data(), bytes.size(),
+                     MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL);
+  entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  entry->user_data = reinterpret_cast<uint64_t>(&operation) | sent_now;
+  sending_.push_back({&operation, static_cast<int>(bytes.size())});
+}
+
 void Ring::cancel(Operation& operation) {
   io_uring_sqe* entry = prepare(nullptr);
   io_uring_prep_cancel64(entry, reinterpret_cast<uint64_t>(&operation), 0);
@@ -74,8 +97,9 @@ void Ring::make_room() {
 }
 
 void Ring::submit(bool wait) {
-  const int result = wait && set_aside_.empty() ? io_uring_submit_and_wait(&ring_, 1)
-                                                : io_uring_submit_and_get_events(&ring_);
+  const int result = wait && set_aside_.empty() && !sends_left_
+                         ? io_uring_submit_and_wait(&ring_, 1)
+                         : io_uring_submit_and_get_events(&ring_);
   // EBUSY and EAGAIN: the kernel wants its completions taken first; what was not submitted goes
   // with the next call.
   if (result < 0 && result != -EINTR && result != -EBUSY && result != -EAGAIN)
@@ -86,23 +110,46 @@ void Ring::submit(bool wait) {
 // then takes completions out of the ring (make_room). So each leaves the queue before it is handed
 // over, and those that were there when reap() began are all that it hands over.
 unsigned Ring::reap() {
+  // Sends of which the kernel would have told by now.
+  const bool all_told = io_uring_sq_ready(&ring_) == 0 && !io_uring_cq_has_overflow(&ring_);
+  const size_t sent = all_told ? sending_.size() : 0;
   unsigned count = 0;
-  const auto hand_over = [&count](const Completion& one) {
-    ++count;
-    if (one.user_data != 0)
-      reinterpret_cast<Operation*>(one.user_data)->complete(one.result, one.flags);
-  };
   if (!set_aside_.empty()) [[unlikely]] {
-    for (const Completion& one : std::exchange(set_aside_, {})) hand_over(one);
+    for (const Completion& one : std::exchange(set_aside_, {})) {
+      ++count;
+      hand_over(one);
+    }
   }
   for (unsigned left = io_uring_cq_ready(&ring_); left != 0; --left) {
     io_uring_cqe* cqe = nullptr;
     if (io_uring_peek_cqe(&ring_, &cqe) != 0) break;  // the rest was set aside meanwhile
     const Completion one{cqe->user_data, cqe->res, cqe->flags};
     io_uring_cq_advance(&ring_, 1);
+    ++count;
     hand_over(one);
   }
+  if (set_aside_.empty()) end_sends(sent);
+  sends_left_ = !sending_.empty();
   return count;
+}
+
+void Ring::hand_over(const Completion& one) {
+  if (one.user_data == 0) return;
+  auto* const operation = reinterpret_cast<Operation*>(one.user_data & ~sent_now);
+  if ((one.user_data & sent_now) != 0) {
+    const auto sending = std::ranges::find(sending_, operation, &Sending::operation);
+    assert(sending != sending_.end());
+    sending->operation = nullptr;
+  }
+  operation->complete(one.result, one.flags);
+}
+
+// Whatever was not told of was taken whole.
+void Ring::end_sends(size_t count) {
+  for (size_t i = 0; i < count; ++i)
+    if (const Sending one = sending_[i]; one.operation != nullptr)
+      one.operation->complete(one.bytes, 0);
+  sending_.erase(sending_.begin(), sending_.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 }  // namespace ringpost::io

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <liburing.h>
@@ -38,6 +39,13 @@ class Ring {
   // told of its end). When the queue is full, what is in it is submitted first.
   io_uring_sqe* prepare(Operation* operation);
 
+  // Prepares a send of the part of `bytes` for which there is room. It is over when it is
+  // submitted, and `bytes` is free: the next reap() tells `operation` how many were taken, or
+  // -errno (-EAGAIN: none). Only when that were not all of them does it end a wait: one that was
+  // taken whole makes no completion in the queue, so that a turn does not end by what itself has
+  // sent.
+  void send_now(Operation& operation, int fd, std::string_view bytes);
+
   // Asks the kernel to give up `operation`; its last completion still comes, with -ECANCELED unless
   // it was done already.
   void cancel(Operation& operation);
@@ -46,7 +54,8 @@ class Ring {
   // One system call.
   void submit(bool wait);
 
-  // Hands each completion that has come to its operation. Returns their number.
+  // Hands each completion that has come to its operation. Returns the number of those that the
+  // kernel has told of, which is without the sends that were taken whole.
   unsigned reap();
 
  private:
@@ -55,9 +64,18 @@ class Ring {
     int result;
     uint32_t flags;
   };
+  // A send_now() of which nothing was told yet; nullptr once it was.
+  struct Sending {
+    Operation* operation;
+    int bytes;
+  };
   void make_room();
+  void hand_over(const Completion& one);
+  void end_sends(size_t count);
 
   io_uring ring_{};
+  std::vector<Sending> sending_;       // in the order of their entries
+  bool sends_left_ = false;            // reap() has not come to the end of them
   std::vector<Completion> set_aside_;  // taken out of a full completion queue while submitting
 };
 

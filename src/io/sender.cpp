@@ -15,19 +15,24 @@ void Sender::flush() {
   if (state_ != State::idle || out_.empty()) return;
   std::swap(flying_, out_);
   due_ = reactor().now() + timeout_;
-  prepare_send();
-}
-
-void Sender::prepare_send() {
   state_ = State::flying;
   // One timer serves many sends: it is moved when it expires, not when a send completes.
   if (!running()) reactor().timers().start(*this, due_);
+  if (changed_.awaited())
+    prepare_send();
+  else
+    reactor().ring().send_now(*this, receiver_.fd(), flying_.view());
+}
+
+// Its completion ends the turn's wait.
+void Sender::prepare_send() {
   // MSG_WAITALL: the kernel goes on until all is sent (5.19).
   io_uring_prep_send(reactor().ring().prepare(this), receiver_.fd(), flying_.data(), flying_.size(),
                      MSG_WAITALL | MSG_NOSIGNAL);
 }
 
-// A send that was cancelled, or that a signal has cut short, says how much of it was taken.
+// A send that was cancelled, that found too little room (or none: EAGAIN), or that a signal has cut
+// short, says how much of it was taken.
 void Sender::complete(int result, uint32_t) {
   if (state_ == State::closing) {
     reactor().spare_buffers().take_back(flying_);
@@ -35,7 +40,7 @@ void Sender::complete(int result, uint32_t) {
     return changed_.changed();
   }
   if (result > 0) flying_.consume(static_cast<size_t>(result));
-  if (result < 0 && result != -ECANCELED) {
+  if (result < 0 && result != -ECANCELED && result != -EAGAIN) {
     fail(Error::system(-result, "send"));
   } else if (!flying_.empty()) {
     if (reactor().now() < due_) return prepare_send();

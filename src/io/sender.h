@@ -1,6 +1,10 @@
 // Sender: the half of a Stream that writes. Whatever was appended to out() before the turn ends
 // leaves in one send; while that one is on its way the next gathers behind it.
 //
+// The kernel takes at once what the socket has room for, and no turn ends early for it
+// (Ring::send_now). Only for the rest, or where somebody waits for drained(), does it wait for room
+// and tell when all is sent.
+//
 // What leaves in one send has `timeout` to be taken, all of it: a peer that takes it drop by drop
 // fails as one that takes nothing does. Buffers are lent by the reactor while there is something to
 // send. The descriptor belongs to the Stream; the Receiver, which outlives this, is told of a send

@@ -277,9 +277,14 @@ void Kernel::attempt_send(Operation& operation) {
     side.write({bytes + operation.done, count});
     operation.done += count;
   }
+  const unsigned flags = operation.entry.msg_flags;
   const bool whole = operation.done == length;
-  if (whole || (operation.done != 0 && (operation.entry.msg_flags & MSG_WAITALL) == 0))
+  if (whole && (operation.entry.flags & IOSQE_CQE_SKIP_SUCCESS) != 0)
+    return end(operation, taken());
+  if (whole || (operation.done != 0 && (flags & MSG_WAITALL) == 0))
     return finish(operation, taken());
+  if ((flags & MSG_DONTWAIT) != 0)
+    return finish(operation, operation.done != 0 ? taken() : -EAGAIN);
   if (operation.done != 0 && random_.chance(world_.faults.rate(Fault::partial_sends)))
     finish(operation, taken());
 }

@@ -79,6 +79,7 @@ void Kernel::begin_send(Operation& operation) {
   operation.begun = rest ? descriptor.rest_since : world_.now();
   descriptor.rest_at = 0;
   if (descriptor.link != nullptr) world_.note("send", descriptor.link->number, entry.len);
+  if ((entry.msg_flags & MSG_DONTWAIT) != 0) return attempt(operation);
   if (random_.chance(world_.faults.rate(Fault::late_completions)))
     plan(operation);
   else

@@ -154,7 +154,9 @@ void Kernel::post(Operation* operation, uint64_t user_data, int result, uint32_t
   // What a receive brings is found out when it is shown (IORING_SETUP_DEFER_TASKRUN); what else is
   // done, by a worker of the kernel's for one, may be told of later.
   const bool receives = operation != nullptr && operation->entry.opcode == IORING_OP_RECV;
-  if (!receives && random_.chance(world_.faults.rate(Fault::late_completions))) {
+  const bool sends_now = operation != nullptr && operation->entry.opcode == IORING_OP_SEND &&
+                         (operation->entry.msg_flags & MSG_DONTWAIT) != 0;
+  if (!receives && !sends_now && random_.chance(world_.faults.rate(Fault::late_completions))) {
     shown_from += Time(random_.skewed(50'000'000));
     world_.at(shown_from, [] {});
   }

@@ -76,6 +76,15 @@ class Program {
       io_uring_prep_send(entry, fd, kept.data(), kept.size(), MSG_WAITALL | MSG_NOSIGNAL);
     });
   }
+  // As Ring::send_now() does.
+  void send_now(int fd, std::string bytes) {
+    const std::string& kept = kept_.emplace_back(std::move(bytes));
+    begin("send now", [&](io_uring_sqe* entry) {
+      io_uring_prep_send(entry, fd, kept.data(), kept.size(),
+                         MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL);
+      entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    });
+  }
   void close(int fd) {
     begin("close", [&](io_uring_sqe* entry) { io_uring_prep_close(entry, fd); });
   }
@@ -247,6 +256,31 @@ TEST(Kernel, ACancelledSendSaysHowMuchWasTaken) {
     program.close(theirs);
     program.pause();
     program.seen = some && none ? "some, then none" : "";
+  });
+}
+
+TEST(Kernel, ASendThatDoesNotWaitIsToldOfOnlyWhenItWasNotTakenWhole) {
+  expect_on_both("receive 5 more, then a part, then none", [](Program& program, World*) {
+    constexpr size_t size = 16 << 20;
+    const auto [ours, theirs] = program.pair();
+    io::Operation& receive = program.receive(theirs);
+    program.send_now(ours, "hello");
+    program.pause();
+    const std::string first = program.seen;
+    program.cancel(receive);
+    program.pause();
+    program.results.clear();
+    // The real kernel's buffers grow for a while.
+    for (int i = 0; i < 100 && (i == 0 || program.results.back() > 0); ++i) {
+      program.send_now(ours, std::string(size, 'x'));
+      program.pause();
+    }
+    const bool part = program.results.front() > 0 && program.results.front() < int{size};
+    const bool none = program.results.back() == -EAGAIN;
+    program.close(ours);
+    program.close(theirs);
+    program.pause();
+    program.seen = first + (part ? "then a part, " : "") + (none ? "then none" : "");
   });
 }
 
