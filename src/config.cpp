@@ -200,6 +200,16 @@ void add_http(CLI::App& app, Config& config, size_t& connections, size_t& answer
            "How long a body may take to come");
   add_time(app, "--write-timeout-ms", "WRITE_TIMEOUT_MS", config.http.write_timeout,
            "How long a client may take to read what it was sent, all of it");
+  app.add_option_function<int64_t>(
+         "--turn-wait-us",
+         [&config](int64_t us) { config.turn_wait = std::chrono::microseconds(us); },
+         "How long a busy shard may wait for more to serve together; 0: it serves at once what "
+         "comes")
+      ->envname("TURN_WAIT_US")
+      ->check(decimal(0, 1'000))
+      ->type_name("MICROSECONDS")
+      ->default_str(std::to_string(config.turn_wait.count()))
+      ->group(times);
   add_time(
       app, "--drain-delay-ms", "DRAIN_DELAY_MS", config.drain_delay,
       "How long all is served on after SIGTERM or SIGINT while /readyz answers 503, before the "

@@ -16,6 +16,7 @@ struct Config {
   uint16_t port = 8080;
   unsigned shards = 1;
   bool pin_shards = true;
+  std::chrono::microseconds turn_wait{50};       // of a shard, for more than one completion
   uint32_t db_max_conns = 10, db_min_conns = 1;  // of the whole process
   std::string log_level = "info";
   bool healthcheck = false;  // ask the server at this host and port, serve nothing

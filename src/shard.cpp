@@ -13,7 +13,8 @@ void give_order(int control_fd, Order order) {
 
 Shard::Shard(const Config& config, const pg::Options& pg, pg::Spread& spread, unsigned index,
              int listening_fd, int control_fd, const ReceiveBuffers& buffers)
-    : http_buffers_(reactor_.ring(), 0, buffers.http_count, buffers.http_bytes),
+    : reactor_(config.turn_wait),
+      http_buffers_(reactor_.ring(), 0, buffers.http_count, buffers.http_bytes),
       pg_buffers_(reactor_.ring(), 1, buffers.pg_count, buffers.pg_bytes),
       log_(index),
       pool_(reactor_, pg_buffers_, pg, spread, app::statements, log_),

@@ -226,6 +226,7 @@ void Session::refuse() {
 }
 
 Reply Session::take_offer(uint32_t reserved) {
+  context_.reactor().batch().asked();
   Reply reply(*this, connection_.take(), reserved);
   input_.remove_prefix(connection_.consumed());
   note_stage();
@@ -239,6 +240,7 @@ void Session::answer(uint32_t number, const Answer& answer, uint32_t reserved) {
   // What is written may take less than what was kept of it.
   context_.budget().settle(*this, reserved, after > before ? memory_of(after - before) : 0);
   note_stage();
+  context_.reactor().batch().answered();
   answered_.changed();
 }
 

@@ -54,7 +54,7 @@ void BufferGroup::publish() {
   // More would only come back at once. It does not count what was just given back: by the time that
   // somebody learns that there was none, all may be there again, and nobody left to give one back;
   // and who is told may have no use for it.
-  for (size_t free = received_.size() - in_use_; free != 0 && !waiting_.empty(); --free)
+  for (size_t left = free(); left != 0 && !waiting_.empty(); --left)
     waiting_.pop_front().buffers_available();
 }
 

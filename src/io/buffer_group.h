@@ -54,6 +54,8 @@ class BufferGroup {
     --in_use_;
     io_uring_buf_ring_add(ring_memory_, data(buffer), size_, buffer, mask_, returned_++);
   }
+  // Buffers that the kernel has, or gets with publish().
+  size_t free() const { return received_.size() - in_use_; }
   void wait_for_buffers(Waiter& waiter) { waiting_.push_back(waiter); }
 
   // Shows the kernel what was given back, and tells as many of those who wait as it has buffers.

@@ -1,5 +1,6 @@
 #include "src/io/reactor.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include "src/io/buffer_group.h"
@@ -13,8 +14,11 @@ namespace {
 constexpr unsigned submission_entries = 4096, completion_entries = 32768;
 }  // namespace
 
-Reactor::Reactor()
-    : ring_(submission_entries, completion_entries), now_(Clock::now()), timers_(now_) {
+Reactor::Reactor(Duration turn_wait)
+    : ring_(submission_entries, completion_entries),
+      batch_(turn_wait),
+      now_(Clock::now()),
+      timers_(now_) {
   read_clocks();
 }
 
@@ -41,16 +45,27 @@ void Reactor::turn(bool wait) {
   while (!flushes_.empty()) flushes_.pop_front().flush();
   for (BufferGroup* group : groups_) group->publish();
   set_alarm();
-  ring_.submit(wait && ready_.empty());
+  submit(wait && ready_.empty());
+  const Time before = now_;
   read_clocks();
   // Between that call's return and here the process may have been stopped, or have waited for its
   // CPU: what has come by now is taken before anything is called late.
   if (timers_.next() <= now_) ring_.submit(false);
-  ring_.reap();
+  batch_.turned(ring_.reap(), now_ - before);
   timers_.advance(now_);
   List<Wait, Wait> runnable;  // those that become ready from here on wait for the next turn
   runnable.take(ready_);
   while (!runnable.empty()) runnable.pop_front().resume();
+}
+
+void Reactor::submit(bool wait) {
+  size_t room = completion_entries;
+  for (const BufferGroup* group : groups_) room = std::min(room, group->free());
+  const Batch::Wait batch = batch_.next(room);
+  if (wait && batch.limit != Duration::zero())
+    ring_.submit_and_wait(batch.completions, batch.limit);
+  else
+    ring_.submit(wait);
 }
 
 // One timeout in the kernel stands for all timers. It moves only when an earlier timer appears:

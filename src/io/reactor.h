@@ -1,13 +1,15 @@
 // Reactor: the loop of one shard. Everything of a shard runs on its thread.
 //
-// A turn: what streams have to send is prepared, one system call submits everything and sleeps; the
-// completions that came are handed to their operations, which note results and wake coroutines; due
-// timers expire, after all that has come by then was taken; then the ready coroutines run, and what
-// they write to a stream leaves in one send with the next turn's call.
+// A turn: what streams have to send is prepared, one system call submits everything and sleeps
+// until something has come, or on a busy shard a moment longer (batch.h); the completions that came
+// are handed to their operations, which note results and wake coroutines; due timers expire, after
+// all that has come by then was taken; then the ready coroutines run, and what they write to a
+// stream leaves in one send with the next turn's call.
 #pragma once
 
 #include <vector>
 
+#include "src/io/batch.h"
 #include "src/io/list.h"
 #include "src/io/operation.h"
 #include "src/io/ring.h"
@@ -32,12 +34,13 @@ class Reactor {
     ~Flush() = default;
   };
 
-  // Throws RingError.
-  Reactor();
+  // `turn_wait`: how long a turn may wait for more than the first completion. Throws RingError.
+  explicit Reactor(Duration turn_wait = {});
   ~Reactor();
 
   Ring& ring() { return ring_; }
   TimerWheel& timers() { return timers_; }
+  Batch& batch() { return batch_; }
 
   // The moment this turn began.
   Time now() const { return now_; }
@@ -66,10 +69,12 @@ class Reactor {
   };
 
   void turn(bool wait);
+  void submit(bool wait);
   void read_clocks();
   void set_alarm();
 
   Ring ring_;
+  Batch batch_;
   Time now_;
   int64_t unix_seconds_ = 0;
   TimerWheel timers_;

@@ -97,12 +97,21 @@ void Ring::make_room() {
 }
 
 void Ring::submit(bool wait) {
-  const int result = wait && set_aside_.empty() && !sends_left_
-                         ? io_uring_submit_and_wait(&ring_, 1)
-                         : io_uring_submit_and_get_events(&ring_);
-  // EBUSY and EAGAIN: the kernel wants its completions taken first; what was not submitted goes
-  // with the next call.
-  if (result < 0 && result != -EINTR && result != -EBUSY && result != -EAGAIN)
+  check(wait && may_wait() ? io_uring_submit_and_wait(&ring_, 1)
+                           : io_uring_submit_and_get_events(&ring_));
+}
+
+void Ring::submit_and_wait(unsigned completions, Duration limit) {
+  if (!may_wait()) return submit(false);
+  __kernel_timespec time{.tv_sec = 0, .tv_nsec = std::chrono::nanoseconds(limit).count()};
+  io_uring_cqe* first;
+  check(io_uring_submit_and_wait_timeout(&ring_, &first, completions, &time, nullptr));
+}
+
+// EBUSY and EAGAIN: the kernel wants its completions taken first; what was not submitted goes with
+// the next call.
+void Ring::check(int result) {
+  if (result < 0 && result != -EINTR && result != -EBUSY && result != -EAGAIN && result != -ETIME)
     throw RingError(-result, "io_uring_enter");
 }
 

@@ -13,6 +13,7 @@
 
 #include <liburing.h>
 
+#include "src/io/clock.h"
 #include "src/io/operation.h"
 
 namespace ringpost::io {
@@ -53,6 +54,9 @@ class Ring {
   // Submits all that was prepared and, when `wait`, sleeps until at least one completion is there.
   // One system call.
   void submit(bool wait);
+  // The same, and sleeps until so many completions are there, a timeout has expired that was
+  // prepared (IORING_OP_TIMEOUT), or `limit` has passed, even when nothing has come by then.
+  void submit_and_wait(unsigned completions, Duration limit);
 
   // Hands each completion that has come to its operation. Returns the number of those that the
   // kernel has told of, which is without the sends that were taken whole.
@@ -69,6 +73,8 @@ class Ring {
     Operation* operation;
     int bytes;
   };
+  bool may_wait() const { return set_aside_.empty() && !sends_left_; }
+  void check(int result);
   void make_room();
   void hand_over(const Completion& one);
   void end_sends(size_t count);

@@ -21,7 +21,7 @@ class Options(unittest.TestCase):
         status, out, err = run("--help")
         self.assertEqual((status, err), (0, ""))
         for word in ("DATABASE_URL", "PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "ANSWER_MEMORY_BYTES",
-                     "DRAIN_LIMIT_MS", "--port"):
+                     "DRAIN_LIMIT_MS", "TURN_WAIT_US", "--port"):
             self.assertIn(word, out)
 
     def test_version(self):
@@ -40,6 +40,7 @@ class Options(unittest.TestCase):
             ([], {"SHARDS": "-1"}, "shards"),
             ([], {"DB_MAX_CONNS": "0"}, "conns"),
             ([], {"DB_MAX_CONNS": "many"}, "conns"),
+            ([], {"TURN_WAIT_US": "1001"}, "from 0 to 1000"),
             ([], {"ANSWER_MEMORY_BYTES": "1048575"}, "from 1048576 to 1125899906842624"),
             ([], {"ANSWER_MEMORY_BYTES": "1125899906842625"}, "from 1048576 to 1125899906842624"),
             ([], {"DATABASE_URL": "postgresql://host:port/x"}, "port"),
@@ -58,7 +59,7 @@ class Options(unittest.TestCase):
     def test_numbers_are_decimal_digits_and_nothing_else(self):
         for variable in ("PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "DB_PIPELINE_DEPTH", "DB_WAITING",
                          "MAX_CONNECTIONS", "MAX_HEAD_BYTES", "ANSWER_MEMORY_BYTES",
-                         "REQUEST_TIMEOUT_MS", "DRAIN_LIMIT_MS"):
+                         "REQUEST_TIMEOUT_MS", "DRAIN_LIMIT_MS", "TURN_WAIT_US"):
             option = "--" + variable.lower().replace("_", "-")
             for value in ("010", "0x10", "0b1", "+5", "-5", " 5", "5 ", "5\t", "5.0", "5e2", "1'000", "1_000", "٥",
                           "five", "18446744073709551616", "18446744073709551624", "99999999999999999999999"):

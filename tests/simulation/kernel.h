@@ -71,7 +71,8 @@ class Kernel {
   // What the program calls.
   int setup(unsigned entries, io_uring* ring, io_uring_params* params);
   void exit(io_uring* ring);
-  int enter(io_uring* ring, bool submit, unsigned wait_for, bool get_events);
+  int enter(io_uring* ring, bool submit, unsigned wait_for, bool get_events,
+            Time limit = Time::max());
   int register_buffers(const io_uring_buf_reg& registration);
   int unregister_buffers(int group);
   int socket(int family);
@@ -201,6 +202,7 @@ class Kernel {
   std::map<int, BufferGroup> groups_;
   size_t accepted_ = 0;
   unsigned spins_ = 0;
+  uint64_t expired_ = 0;  // timeouts of which the program was told
   bool taking_ = false;
   unsigned drain_shown_ = 0;  // calls until it is obeyed
   Time wall_ = 1'769'846'400s;

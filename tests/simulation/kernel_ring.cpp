@@ -105,7 +105,7 @@ unsigned Kernel::take_entries(io_uring* ring, unsigned count) {
 
 // io_uring_enter(2): what it returns is the number of entries that were taken, or the error when
 // there was none.
-int Kernel::enter(io_uring* ring, bool submit, unsigned wait_for, bool get_events) {
+int Kernel::enter(io_uring* ring, bool submit, unsigned wait_for, bool get_events, Time limit) {
   if (++world_.counts.turns % 16 == 0 && most_unread != 0) check_unread();
   look_at_buffers();
   // The program has worked, and now and then was not let go on at once.
@@ -127,7 +127,11 @@ int Kernel::enter(io_uring* ring, bool submit, unsigned wait_for, bool get_event
     return static_cast<int>(taken);
   }
   unsigned shown = show(ring);
-  while (io_uring_cq_ready(ring) < wait_for) {
+  const Time end = limit == Time::max() ? limit : world_.now() + limit;
+  if (end != Time::max() && io_uring_cq_ready(ring) < wait_for) world_.at(end, [] {});
+  // A timeout that expires ends the wait, however many others were waited for.
+  const uint64_t expired = expired_;
+  while (io_uring_cq_ready(ring) < wait_for && world_.now() < end && expired == expired_) {
     if (random_.chance(interrupted)) return taken != 0 ? static_cast<int>(taken) : -EINTR;
     if (!world_.step())
       world_.violated("the program waits, and nothing is left that could wake it");
@@ -221,6 +225,7 @@ void Kernel::end(Operation& operation, int result) {
     descriptor.rest_at = cut_short ? entry.addr + static_cast<uint32_t>(result) : 0;
     descriptor.rest_since = operation.begun;
   }
+  if (entry.opcode == IORING_OP_TIMEOUT && result == -ETIME) ++expired_;
   if (entry.opcode == IORING_OP_READ && operation.done >= drain_order) drain_shown_ = turns_to_obey;
   if (operation.on != nullptr) std::erase(operation.on->operations, &operation);
   if (operation.user_data != 0) by_user_data_.erase(operation.user_data);

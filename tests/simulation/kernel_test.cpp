@@ -57,6 +57,13 @@ class Program {
       ring_.reap();
     }
   }
+  // How long a wait for so many takes.
+  std::chrono::nanoseconds wait_for(unsigned completions, std::chrono::nanoseconds limit) {
+    const auto begin = std::chrono::steady_clock::now();
+    ring_.submit_and_wait(completions, limit);
+    ring_.reap();
+    return std::chrono::steady_clock::now() - begin;
+  }
   void cancel(io::Operation& operation) {
     begin("cancel", [&](io_uring_sqe* entry) {
       io_uring_prep_cancel64(entry, reinterpret_cast<uint64_t>(&operation), 0);
@@ -314,6 +321,40 @@ TEST(Kernel, AnEventIsReadWithAllThatWasAdded) {
     EXPECT_EQ(count, (1ULL << 32) + 3);
     program.close(event);
     program.pause();
+  });
+}
+
+TEST(Kernel, AWaitForSeveralEndsAtItsLimit) {
+  expect_on_both("read 8, read 8, close 0, close 0, ", [](Program& program, World*) {
+    using namespace std::chrono;
+    const int events[] = {eventfd(1, EFD_CLOEXEC), eventfd(1, EFD_CLOEXEC)};
+    uint64_t counts[2];
+    const auto read = [&](int i) {
+      program.begin("read", [&](io_uring_sqe* entry) {
+        io_uring_prep_read(entry, events[i], &counts[i], sizeof counts[i], 0);
+      });
+    };
+    read(0);
+    EXPECT_LT(program.wait_for(1, milliseconds(20)), milliseconds(15));
+    read(1);
+    EXPECT_GE(program.wait_for(2, milliseconds(20)), milliseconds(20));
+    EXPECT_GE(program.wait_for(1, milliseconds(20)), milliseconds(20));
+    for (const int fd : events) program.close(fd);
+    program.pause();
+  });
+}
+
+TEST(Kernel, AWaitForSeveralEndsWhenATimeoutExpires) {
+  expect_on_both("timeout -62, ", [](Program& program, World*) {
+    using namespace std::chrono;
+    const auto due = steady_clock::now().time_since_epoch() + milliseconds(5);
+    __kernel_timespec at{};
+    at.tv_sec = floor<seconds>(due).count();
+    at.tv_nsec = (due - floor<seconds>(due)).count();
+    program.begin("timeout", [&](io_uring_sqe* entry) {
+      io_uring_prep_timeout(entry, &at, 0, IORING_TIMEOUT_ABS);
+    });
+    EXPECT_LT(program.wait_for(3, milliseconds(900)), milliseconds(800));
   });
 }
 

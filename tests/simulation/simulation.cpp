@@ -78,6 +78,8 @@ Config draw_config(Random& random, const Faults& faults) {
   if (random.chance(300'000)) limits.unsent_bytes = static_cast<size_t>(random.between(0, 65'536));
   if (faults.enabled(Fault::few_connections))
     limits.connections = static_cast<size_t>(random.between(1, 20));
+  if (random.chance(700'000))
+    config.turn_wait = std::chrono::microseconds(random.between(0, 1'000));
   config.request_timeout = limits.room_timeout = milliseconds(random, 500, 2'000);
   config.ready_timeout = milliseconds(random, 200, 1'000);
   return config;

@@ -65,6 +65,18 @@ int __wrap_io_uring_submit_and_wait(io_uring* ring, unsigned wait_for) {
                              : __real_io_uring_submit_and_wait(ring, wait_for);
 }
 
+int __real_io_uring_submit_and_wait_timeout(io_uring*, io_uring_cqe**, unsigned, __kernel_timespec*,
+                                            sigset_t*);
+int __wrap_io_uring_submit_and_wait_timeout(io_uring* ring, io_uring_cqe** cqe, unsigned wait_for,
+                                            __kernel_timespec* limit, sigset_t* mask) {
+  if (kernel() == nullptr)
+    return __real_io_uring_submit_and_wait_timeout(ring, cqe, wait_for, limit, mask);
+  *cqe = nullptr;
+  return kernel()->enter(
+      ring, true, wait_for, true,
+      std::chrono::seconds(limit->tv_sec) + std::chrono::nanoseconds(limit->tv_nsec));
+}
+
 int __real_io_uring_submit_and_get_events(io_uring*);
 int __wrap_io_uring_submit_and_get_events(io_uring* ring) {
   return kernel() != nullptr ? kernel()->enter(ring, true, 0, true)
