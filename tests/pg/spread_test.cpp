@@ -153,6 +153,25 @@ TEST(Spread, LearnsFromWhatQueriesTook) {
   }
 }
 
+// As many are answered in the same time, but half of them sooner: another connection is worth it.
+TEST(Spread, CountsTheTimeOfEachQuery) {
+  Spread spread(2);
+  Spread::Meter& meter = spread.add_shard();
+  io::Time now{1h};
+  for (int round = 0; round < 1000; ++round) {
+    for (int i = 0; i < 64; ++i) {
+      meter.begin(Kind::quick, now);
+      meter.pressed(Kind::quick);
+    }
+    const bool sooner = spread.width(Kind::quick) == 2;
+    for (int i = 0; i < 32; ++i) meter.end(Kind::quick, true, now + (sooner ? 1ms : 12ms));
+    now += 12ms;
+    for (int i = 0; i < 32; ++i) meter.end(Kind::quick, true, now);
+    spread.look(now);
+  }
+  EXPECT_EQ(spread.width(Kind::quick), 2u);
+}
+
 TEST(Spread, AMeterKnowsWhenAKindWasLastAsked) {
   Spread spread(1);
   Spread::Meter& meter = spread.add_shard();
