@@ -2,7 +2,7 @@
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
 containers := MODE=$(MODE) SCENARIO=$(SCENARIO) loadtest/compose/containers
-.PHONY: help compare run migrate seed build test test-comparison bench fuzz simulate format lint clean
+.PHONY: help compare run migrate seed build test test-comparison bench instructions fuzz simulate format lint clean
 .PHONY: up up-go up-py up-ringpost down logs-go logs-py logs-ringpost logs-db bench-go bench-py bench-ringpost bench-all
 MAKEFLAGS += --no-print-directory
 
@@ -32,6 +32,10 @@ test-comparison: ## The twins, k6's scripts, the harness, the report, and the co
 bench: ## Measure parsers, JSON, rows, timers against other libraries
 	@tools/install build test
 	@tools/build release bench
+instructions: ## Instructions a request, by callgrind, against the figures in bench/instructions (UPDATE=1 writes them)
+	@tools/install build test
+	@tools/build release bench/instructions/instructions
+	@bench/instructions/instructions_test.py build/bench/instructions/instructions $(if $(UPDATE),--update)
 fuzz: ## Fuzz each decoder for FUZZ_SECONDS (default 60)
 	@tools/install build test
 	@tools/fuzz

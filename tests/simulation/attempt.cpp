@@ -42,7 +42,7 @@ unsigned stuck_for_s = 0, running_for_s = 0;
 
 // Each second. Nothing else can end a turn that does not end by itself.
 void watch(int) {
-  const World* world = current_world;
+  const World* world = World::current;
   const uint64_t progress = world == nullptr ? 0 : world->counts.turns + world->counts.events;
   if (begun != watched) running_for_s = 0;
   stuck_for_s = world != nullptr && begun == watched && progress == seen ? stuck_for_s + 1 : 0;

@@ -106,6 +106,7 @@ unsigned Kernel::take_entries(io_uring* ring, unsigned count) {
 // io_uring_enter(2): what it returns is the number of entries that were taken, or the error when
 // there was none.
 int Kernel::enter(io_uring* ring, bool submit, unsigned wait_for, bool get_events, Time limit) {
+  const World::Turn turn(world_);
   if (++world_.counts.turns % 16 == 0 && most_unread != 0) check_unread();
   look_at_buffers();
   // The program has worked, and now and then was not let go on at once.

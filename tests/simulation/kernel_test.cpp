@@ -23,9 +23,6 @@
 
 namespace ringpost::simulation {
 
-extern World* current_world;
-World* current_world = nullptr;
-
 namespace {
 
 // A ring, and what came of each operation, by its name: "receive 5 more".

@@ -35,7 +35,8 @@ class Postgres final : public Remote {
   uint64_t internal_errors = 0;
   // When last something happened that a client may be told of by 503.
   Time troubled_at = -1h;
-  size_t most_sessions = 0;  // that the program may have at a time
+  size_t most_sessions = 0;                   // that the program may have at a time
+  Time least_cost = 20us, most_cost = 300us;  // of a statement
 
  private:
   class Session;

@@ -215,7 +215,7 @@ void Postgres::Session::bind(std::string_view body) {
 void Postgres::Session::execute() {
   const Faults& faults = world_.faults;
   ++world_.counts.queries;
-  Time cost = Time(random_.between(20'000, 300'000));
+  Time cost = Time(random_.between(server_.least_cost.count(), server_.most_cost.count()));
   if (random_.chance(faults.rate(Fault::pg_slow))) {
     cost += Time(random_.skewed(3'000'000'000));
     if (cost > 100ms) server_.trouble();

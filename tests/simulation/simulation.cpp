@@ -17,7 +17,7 @@ namespace ringpost::ops {
 
 // The log of a simulated shard is its trace: this takes the place of src/ops/log.cpp.
 void log(Level, std::string_view event, std::initializer_list<Field> fields) {
-  simulation::World* world = simulation::current_world;
+  simulation::World* world = simulation::World::current;
   if (world == nullptr) return;
   world->note("log");
   if (world->verbose != 2) return;
@@ -31,8 +31,6 @@ void log(Level, std::string_view event, std::initializer_list<Field> fields) {
 }  // namespace ringpost::ops
 
 namespace ringpost::simulation {
-
-World* current_world = nullptr;
 
 namespace {
 
@@ -136,7 +134,6 @@ class Life {
         kernel_(world_, &postgres_),
         stage_{world_, kernel_, postgres_, table(), config_} {
     world_.verbose = plan.verbose;
-    current_world = &world_;
     kernel_.latency = Time(random_.between(10'000, 1 << random_.between(17, 26)));
     // In small pieces only where each is soon there: else the network alone took all of a timeout.
     if (kernel_.latency < 300us && random_.chance(500'000))
@@ -157,7 +154,6 @@ class Life {
     control_fd_ = kernel_.event(0);
     listening_fd_ = kernel_.listen(static_cast<int>(random_.between(4'096, 262'144)));
   }
-  ~Life() { current_world = nullptr; }
 
   Outcome run() {
     plan_clients();

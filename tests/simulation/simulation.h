@@ -32,7 +32,4 @@ struct Outcome {
 // Ends the process when an invariant is violated.
 Outcome simulate(const Plan& plan);
 
-// The world that is being simulated, for a watchdog; nullptr when there is none.
-extern World* current_world;
-
 }  // namespace ringpost::simulation

@@ -8,6 +8,8 @@
 
 namespace ringpost::simulation {
 
+World* World::current = nullptr;
+
 namespace {
 
 double in_seconds(Time time) {

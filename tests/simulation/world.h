@@ -28,7 +28,11 @@ struct Counts {
 
 class World {
  public:
-  World(uint64_t seed, const Faults& enabled) : random(seed), faults(enabled) {}
+  // The one that is being simulated, for a watchdog; nullptr when there is none.
+  static World* current;
+
+  World(uint64_t seed, const Faults& enabled) : random(seed), faults(enabled) { current = this; }
+  ~World() { current = nullptr; }
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
@@ -56,6 +60,19 @@ class World {
   // An invariant does not hold.
   [[noreturn]] void violated(const std::string& what);
 
+  // The program has called its kernel, and the world works, not the program.
+  class Turn {
+   public:
+    explicit Turn(World& world) : world_(world) { world_.in_turn_ = true; }
+    ~Turn() { world_.in_turn_ = false; }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    World& world_;
+  };
+  bool in_turn() const { return in_turn_; }
+
   Random random;
   Faults faults;
   Counts counts;
@@ -78,6 +95,7 @@ class World {
     int64_t who, how_much;
   };
 
+  bool in_turn_ = false;
   Time now_{};
   Time stopped_{};
   std::optional<Time> stopped_since_;
