@@ -25,7 +25,7 @@ bool begins_with_head(std::string_view bytes) {
 struct ServerConnection::Body {
   Body(std::string_view head_bytes, const Request& request, uint64_t limit)
       : framing(request.framing),
-        head_only(request.method == "HEAD"),
+        head_only(request.known_method == Method::head),
         continue_due(request.expect_continue),
         left(request.content_length),
         chunked(limit) {
@@ -124,7 +124,7 @@ ServerConnection::Event ServerConnection::next_head(std::string_view input) {
     return Event::request;
   }
   if (request.framing == Framing::length && request.content_length > body_bytes_)
-    return refuse(body_too_large, request.method == "HEAD");
+    return refuse(body_too_large, request.known_method == Method::head);
   // Who has begun to send the body does not wait.
   if (request.expect_continue && at_end_) {
     offer_ = Offer::permission;
@@ -176,7 +176,7 @@ uint32_t ServerConnection::take() {
     // Without permission nothing behind the head can be read: whether the body comes all the same
     // can't be known.
     exchange = {
-        .head_only = request().method == "HEAD",
+        .head_only = request().known_method == Method::head,
         .http_1_0 = request().minor_version == 0,
         .last = taken == Offer::permission || !request().keep_alive || (draining_ && at_end_),
         .kept = nullptr};

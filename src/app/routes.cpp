@@ -12,6 +12,7 @@
 
 namespace ringpost::app {
 
+using proto::http::Method;
 using proto::http::Parameter;
 using proto::http::Request;
 using proto::http::Status;
@@ -19,7 +20,8 @@ using proto::http::Status;
 namespace {
 
 constexpr std::string_view json_type = "application/json";
-constexpr std::string_view users_path = "/users", user_prefix = "/users/";
+constexpr std::string_view users_path = "/users", user_prefix = "/users/",
+                           health_path = "/healthz", readiness_path = "/readyz";
 constexpr uint64_t default_limit = 50, most_limit = 200;
 // What is around a page's users, and every answer that has none.
 constexpr size_t small_answer = 128;
@@ -45,20 +47,37 @@ void send_internal(http::Reply& reply) {
   send(reply, Status::internal_server_error, R"({"error":"internal"})");
 }
 
-// The id in /users/{id}, as it came; empty when the path is not of that form.
-std::string_view user_of(std::string_view path) {
-  if (!path.starts_with(user_prefix)) return {};
-  const std::string_view id = path.substr(user_prefix.size());
-  return id.find('/') == std::string_view::npos ? id : std::string_view();
-}
-bool is_known(std::string_view path) {
-  return path == users_path || path == "/healthz" || path == "/readyz" || !user_of(path).empty();
+// What a path names.
+struct Resource {
+  enum class Kind : uint8_t { none, user, users, health, readiness };
+  Kind kind = Kind::none;
+  std::string_view id{};  // of a user, as it came
+};
+
+Resource resource_of(std::string_view path) {
+  using enum Resource::Kind;
+  if (path.starts_with(user_prefix)) {
+    const std::string_view id = path.substr(user_prefix.size());
+    if (id.empty() || id.find('/') != std::string_view::npos) return {};
+    return {user, id};
+  }
+  if (path == users_path) return {users};
+  if (path == health_path) return {health};
+  if (path == readiness_path) return {readiness};
+  return {};
 }
 bool is_allowed(const Request& request) {
-  return request.method == "GET" || request.method == "HEAD";
+  return request.known_method == Method::get || request.known_method == Method::head;
 }
-bool well_escaped(const proto::http::Target& target) {
-  return proto::http::well_escaped(target.path) && proto::http::well_escaped(target.query);
+// The path of a target whose escapes are all well-formed, decoded; else nothing. Few targets have
+// any: they are looked for once.
+std::optional<std::string_view> decoded_path(std::string_view target,
+                                             const proto::http::Target& parts,
+                                             proto::wire::Buffer& space) {
+  if (target.find('%') == std::string_view::npos) return parts.path;
+  if (!proto::http::well_escaped(parts.path) || !proto::http::well_escaped(parts.query))
+    return std::nullopt;
+  return proto::http::percent_decode(parts.path, space);
 }
 
 // The parameter as a number from `least` to `most`, or `otherwise` when it is not there.
@@ -75,46 +94,49 @@ std::optional<uint64_t> number(const Parameter& parameter, uint64_t otherwise, u
 
 void Routes::handle(const Request& request, http::Reply reply) {
   const proto::http::Target target = proto::http::split_target(request.target);
-  if (!well_escaped(target)) return send_bad_request(reply, R"({"error":"invalid_escape"})");
-  route(request, proto::http::percent_decode(target.path, path_), target.query, std::move(reply));
+  const auto path = decoded_path(request.target, target, path_);
+  if (!path) return send_bad_request(reply, R"({"error":"invalid_escape"})");
+  const Resource resource = resource_of(*path);
+  if (resource.kind == Resource::Kind::none) return send_not_found(reply);
+  if (!is_allowed(request))
+    return send(reply, Status::method_not_allowed, R"({"error":"method_not_allowed"})",
+                "Allow: GET, HEAD\r\n");
+  http::Session& session = reply.session();
+  switch (resource.kind) {
+    case Resource::Kind::none:
+      break;
+    case Resource::Kind::user: {
+      const auto uuid = proto::pg::parse_uuid(resource.id);
+      if (!uuid) return send_bad_request(reply, R"({"error":"invalid_id"})");
+      return session.spawn(get_user(*uuid, std::move(reply)));
+    }
+    case Resource::Kind::users:
+      return users(target.query, std::move(reply));
+    case Resource::Kind::health:
+      return send_ok(reply);
+    case Resource::Kind::readiness:
+      if (leaving_) return send_unavailable(reply);
+      return session.spawn(get_ready(std::move(reply)));
+  }
 }
 
 // Any that is not refused: nothing is done with bodies, but they are no error either.
 bool Routes::takes_body(const Request& request) {
   const proto::http::Target target = proto::http::split_target(request.target);
-  return well_escaped(target) && is_known(proto::http::percent_decode(target.path, path_)) &&
-         is_allowed(request);
+  const auto path = decoded_path(request.target, target, path_);
+  return path && resource_of(*path).kind != Resource::Kind::none && is_allowed(request);
 }
 
-// Of a page, unless it is surely none: paths are compared as they came.
+// Of a page, unless it is surely none: targets are compared as they came.
 size_t Routes::answer_bytes(const Request& request) {
+  if (request.target.starts_with(user_prefix)) return user_bytes_;
   const proto::http::Target target = proto::http::split_target(request.target);
-  if (target.path.starts_with(user_prefix)) return user_bytes_;
-  if (target.path == "/healthz" || target.path == "/readyz") return small_answer;
+  if (target.path == health_path || target.path == readiness_path) return small_answer;
   return limit_in(target.query).value_or(0) * user_bytes_ + small_answer;
 }
 
 void Routes::turn_away(http::Reply reply) {
   send_unavailable(reply);
-}
-
-void Routes::route(const Request& request, std::string_view path, std::string_view query,
-                   http::Reply reply) {
-  if (!is_known(path)) return send_not_found(reply);
-  if (!is_allowed(request))
-    return send(reply, Status::method_not_allowed, R"({"error":"method_not_allowed"})",
-                "Allow: GET, HEAD\r\n");
-  if (const std::string_view id = user_of(path); !id.empty()) {
-    const auto uuid = proto::pg::parse_uuid(id);
-    if (!uuid) return send_bad_request(reply, R"({"error":"invalid_id"})");
-    http::Session& session = reply.session();
-    return session.spawn(get_user(*uuid, std::move(reply)));
-  }
-  if (path == users_path) return users(query, std::move(reply));
-  if (path == "/healthz") return send_ok(reply);
-  if (leaving_) return send_unavailable(reply);
-  http::Session& session = reply.session();
-  session.spawn(get_ready(std::move(reply)));
 }
 
 std::optional<uint64_t> Routes::limit_in(std::string_view query) {

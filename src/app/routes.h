@@ -35,8 +35,6 @@ class Routes final : public http::Handler {
   void leave() { leaving_ = true; }
 
  private:
-  void route(const proto::http::Request& request, std::string_view path, std::string_view query,
-             http::Reply reply);
   void users(std::string_view query, http::Reply reply);
   std::optional<uint64_t> limit_in(std::string_view query);
 

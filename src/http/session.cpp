@@ -161,10 +161,8 @@ void Session::take(std::string_view arrived) {
 
 // Keeps what is left of the input for later, and gives the stream its buffer back.
 void Session::stash() {
-  if (!unread_.empty())
-    unread_.consume(unread_.size() - input_.size());
-  else
-    unread_.append(input_);
+  if (unread_.empty()) return unread_.append(std::exchange(input_, {}));
+  unread_.consume(unread_.size() - input_.size());
   if (unread_.empty()) unread_.release();
   input_ = {};
 }
