@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <charconv>
 #include <cstring>
 #include <iterator>
 
@@ -63,6 +62,12 @@ const StatusLine& status_line(Status status) {
   return *found;
 }
 
+uint32_t count_of_digits(uint64_t number) {
+  uint32_t count = 1;
+  for (; number >= 10; number /= 10) ++count;
+  return count;
+}
+
 template <size_t N>
 char* put(char* at, const char (&literal)[N]) {
   std::memcpy(at, literal, N - 1);
@@ -73,12 +78,19 @@ char* put(char* at, std::string_view text) {
   return at + text.size();
 }
 
+char* write_decimal(char* at, uint64_t number, uint32_t digits) {
+  for (char* place = at + digits; place != at; number /= 10)
+    *--place = static_cast<char>('0' + number % 10);
+  return at + digits;
+}
+
 }  // namespace
 
-void append(wire::Buffer& out, const ResponseHead& head) {
+OpenLength append_open(wire::Buffer& out, const ResponseHead& head) {
   // All that is constant, and the 20 digits of the longest length.
   constexpr size_t fixed = 256;
   char* const begin = out.prepare(fixed + head.content_type.size() + head.fields.size());
+  OpenLength length;
   const StatusLine& line = status_line(head.status);
   std::memcpy(begin, line.text.data(), line.text.size());
   char* at = begin + line.size;
@@ -95,8 +107,9 @@ void append(wire::Buffer& out, const ResponseHead& head) {
   }
   if (head.status != Status::no_content && head.status != Status::continue_) {
     at = put(at, "Content-Length: ");
-    at = std::to_chars(at, at + 20, head.content_length).ptr;
-    at = put(at, "\r\n");
+    length.at = static_cast<uint32_t>(at - out.data());
+    length.digits = count_of_digits(head.content_length);
+    at = put(at + length.digits, "\r\n");
   }
   if (head.connection == ResponseHead::Connection::close)
     at = put(at, "Connection: close\r\n");
@@ -105,6 +118,26 @@ void append(wire::Buffer& out, const ResponseHead& head) {
   if (!head.fields.empty()) at = put(at, head.fields);
   at = put(at, "\r\n");
   out.commit(static_cast<size_t>(at - begin));
+  length.body_at = static_cast<uint32_t>(out.size());
+  return length;
+}
+
+void append(wire::Buffer& out, const ResponseHead& head) {
+  const OpenLength length = append_open(out, head);
+  write_decimal(out.data() + length.at, head.content_length, length.digits);
+}
+
+size_t fill_in(wire::Buffer& out, OpenLength length) {
+  const size_t bytes = out.size() - length.body_at;
+  const uint32_t digits = count_of_digits(bytes);
+  if (digits != length.digits) [[unlikely]] {
+    if (digits > length.digits) out.prepare(digits - length.digits);
+    char* const at = out.data() + length.at;
+    std::memmove(at + digits, at + length.digits, out.size() - length.at - length.digits);
+    out.truncate(out.size() + digits - length.digits);
+  }
+  write_decimal(out.data() + length.at, bytes, digits);
+  return size_t{length.body_at} + digits - length.digits;
 }
 
 void append_continue(wire::Buffer& out) {

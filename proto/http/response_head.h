@@ -34,6 +34,17 @@ struct ResponseHead {
 
 void append(wire::Buffer& out, const ResponseHead& head);
 
+// The same with the length left open, for a body that is appended behind it. `content_length` is
+// what is expected: as many digits as it has are left.
+struct OpenLength {
+  uint32_t at = 0, digits = 0;  // where in the buffer, from its first byte; how many
+  uint32_t body_at = 0;         // where the body begins
+};
+OpenLength append_open(wire::Buffer& out, const ResponseHead& head);
+// Fills it in; the body is all that follows the head. Nothing moves but where the length has
+// another number of digits than was left. Returns where the body begins.
+size_t fill_in(wire::Buffer& out, OpenLength length);
+
 // The interim answer to `Expect: 100-continue`: a head of its own, without fields (RFC
 // 9110, 15.2.1).
 void append_continue(wire::Buffer& out);

@@ -4,8 +4,6 @@
 #include <cassert>
 #include <utility>
 
-#include "proto/http/response_head.h"
-
 namespace ringpost::proto::http {
 
 namespace {
@@ -54,23 +52,26 @@ struct ServerConnection::Body {
 struct ServerConnection::Exchange {
   // An answer that is here before its turn.
   struct Kept {
-    explicit Kept(const Answer& answer)
+    // Its body follows, of about `expected` bytes.
+    Kept(const Answer& answer, size_t expected)
         : status(answer.status),
           type_bytes(answer.content_type.size()),
-          body_bytes(answer.body.size()) {
-      bytes.prepare(type_bytes + body_bytes + answer.fields.size());
-      for (const std::string_view part : {answer.content_type, answer.body, answer.fields})
-        bytes.append(part);
+          field_bytes(answer.fields.size()) {
+      bytes.prepare(type_bytes + field_bytes + expected);
+      bytes.append(answer.content_type);
+      bytes.append(answer.fields);
     }
     Answer answer() const {
       const std::string_view all = bytes.view();
-      return {status, all.substr(0, type_bytes), all.substr(type_bytes, body_bytes),
-              all.substr(type_bytes + body_bytes)};
+      return {.status = status,
+              .content_type = all.substr(0, type_bytes),
+              .body = all.substr(type_bytes + field_bytes),
+              .fields = all.substr(type_bytes, field_bytes)};
     }
     size_t memory() const { return sizeof(Kept) + bytes.capacity(); }
 
     Status status;
-    size_t type_bytes, body_bytes;
+    size_t type_bytes, field_bytes;
     wire::Buffer bytes;
   };
 
@@ -201,11 +202,56 @@ bool ServerConnection::answer(uint32_t number, const Answer& answer, std::string
          "what was taken is answered once");
   if (number != answered_) {
     auto& kept = exchange(number).kept;
-    kept = std::make_unique<Exchange::Kept>(answer);
+    kept = std::make_unique<Exchange::Kept>(answer, answer.body.size());
+    kept->bytes.append(answer.body);
     kept_bytes_ += kept->memory();
     return false;
   }
   write_first(answer, date, out);
+  end_first(date, out);
+  return true;
+}
+
+ServerConnection::Draft ServerConnection::begin_answer(uint32_t number, const Answer& answer,
+                                                       size_t expected, std::string_view date,
+                                                       wire::Buffer& out) {
+  assert(number - answered_ < unanswered() && exchange(number).kept == nullptr &&
+         "what was taken is answered once");
+  if (number != answered_) {
+    auto& kept = exchange(number).kept;
+    kept = std::make_unique<Exchange::Kept>(answer, expected);
+    return {.number = number,
+            .out = &kept->bytes,
+            .length = {.body_at = static_cast<uint32_t>(kept->bytes.size())}};
+  }
+  const auto begin = static_cast<uint32_t>(out.size());
+  return {.number = number,
+          .begin = begin,
+          .out = &out,
+          .length = append_open(out, head_of_first(answer, expected, date))};
+}
+
+bool ServerConnection::end_answer(const Draft& draft, std::string_view date, wire::Buffer& out) {
+  if (draft.number != answered_) {
+    kept_bytes_ += exchange(draft.number).kept->memory();
+    return false;
+  }
+  const size_t body_at = fill_in(out, draft.length);
+  if (exchange(draft.number).head_only) out.truncate(body_at);
+  ++answered_;
+  end_first(date, out);
+  return true;
+}
+
+void ServerConnection::drop_answer(const Draft& draft) {
+  if (draft.number != answered_)
+    exchange(draft.number).kept.reset();
+  else
+    draft.out->truncate(draft.begin);
+}
+
+// What waited for the first, which is written: the answers that are here, and a permission.
+void ServerConnection::end_first(std::string_view date, wire::Buffer& out) {
   while (answered_ != taken_ && exchange(answered_).kept != nullptr) {
     const auto kept = std::move(exchange(answered_).kept);
     kept_bytes_ -= kept->memory();
@@ -215,23 +261,28 @@ bool ServerConnection::answer(uint32_t number, const Answer& answer, std::string
     body_->continue_due = false;
     append_continue(out);
   }
-  return true;
+}
+
+ResponseHead ServerConnection::head_of_first(const Answer& answer, size_t length,
+                                             std::string_view date) const {
+  const Exchange& first = exchange(answered_);
+  ResponseHead head{.status = answer.status,
+                    .date = date,
+                    .content_type = answer.content_type,
+                    .content_length = length,
+                    .fields = answer.fields};
+  if (first.last || (closed_ && answered_ + 1 == taken_))
+    head.connection = ResponseHead::Connection::close;
+  else if (first.http_1_0)
+    head.connection = ResponseHead::Connection::keep_alive;
+  return head;
 }
 
 // Writes the answer of the exchange that is first, and ends that.
 void ServerConnection::write_first(const Answer& answer, std::string_view date, wire::Buffer& out) {
-  const Exchange& first = exchange(answered_++);
-  ResponseHead head{.status = answer.status,
-                    .date = date,
-                    .content_type = answer.content_type,
-                    .content_length = answer.body.size(),
-                    .fields = answer.fields};
-  if (first.last || (closed_ && answered_ == taken_))
-    head.connection = ResponseHead::Connection::close;
-  else if (first.http_1_0)
-    head.connection = ResponseHead::Connection::keep_alive;
-  append(out, head);
-  if (!first.head_only && answer.status != Status::no_content) out.append(answer.body);
+  append(out, head_of_first(answer, answer.body.size(), date));
+  if (!exchange(answered_++).head_only && answer.status != Status::no_content)
+    out.append(answer.body);
 }
 
 void ServerConnection::expire() {

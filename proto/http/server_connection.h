@@ -39,6 +39,7 @@
 #include "proto/http/chunked.h"
 #include "proto/http/request.h"
 #include "proto/http/request_parser.h"
+#include "proto/http/response_head.h"
 #include "proto/http/status.h"
 #include "proto/wire/buffer.h"
 
@@ -100,6 +101,25 @@ class ServerConnection {
   // false when earlier answers are missing. `date`: see ResponseHead.
   bool answer(uint32_t number, const Answer& answer, std::string_view date, wire::Buffer& out);
 
+  // An answer whose body is written where it is sent from, or kept: begin_answer() says where it is
+  // to be appended, behind what is there, and end_answer() ends it as answer() does. Or
+  // drop_answer() takes it back, and it is answered anew. Nothing else of this connection or `out`
+  // is called in between.
+  struct Draft {
+    uint32_t number = 0;
+    uint32_t begin = 0;  // where in `out`
+    wire::Buffer* out = nullptr;
+    OpenLength length{};
+
+    std::string_view body() const { return out->view().substr(length.body_at); }
+  };
+  // `answer` without its body, of which about `expected` bytes will come: as many digits of its
+  // length are left open.
+  Draft begin_answer(uint32_t number, const Answer& answer, size_t expected, std::string_view date,
+                     wire::Buffer& out);
+  bool end_answer(const Draft& draft, std::string_view date, wire::Buffer& out);
+  void drop_answer(const Draft& draft);
+
   // The head or the body that has begun is no longer waited for: next() offers its refusal.
   // REQUIRES: stage head or body.
   void expire();
@@ -131,7 +151,9 @@ class ServerConnection {
 
   Exchange& exchange(uint32_t number) const;
   void make_room();
+  ResponseHead head_of_first(const Answer& answer, size_t length, std::string_view date) const;
   void write_first(const Answer& answer, std::string_view date, wire::Buffer& out);
+  void end_first(std::string_view date, wire::Buffer& out);
 
   RequestParser& whole_heads_;
   uint64_t body_bytes_;

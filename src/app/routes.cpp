@@ -20,8 +20,8 @@ using proto::http::Status;
 namespace {
 
 constexpr std::string_view json_type = "application/json";
-constexpr std::string_view users_path = "/users", user_prefix = "/users/",
-                           health_path = "/healthz", readiness_path = "/readyz";
+constexpr std::string_view users_path = "/users", user_prefix = "/users/", health_path = "/healthz",
+                           readiness_path = "/readyz";
 constexpr uint64_t default_limit = 50, most_limit = 200;
 // What is around a page's users, and every answer that has none.
 constexpr size_t small_answer = 128;
@@ -78,6 +78,29 @@ std::optional<std::string_view> decoded_path(std::string_view target,
   if (!proto::http::well_escaped(parts.path) || !proto::http::well_escaped(parts.query))
     return std::nullopt;
   return proto::http::percent_decode(parts.path, space);
+}
+
+// Appends a page of these rows, about `expected` bytes; returns how many users it has.
+size_t write_page(proto::wire::Buffer& out, size_t expected, proto::pg::Rows<Listed>& rows,
+                  int64_t limit, int64_t offset) {
+  proto::json::Writer json(out, expected);
+  json.raw("{\"items\":[");
+  int64_t total = 0;
+  size_t items = 0;
+  while (const std::optional<Listed> listed = rows.next()) {
+    total = listed->total;
+    if (!listed->id) continue;
+    if (items++ != 0) json.raw(",");
+    write_user(json, *listed);
+  }
+  json.raw("],\"limit\":")
+      .number(limit)
+      .raw(",\"offset\":")
+      .number(offset)
+      .raw(",\"total\":")
+      .number(total)
+      .raw("}");
+  return items;
 }
 
 // The parameter as a number from `least` to `most`, or `otherwise` when it is not there.
@@ -176,12 +199,15 @@ void Routes::refuse(const pg::Error& error, std::string_view what, http::Reply r
   send_internal(reply);
 }
 
-// All that is not text in `body` is ASCII, so that it is UTF-8 exactly when each text is.
-void Routes::send_rows(const proto::pg::StatementDescription& statement, std::string_view body,
-                       http::Reply reply) {
-  if (!simdjson::validate_utf8(body.data(), body.size()))
-    return refuse(pg::not_utf8(statement), statement.name, std::move(reply));
-  send(reply, Status::ok, body);
+// Ends an answer of rows that has begun. All that is not text in its body is ASCII, so that it is
+// UTF-8 exactly when each text is.
+void Routes::end_rows(const proto::pg::StatementDescription& statement, bool malformed,
+                      const http::Reply::Draft& draft, http::Reply& reply) {
+  const std::string_view body = draft.body();
+  if (!malformed && simdjson::validate_utf8(body.data(), body.size())) return reply.end(draft);
+  reply.drop(draft);
+  refuse(malformed ? pg::undecodable(statement) : pg::not_utf8(statement), statement.name,
+         std::move(reply));
 }
 
 io::Task<void> Routes::get_user(proto::pg::Uuid id, http::Reply reply) {
@@ -194,40 +220,24 @@ io::Task<void> Routes::get_user(proto::pg::Uuid id, http::Reply reply) {
       co_return refuse(pg::undecodable(find_user), find_user.name, std::move(reply));
     co_return send_not_found(reply);
   }
-  body_.clear();
-  proto::json::Writer json(body_);
-  write_user(json, *user);
-  json.commit();
-  send_rows(find_user, body_.view(), std::move(reply));
+  const auto draft = reply.begin(Status::ok, json_type, user_bytes_);
+  {
+    proto::json::Writer json(*draft.out);
+    write_user(json, *user);
+  }
+  end_rows(find_user, false, draft, reply);
 }
 
 io::Task<void> Routes::get_page(int64_t limit, int64_t offset, http::Reply reply) {
   auto query = pool_.query(list_users, until(reply, timeouts_.request), limit, offset);
   auto rows = co_await query;
   if (!rows) co_return refuse(rows.error(), list_users.name, std::move(reply));
-  body_.clear();
-  proto::json::Writer json(body_);
-  json.raw("{\"items\":[");
-  int64_t total = 0;
-  size_t items = 0;
-  while (const std::optional<Listed> listed = rows->next()) {
-    total = listed->total;
-    if (!listed->id) continue;
-    if (items++ != 0) json.raw(",");
-    write_user(json, *listed);
-  }
-  if (rows->malformed())
-    co_return refuse(pg::undecodable(list_users), list_users.name, std::move(reply));
-  json.raw("],\"limit\":")
-      .number(limit)
-      .raw(",\"offset\":")
-      .number(offset)
-      .raw(",\"total\":")
-      .number(total)
-      .raw("}");
-  json.commit();
-  if (items != 0) user_bytes_ = std::max(body_.size() / items, user_bytes_ - user_bytes_ / 64);
-  send_rows(list_users, body_.view(), std::move(reply));
+  const size_t expected = static_cast<size_t>(limit) * user_bytes_ + small_answer;
+  const auto draft = reply.begin(Status::ok, json_type, expected);
+  const size_t items = write_page(*draft.out, expected, *rows, limit, offset);
+  if (items != 0)
+    user_bytes_ = std::max(draft.body().size() / items, user_bytes_ - user_bytes_ / 64);
+  end_rows(list_users, rows->malformed(), draft, reply);
 }
 
 io::Task<void> Routes::get_ready(http::Reply reply) {

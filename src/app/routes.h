@@ -42,8 +42,8 @@ class Routes final : public http::Handler {
   io::Task<void> get_page(int64_t limit, int64_t offset, http::Reply reply);
   io::Task<void> get_ready(http::Reply reply);
 
-  void send_rows(const proto::pg::StatementDescription& statement, std::string_view body,
-                 http::Reply reply);
+  void end_rows(const proto::pg::StatementDescription& statement, bool malformed,
+                const http::Reply::Draft& draft, http::Reply& reply);
   io::Until until(http::Reply& reply, std::chrono::milliseconds timeout);
   void refuse(const pg::Error& error, std::string_view what, http::Reply reply);
 
@@ -54,7 +54,6 @@ class Routes final : public http::Handler {
   int64_t failures_of_ = 0;  // the second that these count failed queries of, for the log
   uint64_t failures_ = 0;
   proto::wire::Buffer path_, name_, value_;  // for decoding what is escaped
-  proto::wire::Buffer body_;                 // for composing one, until its coroutine suspends
 };
 
 }  // namespace ringpost::app

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "proto/http/server_connection.h"
 #include "proto/http/status.h"
 
 namespace ringpost::http {
@@ -33,6 +34,15 @@ class [[nodiscard]] Reply {
   // ending in CRLF. An empty content type writes none.
   void send(proto::http::Status status, std::string_view content_type, std::string_view body,
             std::string_view fields = {});
+
+  // The same, for a body that is written where it is sent from: begin() says where it is to be
+  // appended, about `expected` bytes, and end() sends it. Or drop() takes it back, and send() says
+  // something else. The coroutine does not suspend in between, and who writes there has ended by
+  // then: the buffer may, too.
+  using Draft = proto::http::ServerConnection::Draft;
+  Draft begin(proto::http::Status status, std::string_view content_type, size_t expected);
+  void end(const Draft& draft);
+  void drop(const Draft& draft);
 
  private:
   Session* session_;

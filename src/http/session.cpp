@@ -11,6 +11,7 @@ namespace ringpost::http {
 using proto::http::Answer;
 using proto::http::Refusal;
 using proto::http::Status;
+using Draft = proto::http::ServerConnection::Draft;
 using Event = proto::http::ServerConnection::Event;
 
 namespace {
@@ -44,6 +45,20 @@ void Reply::send(Status status, std::string_view content_type, std::string_view 
   assert(session_ != nullptr && "a request is answered once");
   std::exchange(session_, nullptr)
       ->answer(number_, {status, content_type, body, fields}, reserved_);
+}
+
+Draft Reply::begin(Status status, std::string_view content_type, size_t expected) {
+  assert(session_ != nullptr && "a request is answered once");
+  return session_->begin_answer(number_, {.status = status, .content_type = content_type},
+                                expected);
+}
+
+void Reply::end(const Draft& draft) {
+  std::exchange(session_, nullptr)->end_answer(draft, reserved_);
+}
+
+void Reply::drop(const Draft& draft) {
+  session_->connection_.drop_answer(draft);
 }
 
 Session::Session(Context& context, int fd, io::Cancellation& cancellation)
@@ -232,10 +247,26 @@ Reply Session::take_offer(uint32_t reserved) {
 }
 
 void Session::answer(uint32_t number, const Answer& answer, uint32_t reserved) {
-  const size_t before = stream_.unsent() + connection_.kept_bytes();
-  if (connection_.answer(number, answer, context_.date(), stream_.out())) stream_.send();
-  const size_t after = stream_.unsent() + connection_.kept_bytes();
+  const size_t before = answers();
+  answered(connection_.answer(number, answer, context_.date(), stream_.out()), before, reserved);
+}
+
+Draft Session::begin_answer(uint32_t number, const Answer& answer, size_t expected) {
+  return connection_.begin_answer(number, answer, expected, context_.date(), stream_.out());
+}
+
+void Session::end_answer(const Draft& draft, uint32_t reserved) {
+  // What is kept is not counted before its end.
+  proto::wire::Buffer& out = stream_.out();
+  const size_t before = answers() - (draft.out == &out ? out.size() - draft.begin : 0);
+  answered(connection_.end_answer(draft, context_.date(), out), before, reserved);
+}
+
+// An answer was written or kept, and those that were kept may have been written.
+void Session::answered(bool due, size_t before, uint32_t reserved) {
+  if (due) stream_.send();
   // What is written may take less than what was kept of it.
+  const size_t after = answers();
   context_.budget().settle(*this, reserved, after > before ? memory_of(after - before) : 0);
   note_stage();
   context_.reactor().batch().answered();

@@ -52,7 +52,14 @@ class Session final : private Budget::Account {
 
   // `reserved`: bytes of the budget, for the answer.
   void answer(uint32_t number, const proto::http::Answer& answer, uint32_t reserved);
+  proto::http::ServerConnection::Draft begin_answer(uint32_t number,
+                                                    const proto::http::Answer& answer,
+                                                    size_t expected);
+  void end_answer(const proto::http::ServerConnection::Draft& draft, uint32_t reserved);
+  void answered(bool due, size_t before, uint32_t reserved);
   size_t held() const override;
+  // Bytes of answers that the kernel has not taken.
+  size_t answers() const { return stream_.unsent() + connection_.kept_bytes(); }
 
   void take(std::string_view arrived);
   bool serve();

@@ -95,6 +95,19 @@ class DrivenConnection {
     const std::string all = take_written();
     return written == !all.empty() ? all : "answer() says otherwise";
   }
+  // The same by a draft, which is begun for `expected` bytes.
+  std::string write(uint32_t number, const proto::http::Answer& answer, size_t expected) {
+    const auto draft = begin(number, answer, expected);
+    draft.out->append(answer.body);
+    EXPECT_EQ(draft.body(), answer.body);
+    const bool written = connection.end_answer(draft, {}, out_);
+    const std::string all = take_written();
+    return written == !all.empty() ? all : "end_answer() says otherwise";
+  }
+  proto::http::ServerConnection::Draft begin(uint32_t number, const proto::http::Answer& answer,
+                                             size_t expected) {
+    return connection.begin_answer(number, answer, expected, {}, out_);
+  }
   std::string answer(uint32_t number, std::string_view body) {
     return answer(number, {.body = body});
   }

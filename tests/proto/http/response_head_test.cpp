@@ -26,6 +26,25 @@ TEST(ResponseHead, WritesWhatAnApiAnswers) {
             "\r\n");
 }
 
+TEST(ResponseHead, HasALengthThatIsFilledIn) {
+  for (const unsigned bytes :
+       {0U, 1U, 9U, 10U, 99U, 100U, 999U, 1'000U, 12'345U, 999'999U, 1'000'000U}) {
+    const std::string body(bytes, 'b');
+    for (const unsigned expected : {0U, 1U, 10U, 500U, 1'000U, 99'999U, 1'000'000U}) {
+      ResponseHead head{.date = date, .content_length = expected, .fields = "Allow: GET, HEAD\r\n"};
+      wire::Buffer out;
+      out.append("before");
+      const OpenLength length = append_open(out, head);
+      out.append(body);
+      const size_t body_at = fill_in(out, length);
+      head.content_length = bytes;
+      const std::string whole = "before" + written(head);
+      ASSERT_EQ(out.view(), whole + body) << expected;
+      ASSERT_EQ(body_at, whole.size());
+    }
+  }
+}
+
 TEST(ResponseHead, SaysWhatBecomesOfTheConnection) {
   EXPECT_EQ(written({.status = Status::bad_request,
                      .connection = ResponseHead::Connection::close,
