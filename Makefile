@@ -2,7 +2,7 @@
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
 containers := MODE=$(MODE) SCENARIO=$(SCENARIO) loadtest/compose/containers
-.PHONY: help compare run migrate seed build test test-comparison bench instructions fuzz simulate format lint clean
+.PHONY: help compare run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean
 .PHONY: up up-go up-py up-ringpost down logs-go logs-py logs-ringpost logs-db bench-go bench-py bench-ringpost bench-all
 MAKEFLAGS += --no-print-directory
 
@@ -20,9 +20,12 @@ seed: ## Fill it with SEED_ROWS users (default 10000), the same on every machine
 	@tools/with-database db/seed/run
 
 ##@ Develop
-build: ## Build the release: build/ringpost
+build: ## Build the release: build/ringpost; with ARCH=x86-64-v3 for those CPUs: build-x86-64-v3/ringpost
 	@tools/install build
-	@tools/build release
+	@ARCH=$(ARCH) tools/build release $(if $(ARCH),ringpost)
+pgo: ## Build build-pgo/ringpost, laid out by a load over all routes (ARCH as above)
+	@tools/install build run client load
+	@ARCH=$(ARCH) tools/pgo
 test: ## All of the server: both compilers, sanitizers, PostgreSQL, fuzzing, the README's commands; ends with totals
 	@tools/test
 test-comparison: ## The twins, k6's scripts, the harness, the report, and the containers where an engine answers
@@ -92,4 +95,4 @@ clean: ## Remove containers with their volume, build folders, the private Postgr
 	@$(containers) clean
 	@db/cluster destroy
 	@db/cluster destroy --dir .private/compare/pg
-	@rm -rf build build-asan build-clang build-fuzz .private
+	@rm -rf build build-asan build-clang build-fuzz build-pgo build-x86-64-v* .private
