@@ -148,8 +148,22 @@ class MakeRun(unittest.TestCase):
 
     def test_6_help(self):
         done = subprocess.run(["make"], cwd=clone, capture_output=True, text=True)
-        for command in "run", "compare", "up", "bench-all", "test", "build", "bench", "migrate", "seed", "format", "lint", "fuzz", "clean":
+        for command in "run", "compare", "up", "bench-all", "test", "build", "pgo", "bench", "instructions", "migrate", "seed", "format", "lint", "fuzz", "clean":
             self.assertIn(f"make {command} ", done.stdout)
+
+    def test_7_laid_out_by_a_load(self):
+        done = subprocess.run(["make", "pgo", "PGO_SECONDS=1"], cwd=clone, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("-fprofile-use", open(os.path.join(clone, "build-pgo", "compile_commands.json")).read())
+        version = subprocess.run(["build-pgo/ringpost", "--version"], cwd=clone, capture_output=True, text=True)
+        self.assertRegex(version.stdout, r"\d+\.\d+\.\d+")
+        self.assertFalse(cluster_runs())
+
+    def test_8_for_an_instruction_set(self):
+        subprocess.run(["tools/build", "release", "build.ninja"], cwd=clone, check=True,
+                       env={**os.environ, "ARCH": "x86-64-v3"})
+        commands = open(os.path.join(clone, "build-x86-64-v3", "compile_commands.json")).read()
+        self.assertIn("-march=x86-64-v3", commands)
 
 
 if __name__ == "__main__":
