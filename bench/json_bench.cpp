@@ -139,6 +139,50 @@ void page_nlohmann(benchmark::State& state) {
 BENCHMARK(page_nlohmann);
 #endif
 
+#if HAVE_YYJSON
+std::string_view yyjson_user(YyjsonDocument& json, const app::User& user) {
+  const IdText id(user);
+  const TimeText time(user);
+  json.begin();
+  yyjson_mut_doc_set_root(json.get(), make_user(json.get(), user, id, time));
+  return json.write();
+}
+
+std::string_view yyjson_page(YyjsonDocument& json) {
+  json.begin();
+  std::vector<IdText> ids(users.begin(), users.end());
+  std::vector<TimeText> times(users.begin(), users.end());
+  yyjson_mut_val* const page = yyjson_mut_obj(json.get());
+  yyjson_mut_doc_set_root(json.get(), page);
+  yyjson_mut_val* const items = yyjson_mut_obj_add_arr(json.get(), page, "items");
+  for (size_t i = 0; i < users.size(); ++i)
+    yyjson_mut_arr_append(items, make_user(json.get(), users[i], ids[i], times[i]));
+  yyjson_mut_obj_add_int(json.get(), page, "limit", 50);
+  yyjson_mut_obj_add_int(json.get(), page, "offset", 0);
+  yyjson_mut_obj_add_int(json.get(), page, "total", 10000);
+  return json.write();
+}
+
+void user_yyjson(benchmark::State& state) {
+  YyjsonDocument json;
+  proto::wire::Buffer ours;
+  size_t i = 0;
+  for (const app::User& user : users)
+    check(yyjson_user(json, user), ours_user(user, ours), "yyjson");
+  for (auto _ : state)
+    benchmark::DoNotOptimize(yyjson_user(json, users[i++ % users.size()]).data());
+}
+BENCHMARK(user_yyjson);
+
+void page_yyjson(benchmark::State& state) {
+  YyjsonDocument json;
+  proto::wire::Buffer ours;
+  check(yyjson_page(json), ours_page(ours), "yyjson");
+  for (auto _ : state) benchmark::DoNotOptimize(yyjson_page(json).data());
+}
+BENCHMARK(page_yyjson);
+#endif
+
 #if RINGPOST_HAS_SIMDJSON_BUILDER
 void user_simdjson(benchmark::State& state) {
   simdjson::builder::string_builder json;
