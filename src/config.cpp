@@ -138,6 +138,12 @@ void add_listening(CLI::App& app, Config& config) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
       ->type_name("LEVEL")
       ->capture_default_str();
+  app.add_option("--profile", config.profile,
+                 "Sample where the shards' CPU time goes and what their coroutines wait for, and "
+                 "write it into this folder at the end: cpu.folded and waits.folded for flame "
+                 "graphs, waits.txt to read")
+      ->envname("PROFILE")
+      ->type_name("FOLDER");
 }
 
 void add_postgresql(CLI::App& app, Config& config, std::string& database_url) {

@@ -19,6 +19,7 @@ struct Config {
   std::chrono::microseconds turn_wait{50};       // of a shard, for more than one completion
   uint32_t db_max_conns = 10, db_min_conns = 1;  // of the whole process
   std::string log_level = "info";
+  std::string profile;       // the folder to write one into at the end; empty: none is taken
   bool healthcheck = false;  // ask the server at this host and port, serve nothing
   std::chrono::milliseconds request_timeout{2'000}, ready_timeout{1'000}, drain_delay{0},
       drain_limit{10'000};

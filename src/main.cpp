@@ -28,6 +28,7 @@
 #include "src/io/address.h"
 #include "src/io/listen.h"
 #include "src/io/probe.h"
+#include "src/io/profile.h"
 #include "src/io/ring.h"
 #include "src/ops/cpus.h"
 #include "src/ops/diagnosis.h"
@@ -154,6 +155,7 @@ class Process {
               {"pid", getpid()}});
     const int status = wait();
     for (const auto& shard : shards_) shard->join();
+    write_profile();
     if (!failure_.empty()) give_up(failure_);
     ops::log(ops::Level::info, "stopped", {{"status", status}});
     return status;
@@ -176,6 +178,14 @@ class Process {
              {{"shards", count},
               {"wanted", config_.shards},
               {"why", "each shard needs a connection of its own: raise DB_MAX_CONNS"}});
+  }
+
+  void write_profile() const {
+    if (config_.profile.empty()) return;
+    io::Profile profile;
+    for (const auto& shard : shards_) profile.merge(shard->profile());
+    if (const std::string why = io::write_profile(profile, config_.profile); !why.empty())
+      ops::log(ops::Level::warning, "profile_not_written", {{"why", why}});
   }
 
   static int milliseconds_until(std::chrono::steady_clock::time_point moment) {

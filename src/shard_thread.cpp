@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "src/io/profiler.h"
 #include "src/ops/log.h"
 
 namespace ringpost {
@@ -48,7 +50,10 @@ void ShardThread::run() {
              {{"shard", index_}, {"why", std::generic_category().message(error)}});
   try {
     Shard shard(config_, pg_, spread_, index_, listening_fd_, control_fd_);
+    std::optional<io::Profiler> profiler;
+    if (!config_.profile.empty()) profiler.emplace();
     shard.run();
+    if (profiler) profile_ = profiler->take();
   } catch (...) {
     failure_ = std::current_exception();
     failed_ = true;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "src/config.h"
+#include "src/io/profile.h"
 #include "src/shard.h"
 
 namespace ringpost {
@@ -26,6 +27,8 @@ class ShardThread {
   void join();
   // What the thread ended by when it was no order; once it has ended.
   std::exception_ptr failure() const { return failed_ ? failure_ : nullptr; }
+  // What its tasks did and waited for, where config.profile asks for it; once it has ended.
+  const io::Profile& profile() const { return profile_; }
   std::string name() const { return "shard-" + std::to_string(index_); }
 
  private:
@@ -40,6 +43,7 @@ class ShardThread {
   pg::Options pg_;              // with the shard's share of the connections
   std::exception_ptr failure_;  // to be read when `failed_` is true
   std::atomic<bool> failed_ = false;
+  io::Profile profile_;
   std::thread thread_;
 };
 

@@ -29,6 +29,7 @@ Listener::Listener(Context& context, int listening_fd)
       accepting_(&scope_.cancellation()) {}
 
 io::Task<void> Listener::run() {
+  scope_.owned_by_running_task();
   while (!accepting_.requested()) {
     if (full()) {
       const io::Result<void> arrived = co_await acceptor_.arrival({io::never, &accepting_});

@@ -69,6 +69,7 @@ Session::Session(Context& context, int fd, io::Cancellation& cancellation)
       since_(context.reactor().now()) {}
 
 io::Task<void> Session::run() {
+  scope_.owned_by_running_task();
   // While draining, what was already asked is all that is waited for. What has come of a peer that
   // takes no answers is dropped, so that nothing may be read behind it.
   bool taken = true;

@@ -24,6 +24,10 @@ class Scope {
   // Starts `child` now, inside this call, up to its first wait. The scope owns it from here on.
   void spawn(Task<void> child);
 
+  // The task that now runs will join this scope: profiles show the children below it.
+  void owned_by_running_task() { owner_ = running_task(); }
+  void* owner() const { return owner_; }
+
   size_t running() const { return running_; }
   Cancellation& cancellation() { return cancellation_; }
   void cancel() { cancellation_.request(); }
@@ -40,7 +44,8 @@ class Scope {
   Reactor& reactor_;
   Cancellation cancellation_;
   size_t running_ = 0;
-  Condition ended_;  // a child has
+  void* owner_ = nullptr;  // its frame; outlives the children
+  Condition ended_;        // a child has
 };
 
 }  // namespace ringpost::io

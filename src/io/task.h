@@ -5,6 +5,9 @@
 // An exception that leaves the coroutine is thrown again where it is awaited; on the request path
 // errors are values. Arguments of a coroutine are copied into its frame: pass what must live by
 // value, and views only with their owner above.
+//
+// Which task runs is noted, a plain store at each change, so that a profile (profiler.h) can name
+// it and, from one to the next above it, all that wait for it.
 #pragma once
 
 #include <cassert>
@@ -14,6 +17,7 @@
 #include <utility>
 
 #include "src/io/frames.h"
+#include "src/io/running.h"
 
 namespace ringpost::io {
 
@@ -36,6 +40,7 @@ class PromiseBase {
     template <class Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
       PromiseBase& promise = ended.promise();
+      note_running(promise.continuation_.address());  // before the frame can be freed
       if (promise.scope_ == nullptr) return promise.continuation_;
       child_ended(*promise.scope_, ended);
       return std::noop_coroutine();
@@ -52,6 +57,9 @@ class PromiseBase {
 
   void continue_with(std::coroutine_handle<> continuation) { continuation_ = continuation; }
   void end_in(Scope& scope) { scope_ = &scope; }
+  // The frame of who waits for this task, or owns the scope that it was spawned into; null where
+  // that is unknown.
+  void* awaiter() const;
 
  protected:
   void rethrow() const {
@@ -60,7 +68,7 @@ class PromiseBase {
   }
 
  private:
-  std::coroutine_handle<> continuation_ = std::noop_coroutine();
+  std::coroutine_handle<> continuation_;  // none of a spawned task
   Scope* scope_ = nullptr;
   std::exception_ptr exception_;
 };
@@ -110,6 +118,7 @@ class [[nodiscard]] Task {
       bool await_ready() const noexcept { return false; }
       std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiter) const noexcept {
         frame.promise().continue_with(awaiter);
+        note_running(frame.address());
         return frame;
       }
       T await_resume() const { return frame.promise().result(); }
@@ -127,6 +136,8 @@ class [[nodiscard]] Task {
 
 template <class T>
 Task<T> detail::Promise<T>::get_return_object() {
+  // So that all promises stand at the same place of their frames (profiler.cpp).
+  static_assert(alignof(Promise) <= 2 * sizeof(void*));
   return Task<T>(std::coroutine_handle<Promise>::from_promise(*this));
 }
 inline Task<void> detail::Promise<void>::get_return_object() {

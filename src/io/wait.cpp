@@ -3,6 +3,7 @@
 #include <cassert>
 #include <utility>
 
+#include "src/io/profiler.h"
 #include "src/io/reactor.h"
 
 namespace ringpost::io {
@@ -21,6 +22,8 @@ bool Wait::suspend(std::coroutine_handle<> awaiter) {
   }
   outcome_ = Outcome::pending;
   awaiter_ = awaiter;
+  if (profiler != nullptr) [[unlikely]]
+    profiler->wait_begins(*this, awaiter.address());
   return true;
 }
 
@@ -43,7 +46,11 @@ void Wait::deliver() {
   resume();
 }
 
+// *this may have ended when the coroutine suspends again.
 void Wait::resume() {
+  if (profiler != nullptr) [[unlikely]]
+    profiler->wait_ends(*this);
+  const Running awaiter_runs(awaiter_.address());
   std::exchange(awaiter_, nullptr).resume();
 }
 

@@ -47,6 +47,7 @@ Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& option
 Pool::~Pool() = default;
 
 io::Task<void> Pool::run() {
+  scope_.owned_by_running_task();
   for (const auto& slot : slots_) scope_.spawn(keep(*slot));
   co_await scope_.join();
   while (!waiting_.empty()) {
