@@ -2,7 +2,7 @@
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
 containers := MODE=$(MODE) SCENARIO=$(SCENARIO) loadtest/compose/containers
-.PHONY: help compare run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean
+.PHONY: help compare run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks
 .PHONY: up up-go up-py up-ringpost down logs-go logs-py logs-ringpost logs-db bench-go bench-py bench-ringpost bench-all
 MAKEFLAGS += --no-print-directory
 
@@ -39,6 +39,10 @@ instructions: ## Instructions a request, by callgrind, against the figures in be
 	@tools/install build test
 	@tools/build release bench/instructions/instructions
 	@bench/instructions/instructions_test.py build/bench/instructions/instructions $(if $(UPDATE),--update)
+flamegraph: ## Where the server's CPU time goes: an SVG in loadtest/results (SCENARIO=light, heavy or mixed, SECONDS, CLIENTS, CONTAINER=1)
+	@tools/flamegraph cpu $(if $(SECONDS),--seconds $(SECONDS))
+flamegraph-tasks: ## The same by coroutines and who waits for them; and what they wait for, p50 and p99
+	@tools/flamegraph tasks $(if $(SECONDS),--seconds $(SECONDS))
 fuzz: ## Fuzz each decoder for FUZZ_SECONDS (default 60)
 	@tools/install build test
 	@tools/fuzz

@@ -114,24 +114,21 @@ double in_us(Histogram::Time time) {
 
 }  // namespace
 
-std::string folded_samples(const Profile& profile) {
-  Symbols symbols;
+std::string folded_samples(const Profile& profile, Symbols& symbols) {
   std::map<std::string, uint64_t> stacks;
   for (const auto& [stack, ticks] : profile.samples) stacks[joined(stack, symbols)] += ticks;
   if (profile.lost != 0) stacks["[lost]"] += profile.lost;
   return fold(stacks);
 }
 
-std::string folded_waits(const Profile& profile) {
-  Symbols symbols;
+std::string folded_waits(const Profile& profile, Symbols& symbols) {
   std::map<std::string, uint64_t> stacks;
   for (const auto& [wait, times] : profile.waits)
     stacks[stack_of(wait, symbols)] += static_cast<uint64_t>(in_us(times.total()));
   return fold(stacks);
 }
 
-std::string table_of_waits(const Profile& profile) {
-  Symbols symbols;
+std::string table_of_waits(const Profile& profile, Symbols& symbols) {
   std::map<std::string, Histogram> by_name;
   for (const auto& [wait, times] : profile.waits) by_name[stack_of(wait, symbols)].merge(times);
   std::vector<std::pair<std::string, Histogram>> rows(by_name.begin(), by_name.end());
@@ -160,9 +157,10 @@ std::string write_profile(const Profile& profile, const std::string& folder) {
     file.close();
     return file ? "" : path + " can't be written";
   };
-  std::string why = write("cpu.folded", folded_samples(profile));
-  if (why.empty()) why = write("waits.folded", folded_waits(profile));
-  if (why.empty()) why = write("waits.txt", table_of_waits(profile));
+  Symbols symbols;
+  std::string why = write("cpu.folded", folded_samples(profile, symbols));
+  if (why.empty()) why = write("waits.folded", folded_waits(profile, symbols));
+  if (why.empty()) why = write("waits.txt", table_of_waits(profile, symbols));
   return why;
 }
 

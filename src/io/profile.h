@@ -17,6 +17,8 @@
 
 namespace ringpost::io {
 
+class Symbols;
+
 // How often each time came up, to a sixteenth of it.
 class Histogram {
  public:
@@ -63,11 +65,11 @@ struct Profile {
 
 // Stacks of CPU time: the tasks, then what the innermost one has called. What runs for no task in
 // particular (the reactor's own work, for all of them) has its native stack alone.
-std::string folded_samples(const Profile& profile);
+std::string folded_samples(const Profile& profile, Symbols& symbols);
 // Stacks of waiting time in microseconds: the tasks, then what is awaited.
-std::string folded_waits(const Profile& profile);
+std::string folded_waits(const Profile& profile, Symbols& symbols);
 // The same for people: a line each, the largest sum first: how often, in all, p50 and p99.
-std::string table_of_waits(const Profile& profile);
+std::string table_of_waits(const Profile& profile, Symbols& symbols);
 
 // Writes cpu.folded, waits.folded and waits.txt into `folder`, which is made. What failed, or
 // nothing.

@@ -52,9 +52,10 @@ __attribute__((no_sanitize("address"))) size_t native_stack(const Registers& at,
   out[0] = reinterpret_cast<const void*>(at.code);
   size_t count = 1;
   uintptr_t lowest = at.stack;
-  for (uintptr_t frame = at.frame; count < most && frame >= lowest &&
-                                   frame % alignof(NativeFrame) == 0 &&
-                                   frame + sizeof(NativeFrame) <= stack_end;) {
+  const uintptr_t highest = stack_end - sizeof(NativeFrame);
+  // Code without frame pointers may hold anything there.
+  for (uintptr_t frame = at.frame;
+       count < most && frame >= lowest && frame <= highest && frame % alignof(NativeFrame) == 0;) {
     const auto* native = reinterpret_cast<const NativeFrame*>(frame);
     if (native->returns_to == nullptr) break;
     out[count++] = native->returns_to;

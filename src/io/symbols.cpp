@@ -49,8 +49,8 @@ std::string without_namespaces(std::string text) {
   return text;
 }
 
-std::string short_name(const std::string& mangled) {
-  std::string text = without_namespaces(demangle(mangled.c_str()));
+std::string short_name(const char* mangled) {
+  std::string text = without_namespaces(demangle(mangled));
   // A part of a function: GCC's `.actor`, `.destroy`, `.cold`, clang's `.resume`, `.destroy`.
   text.resize(std::min(text.size(), text.find(" [clone ")));
   if (text.find("operator") == std::string::npos) text = without_groups(text, '<', '>');
@@ -63,8 +63,11 @@ std::string short_name(const std::string& mangled) {
 }
 
 std::vector<char> read_whole(const char* path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  std::vector<char> bytes(file ? static_cast<size_t>(file.tellg()) : 0);
+  file.seekg(0);
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  return bytes;
 }
 
 uintptr_t address_of_program() {
@@ -80,11 +83,10 @@ uintptr_t address_of_program() {
 
 }  // namespace
 
-Symbols::Symbols() {
-  const std::vector<char> file = read_whole("/proc/self/exe");
+Symbols::Symbols() : file_(read_whole("/proc/self/exe")) {
   const auto at = [&]<class T>(size_t offset, T& value) {
-    const bool inside = offset + sizeof value <= file.size();
-    if (inside) std::memcpy(&value, file.data() + offset, sizeof value);
+    const bool inside = offset + sizeof value <= file_.size();
+    if (inside) std::memcpy(&value, file_.data() + offset, sizeof value);
     return inside;
   };
   const uintptr_t base = address_of_program();
@@ -97,28 +99,28 @@ Symbols::Symbols() {
       continue;
     ElfW(Sym) symbol{};
     for (size_t offset = 0; offset < table.sh_size; offset += sizeof symbol) {
-      if (!at(table.sh_offset + offset, symbol)) return;
+      if (!at(table.sh_offset + offset, symbol)) break;
       const size_t name = strings.sh_offset + symbol.st_name;
       // The macro is the same for both widths.
-      if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_value == 0 || name >= file.size())
+      if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_value == 0 || name >= file_.size())
         continue;
       const uintptr_t begin = base + symbol.st_value;
-      program_[begin] = {begin + symbol.st_size, file.data() + name};
+      program_.push_back({begin, begin + symbol.st_size, file_.data() + name});
     }
   }
+  std::ranges::sort(program_, {}, &Function::begin);
 }
 
-std::string Symbols::find(uintptr_t code) const {
-  auto next = program_.upper_bound(code);
-  if (next == program_.begin()) return {};
-  --next;
-  return code < next->second.end ? next->second.name : std::string();
+const char* Symbols::find(uintptr_t code) const {
+  const auto next = std::ranges::upper_bound(program_, code, {}, &Function::begin);
+  if (next == program_.begin() || code >= std::prev(next)->end) return nullptr;
+  return std::prev(next)->name;
 }
 
 std::string Symbols::name(const void* code) {
   std::string& name = known_[code];
   if (!name.empty()) return name;
-  if (const std::string found = find(reinterpret_cast<uintptr_t>(code)); !found.empty())
+  if (const char* found = find(reinterpret_cast<uintptr_t>(code)); found != nullptr)
     return name = short_name(found);
   Dl_info info{};
   if (dladdr(code, &info) == 0) return name = "[unknown]";

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace ringpost::io {
 
@@ -19,13 +20,14 @@ class Symbols {
   std::string name(const void* code);
 
  private:
-  std::string find(uintptr_t code) const;
-
   struct Function {
-    uintptr_t end;
-    std::string name;  // mangled
+    uintptr_t begin, end;
+    const char* name;  // mangled, in file_
   };
-  std::map<uintptr_t, Function> program_;  // by where they begin
+  const char* find(uintptr_t code) const;
+
+  std::vector<char> file_;
+  std::vector<Function> program_;  // by where they begin
   std::map<const void*, std::string> known_;
 };
 

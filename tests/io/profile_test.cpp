@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "src/io/symbols.h"
 
@@ -66,7 +67,7 @@ TEST(Symbols, AreShort) {
   Symbols symbols;
   EXPECT_EQ(symbols.name(reinterpret_cast<const void*>(&write_profile)), "io::write_profile");
   EXPECT_EQ(symbols.name(reinterpret_cast<const void*>(&of_a_template<long>)), "io::of_a_template");
-  EXPECT_EQ(symbols.name(reinterpret_cast<const void*>(&qsort)), "qsort");
+  EXPECT_EQ(symbols.name(reinterpret_cast<const void*>(&getppid)), "getppid");
   EXPECT_EQ(symbols.name(nullptr), "[unknown]");
   EXPECT_EQ(short_type_name(typeid(Something).name()), "io::Something");
   EXPECT_EQ(short_type_name(typeid(std::pair<Something, int>).name()),
@@ -76,6 +77,7 @@ TEST(Symbols, AreShort) {
 // As the reports show it: what was added up from two threads, by name.
 TEST(Profile, MergesAndIsWritten) {
   const auto* code = reinterpret_cast<const void*>(&write_profile);
+  Symbols symbols;
   Profile one, other;
   one.samples[{{}, {code}}] = 2;
   other.samples[{{}, {code}}] = 3;
@@ -83,9 +85,9 @@ TEST(Profile, MergesAndIsWritten) {
   one.waits[{{{code}, {}}, typeid(Something).name()}].add(40us);
   other.waits[{{{code}, {}}, typeid(Something).name()}].add(60us);
   one.merge(other);
-  EXPECT_EQ(folded_samples(one), "[lost] 1\nio::write_profile 5\n");
-  EXPECT_EQ(folded_waits(one), "io::write_profile;io::Something 100\n");
-  EXPECT_THAT(table_of_waits(one),
+  EXPECT_EQ(folded_samples(one, symbols), "[lost] 1\nio::write_profile 5\n");
+  EXPECT_EQ(folded_waits(one, symbols), "io::write_profile;io::Something 100\n");
+  EXPECT_THAT(table_of_waits(one, symbols),
               StartsWith("     waits      sum_ms     p50_us     p99_us  tasks; what is awaited\n"
                          "         2         0.1 "));
 
