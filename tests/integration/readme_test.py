@@ -146,12 +146,33 @@ class MakeRun(unittest.TestCase):
         self.assertNotEqual(run.ended(), 0)
         self.assertIn("does not reach PostgreSQL", run.output())
 
-    def test_6_help(self):
+    def test_6_flame_graphs(self):
+        def make(target):
+            done = subprocess.run(["make", target, f"PORT={stage.free_port()}", "SECONDS=2", "CLIENTS=8"], cwd=clone,
+                                  capture_output=True, text=True,
+                                  env={k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "PROFILE")})
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertFalse(cluster_runs())
+
+        def result(name):
+            with open(os.path.join(clone, "loadtest/results", name)) as file:
+                return file.read()
+        make("flamegraph-tasks")
+        for frame in "http::Session::run", "app::Routes::get_user", "io::Reactor::turn":
+            self.assertIn(f"<title>{frame} (", result("tasks-mixed.svg"))
+        self.assertIn("<title>pg::Query(app::User, proto::pg::Uuid) (", result("waits-mixed.svg"))
+        self.assertIn("app::Routes::get_user;pg::Query<app::User", result("waits-mixed.txt"))
+        if not shutil.which("perf") and not os.environ.get("CI"):
+            self.skipTest("no perf")
+        make("flamegraph")
+        self.assertIn("<title>io::Reactor::turn (", result("cpu-mixed.svg"))
+
+    def test_7_help(self):
         done = subprocess.run(["make"], cwd=clone, capture_output=True, text=True)
-        for command in "run", "compare", "up", "bench-all", "test", "build", "pgo", "bench", "instructions", "migrate", "seed", "format", "lint", "fuzz", "clean":
+        for command in "run", "compare", "up", "bench-all", "test", "build", "pgo", "bench", "instructions", "flamegraph", "flamegraph-tasks", "migrate", "seed", "format", "lint", "fuzz", "clean":
             self.assertIn(f"make {command} ", done.stdout)
 
-    def test_7_laid_out_by_a_load(self):
+    def test_8_laid_out_by_a_load(self):
         done = subprocess.run(["make", "pgo", "PGO_SECONDS=1"], cwd=clone, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("-fprofile-use", open(os.path.join(clone, "build-pgo", "compile_commands.json")).read())
