@@ -2,7 +2,7 @@
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
 containers := MODE=$(MODE) SCENARIO=$(SCENARIO) loadtest/compose/containers
-.PHONY: help compare run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks
+.PHONY: help compare run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale
 .PHONY: up up-go up-py up-ringpost down logs-go logs-py logs-ringpost logs-db bench-go bench-py bench-ringpost bench-all
 MAKEFLAGS += --no-print-directory
 
@@ -43,6 +43,8 @@ flamegraph: ## Where the server's CPU time goes: an SVG in loadtest/results (SCE
 	@tools/flamegraph cpu $(if $(SECONDS),--seconds $(SECONDS))
 flamegraph-tasks: ## The same by coroutines and who waits for them; and what they wait for, p50 and p99
 	@tools/flamegraph tasks $(if $(SECONDS),--seconds $(SECONDS))
+scale: ## Measure from 1 to 10,000 clients, small to large tables, idle to saturation, and draw it (ARGS=--quick, --minutes N, --help)
+	@tools/scale $(ARGS)
 fuzz: ## Fuzz each decoder for FUZZ_SECONDS (default 60)
 	@tools/install build test
 	@tools/fuzz

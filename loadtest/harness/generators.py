@@ -40,8 +40,9 @@ def children_cpu_s():
     return times.children_user + times.children_system
 
 
-def closed_loop(url, ids_file, cpus, seconds, connections, think_ms=0, pages=0.0, seed=1):
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={CLOSED_TIMEOUT_S}s", "-s", str(HERE / "wrk.lua"), url,
+# `by` is a command that starts the generator, such as chrt.
+def closed_loop(url, ids_file, cpus, seconds, connections, think_ms=0, pages=0.0, seed=1, by=()):
+    command = [*by, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={CLOSED_TIMEOUT_S}s", "-s", str(HERE / "wrk.lua"), url,
                "--", str(ids_file), str(pages), str(think_ms), str(seed)]
     before = children_cpu_s()
     out = run(command, cpus, seconds + 3 * CLOSED_TIMEOUT_S)
@@ -49,8 +50,10 @@ def closed_loop(url, ids_file, cpus, seconds, connections, think_ms=0, pages=0.0
     return Load("wrk", figures, children_cpu_s() - before, figures["duration_s"])
 
 
-def open_loop(oha, url_list, cpus, seconds, rate, connections=OPEN_CONNECTIONS):
-    command = [oha, "--no-tui", "--output-format", "json", "--latency-correction", "-w", "-z", f"{seconds}s", "-q", str(rate),
+def open_loop(oha, url_list, cpus, seconds, rate, connections=OPEN_CONNECTIONS, by=()):
+    """Without a rate: the same generator as a closed loop."""
+    due = ["--latency-correction", "-q", str(rate)] if rate else []
+    command = [*by, oha, "--no-tui", "--output-format", "json", "-w", "-z", f"{seconds}s", *due,
                "-c", str(connections), "-t", f"{CLOSED_TIMEOUT_S}s", "--urls-from-file", str(url_list)]
     before = children_cpu_s()
     report = json.loads(run(command, cpus, seconds + 3 * CLOSED_TIMEOUT_S))

@@ -20,7 +20,7 @@ def _handle(number, frame):
     if _asked:
         return
     _asked = True
-    os.write(2, b"compare: ending what was started\n")
+    os.write(2, b"ending what was started\n")
     if _held:
         _pending = True
     else:

@@ -1,5 +1,6 @@
 -- wrk: which requests, after how much thought, and the figures as one line of JSON. Arguments: the file of ids, the share
--- of pages (0 to 1), the think time in ms (0: none). A page is one of the first 9,950, as it may be with 10,000 users.
+-- of pages (0 to 1), the think time in ms (0: none). A page is one of the first 9,950, as it may be with 10,000 users. A line
+-- that begins with a slash is a target in place of an id.
 local ids, pages, think_ms = {}, 0, 0
 
 function init(arguments)
@@ -16,7 +17,8 @@ function request()
   if pages > 0 and math.random() < pages then
     return wrk.format("GET", "/users?limit=50&offset=" .. math.random(0, #ids - 50))
   end
-  return wrk.format("GET", "/users/" .. ids[math.random(#ids)])
+  local id = ids[math.random(#ids)]
+  return wrk.format("GET", id:byte() == 47 and id or "/users/" .. id)
 end
 
 function done(summary, latency, requests)
