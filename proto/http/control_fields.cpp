@@ -1,6 +1,12 @@
 #include "proto/http/control_fields.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "proto/http/scanner.h"
 
 namespace ringpost::proto::http {
 
@@ -38,64 +44,96 @@ std::string_view take_element(std::string_view& list) {
   return element;
 }
 
+#if defined(__x86_64__)
+// Bits of 16 characters.
+struct HostCharacters {
+  explicit HostCharacters(const char* at) {
+    const __m128i v = Sse2::load(at);
+    const __m128i digit = Sse2::in_range(v, '0', '9');
+    const __m128i letter = Sse2::in_range(_mm_or_si128(v, Sse2::all(0x20)), 'a', 'z');
+    const __m128i usual = _mm_or_si128(_mm_or_si128(digit, letter), Sse2::in_range(v, '-', '.'));
+    no_digits = Sse2::bits(digit) ^ 0xffff;
+    unusual = Sse2::bits(usual) ^ 0xffff;
+  }
+  uint32_t no_digits, unusual;
+};
+
+// Whether it is of letters, digits, hyphens and dots, with or without a port, as almost all are. It
+// looks at the 16 or 32 bytes that end with it: what is before a Host's value is a request line at
+// least.
+bool is_usual_host(std::string_view value) {
+  const size_t size = value.size();
+  if (size - 1 >= 32) return false;
+  const char* const last = value.data() + size - 16;
+  if (size > 16 && HostCharacters(last - 16).unusual >> (32 - size) != 0) return false;
+  const size_t before = size < 16 ? 16 - size : 0;  // bytes there that are not of it
+  const HostCharacters characters(last);
+  const uint32_t unusual = characters.unusual >> before;
+  if (unusual == 0) return true;
+  const size_t colon = before + static_cast<size_t>(std::countr_zero(unusual));
+  // The colon itself is no digit.
+  return last[colon] == ':' && last + colon != value.data() && characters.no_digits >> colon == 1;
+}
+#else
+bool is_usual_host(std::string_view) {
+  return false;
+}
+#endif
+
+// Whether a token of this size is `control`, letters and hyphens, in whichever case: a word at a
+// time, the last of which may overlap. The bit that makes letters small makes no other tchar one of
+// these.
+template <size_t n>
+bool is_name(const char (&control)[n], std::string_view name) {
+  constexpr size_t size = n - 1;
+  using Word = std::conditional_t<size >= 8, uint64_t, uint32_t>;
+  const auto word_at = [](const char* at) {
+    Word word;
+    std::memcpy(&word, at, sizeof word);
+    return word;
+  };
+  constexpr auto small = static_cast<Word>(0x2020202020202020);
+  for (size_t at = 0;; at = std::min(at + sizeof(Word), size - sizeof(Word))) {
+    if ((word_at(name.data() + at) | small) != word_at(control + at)) return false;
+    if (at == size - sizeof(Word)) return true;
+  }
+}
+
 }  // namespace
 
-bool is_authority(std::string_view text) {
-  const char *at = text.data(), *const end = at + text.size();
-  if (text.starts_with('[')) {  // an IPv6 address; no other IP-literal has ever been defined
-    const char* const address = ++at;
-    while (at != end && (is_hexdig(*at) || *at == ':' || *at == '.')) ++at;
-    if (at == end || *at != ']' || at - address < 2) return false;
-    ++at;
-  } else {
-    for (;; at += 3) {
-      while (at != end && is_reg_name(*at)) ++at;
-      if (at == end || *at != '%') break;
-      if (end - at < 3 || !is_hexdig(at[1]) || !is_hexdig(at[2])) return false;
-    }
-    if (at == text.data()) return false;
+const Refusal* ControlFields::take(const char* head, const HeaderSpans& field) {
+  const auto [name, value] = field.in(head);
+  if (name.size() == 4) {
+    if (!is_name("host", name)) return nullptr;
+    if (is(has_host)) return &host_repeated;
+    note(has_host);
+    host_ = {static_cast<uint32_t>(value.data() - head), static_cast<uint32_t>(value.size())};
+    // Empty is for URIs without an authority (RFC 9110, 7.2). What is asked of this server is an
+    // http URI, whose host is not empty (4.2.1).
+    if (is_usual_host(value) || is_authority(value)) return nullptr;
+    return value.empty() ? &host_empty : &host_malformed;
   }
-  if (at == end) return true;
-  return *at == ':' && std::all_of(at + 1, end, is_digit);
-}
-
-const Refusal* ControlFields::take_control(std::string_view name, std::string_view value) {
-  switch (lower(name.front())) {
-    case 'h':
-      if (equals_ignoring_case(name, "host")) return host(value);
-      break;
-    case 'e':
-      if (equals_ignoring_case(name, "expect")) expect(value);
-      break;
-    case 'c':
-      if (equals_ignoring_case(name, "connection"))
-        connection(value);
-      else if (equals_ignoring_case(name, "content-length"))
-        return content_length(value);
-      break;
-    case 't':
-      if (equals_ignoring_case(name, "transfer-encoding")) return transfer_encoding(value);
-      break;
+  switch (name.size()) {
+    case 6:
+      if (is_name("expect", name)) expect(value);
+      return nullptr;
+    case 10:
+      if (is_name("connection", name)) connection(value);
+      return nullptr;
+    case 14:
+      return is_name("content-length", name) ? content_length(value) : nullptr;
+    case 17:
+      return is_name("transfer-encoding", name) ? transfer_encoding(value) : nullptr;
     default:
-      break;
+      return nullptr;
   }
-  return nullptr;
-}
-
-// Empty is for URIs without an authority (RFC 9110, 7.2). What is asked of this server is an http
-// URI, whose host is not empty (4.2.1).
-const Refusal* ControlFields::host(std::string_view value) {
-  if (has_host_) return &host_repeated;
-  has_host_ = true;
-  if (value.empty()) return &host_empty;
-  return is_authority(value) ? nullptr : &host_malformed;
 }
 
 // One number (RFC 9110, 8.6). A list of equal ones, or a field repeated, may be taken for one (RFC
 // 9112, 6.3) or refused; nobody who means well sends it.
 const Refusal* ControlFields::content_length(std::string_view value) {
-  if (has_content_length_) return &length_repeated;
-  has_content_length_ = true;
+  if (is(has_content_length)) return &length_repeated;
+  note(has_content_length);
   if (value.empty()) return &length_malformed;
   for (const char c : value) {
     if (!is_digit(c)) return &length_malformed;
@@ -109,18 +147,17 @@ const Refusal* ControlFields::content_length(std::string_view value) {
 // Codings in the order in which they were applied (RFC 9112, 6.1). An empty element could be
 // ignored, but not everybody does, and what two servers read differently can be smuggled.
 const Refusal* ControlFields::transfer_encoding(std::string_view value) {
-  has_transfer_encoding_ = true;
+  note(has_transfer_encoding);
   do {
     const std::string_view coding = take_element(value);
     if (coding.empty() || !std::all_of(coding.begin(), coding.end(), is_tchar))
       return &coding_malformed;
     if (!equals_ignoring_case(coding, "chunked")) {
-      if (chunked_) return &chunked_not_last;
-      other_coding_ = true;
-    } else if (chunked_) {
-      return &chunked_twice;
+      if (is(is_chunked)) return &chunked_not_last;
+      note(has_other_coding);
     } else {
-      chunked_ = true;
+      if (is(is_chunked)) return &chunked_twice;
+      note(is_chunked);
     }
   } while (!value.empty());
   return nullptr;
@@ -129,8 +166,8 @@ const Refusal* ControlFields::transfer_encoding(std::string_view value) {
 void ControlFields::connection(std::string_view value) {
   while (!value.empty()) {
     const std::string_view option = take_element(value);
-    close_ |= equals_ignoring_case(option, "close");
-    keep_alive_ |= equals_ignoring_case(option, "keep-alive");
+    if (equals_ignoring_case(option, "close")) note(closes);
+    if (equals_ignoring_case(option, "keep-alive")) note(keeps_alive);
   }
 }
 
@@ -138,30 +175,53 @@ void ControlFields::expect(std::string_view value) {
   while (!value.empty()) {
     const std::string_view expectation = take_element(value);
     if (equals_ignoring_case(expectation, "100-continue"))
-      expects_continue_ = true;
+      note(expects_continue);
     else if (!expectation.empty())
-      expects_other_ = true;
+      note(expects_other);
   }
 }
 
-const Refusal* ControlFields::decide(Request& request) const {
+const Refusal* ControlFields::decide(const char* head, Request& request) const {
   const bool http_1_0 = request.minor_version == 0;
-  if (!has_host_ && !http_1_0) return &host_missing;
-  if (has_transfer_encoding_) {  // RFC 9112, 6.1 and 6.3
-    if (has_content_length_) return &two_framings;
+  request.host = host_.in(head);
+  request.content_length = content_length_;
+  request.framing = content_length_ != 0 ? Framing::length : Framing::none;
+  request.keep_alive = true;
+  request.expect_continue = false;
+  if (facts_ == has_host && !http_1_0) return nullptr;  // as of almost all
+
+  if (!is(has_host) && !http_1_0) return &host_missing;
+  if (is(has_transfer_encoding)) {  // RFC 9112, 6.1 and 6.3
+    if (is(has_content_length)) return &two_framings;
     if (http_1_0) return &coding_in_1_0;
-    if (other_coding_) return &coding_unknown;
+    if (is(has_other_coding)) return &coding_unknown;
     request.framing = Framing::chunked;
-  } else if (content_length_ != 0) {
-    request.framing = Framing::length;
-    request.content_length = content_length_;
   }
   if (!http_1_0) {  // HTTP/1.0 has no expectations (RFC 9110, 10.1.1)
-    if (expects_other_) return &expectation_unknown;
-    request.expect_continue = expects_continue_;
+    if (is(expects_other)) return &expectation_unknown;
+    request.expect_continue = is(expects_continue);
   }
-  request.keep_alive = !close_ && (!http_1_0 || keep_alive_);
+  request.keep_alive = !is(closes) && (!http_1_0 || is(keeps_alive));
   return nullptr;
+}
+
+bool is_authority(std::string_view text) {
+  const char *at = text.data(), *const end = at + text.size();
+  if (text.starts_with('[')) {  // an IPv6 address; no other IP-literal has ever been defined
+    const char* const address = ++at;
+    while (at != end && (is_hexdig(*at) || *at == ':' || *at == '.')) ++at;
+    if (at == end || *at != ']' || at - address < 2) return false;
+    ++at;
+  } else {
+    for (;; at += 3) {
+      at = std::find_if_not(at, end, is_reg_name);
+      if (at == end || *at != '%') break;
+      if (end - at < 3 || !is_hexdig(at[1]) || !is_hexdig(at[2])) return false;
+    }
+    if (at == text.data()) return false;
+  }
+  if (at == end) return true;
+  return *at == ':' && std::all_of(at + 1, end, is_digit);
 }
 
 }  // namespace ringpost::proto::http

@@ -1,10 +1,11 @@
 // ControlFields: the header fields that decide where a message ends, whom it asks and what becomes
 // of its connection; all that request smuggling plays with (RFC 9112, 3.2, 6, 9.3 and 11.2).
 //
-// take() is given each field as it is read, decide() settles the request when all are there. It
-// keeps facts and no views.
+// take() is given fields as they are read, decide() settles the request when all are there. It
+// keeps facts, and the place of Host in the head.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -15,36 +16,44 @@ namespace ringpost::proto::http {
 
 class ControlFields {
  public:
-  const Refusal* take(std::string_view name, std::string_view value) {
-    switch (name.size()) {
-      case 4:   // Host
-      case 6:   // Expect
-      case 10:  // Connection
-      case 14:  // Content-Length
-      case 17:  // Transfer-Encoding
-        return take_control(name, value);
-      default:
-        return nullptr;
-    }
+  // Whether a field whose name has this size may be one of these. All others need not be given.
+  static bool may_be_one(size_t name_bytes) {
+    return name_bytes < 32 && (name_sizes >> name_bytes & 1) != 0;
   }
+  // A field of such a size, in the head at `head`. Its name is a token, its value field content.
+  const Refusal* take(const char* head, const HeaderSpans& field);
 
-  // Sets framing, content_length, keep_alive and expect_continue of a request of this
+  // Sets host, framing, content_length, keep_alive and expect_continue of a request of this
   // minor_version.
-  const Refusal* decide(Request& request) const;
+  const Refusal* decide(const char* head, Request& request) const;
 
  private:
-  const Refusal* take_control(std::string_view name, std::string_view value);
-  const Refusal* host(std::string_view value);
+  // Of Host, Expect, Connection, Content-Length and Transfer-Encoding.
+  static constexpr uint32_t name_sizes = 1U << 4 | 1U << 6 | 1U << 10 | 1U << 14 | 1U << 17;
+
+  // Bits of facts_: cheaper to begin with, and to ask, than a bool each.
+  enum Fact : uint32_t {
+    has_host = 1,
+    has_content_length = 2,
+    has_transfer_encoding = 4,
+    is_chunked = 8,
+    has_other_coding = 16,
+    closes = 32,
+    keeps_alive = 64,
+    expects_continue = 128,
+    expects_other = 256,
+  };
+  bool is(Fact fact) const { return (facts_ & fact) != 0; }
+  void note(Fact fact) { facts_ |= fact; }
+
   const Refusal* content_length(std::string_view value);
   const Refusal* transfer_encoding(std::string_view value);
   void connection(std::string_view value);
   void expect(std::string_view value);
 
+  uint32_t facts_ = 0;
+  Span host_;
   uint64_t content_length_ = 0;
-  bool has_host_ = false, has_content_length_ = false, has_transfer_encoding_ = false;
-  bool chunked_ = false, other_coding_ = false;
-  bool close_ = false, keep_alive_ = false;
-  bool expects_continue_ = false, expects_other_ = false;
 };
 
 // uri-host [ ":" port ] (RFC 9110, 7.2; RFC 3986, 3.2.2), with a host that is not empty.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "proto/http/scan.h"
+#include "proto/http/scanner.h"
 
 namespace ringpost::proto::http {
 
@@ -55,8 +55,40 @@ constexpr Refusal too_many_fields{Status::request_header_fields_too_large,
 constexpr Refusal head_too_large{Status::request_header_fields_too_large,
                                  "the head is larger than this server takes"};
 
+constexpr std::string_view usual_version = "HTTP/1.1\r\n";
+constexpr size_t version_major = 5, version_minor = 7;
+
 bool is_blank(char c) {
   return c == ' ' || c == '\t';
+}
+
+// HTTP-version CRLF, or what there is of it (RFC 9112, 2.3). A later HTTP/1.x is read as HTTP/1.1
+// (RFC 9110, 2.5).
+const Refusal* check_version(std::string_view line) {
+  for (size_t i = 0; i < std::min(line.size(), usual_version.size()); ++i) {
+    if (i == version_minor + 1 && line[version_major] != '1') return &version_unknown;
+    if (i == version_major || i == version_minor ? !is_digit(line[i]) : line[i] != usual_version[i])
+      return &version_malformed;
+  }
+  return line.size() > version_minor && line[version_major] != '1' ? &version_unknown : nullptr;
+}
+
+const Refusal* refuse_target(char behind) {
+  // HTTP/0.9 had no version.
+  return behind == '\r' || behind == '\n' ? &version_malformed : &target_malformed;
+}
+
+// A field line that has no name in front of a colon.
+const Refusal* refuse_name(bool is_empty, char behind) {
+  if (is_blank(behind)) return is_empty ? &line_folded : &name_then_blank;
+  return behind == '\n' ? &bare_lf : &name_malformed;
+}
+
+// What stands behind a value and is not CRLF; it may be a part of it.
+const Refusal* refuse_value(std::string_view behind) {
+  if (behind.empty() || behind == "\r") return nullptr;
+  if (behind[0] == '\r') return &bare_cr;
+  return behind[0] == '\n' ? &bare_lf : &value_malformed;
 }
 
 Method known_method(std::string_view method) {
@@ -80,94 +112,117 @@ Method known_method(std::string_view method) {
 
 }  // namespace
 
-RequestParser::RequestParser(const HeadLimits& limits) : limits_(limits), table_(limits.headers) {}
+Instructions best_instructions() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+                        __builtin_cpu_supports("bmi2");
+  return has_avx2 ? Instructions::avx2 : Instructions::sse2;
+#else
+  return Instructions::portable;
+#endif
+}
+
+RequestParser::RequestParser(const HeadLimits& limits, Instructions instructions)
+    : limits_(limits), instructions_(instructions), table_(limits.headers) {}
 
 void RequestParser::reset() {
-  at_ = count_ = 0;
-  state_ = State::start;
+  progress_ = {};
   authority_ = {};
   controls_ = {};
-  request_ = {};
-  refusal_ = nullptr;
 }
+
+Parse RequestParser::parse(std::string_view input) {
+#if defined(__x86_64__)
+  if (instructions_ == Instructions::avx2) return parse_by_avx2(input);
+  if (instructions_ == Instructions::sse2) return parse_by_sse2(input);
+#endif
+  return parse_by<PortableScanner>(input);
+}
+
+#if defined(__x86_64__)
+// Flat: what they call is inlined, and so compiled for the same instructions.
+RINGPOST_AVX2 [[gnu::flatten]] Parse RequestParser::parse_by_avx2(std::string_view input) {
+  return parse_by<WindowScanner<Avx2>>(input);
+}
+[[gnu::flatten]] Parse RequestParser::parse_by_sse2(std::string_view input) {
+  return parse_by<WindowScanner<Sse2>>(input);
+}
+#endif
 
 // What lies behind the limit is not looked at, so that the answer is the same whether it has come
 // or not.
-Parse RequestParser::parse(std::string_view input) {
-  Cursor in{input.data(), input.data() + at_,
-            input.data() + std::min<size_t>(input.size(), limits_.head_bytes)};
-  if (state_ < State::line_start) refusal_ = read_request_line(in);
-  if (state_ >= State::line_start && refusal_ == nullptr) refusal_ = read_fields(in);
-  at_ = in.offset();
-  if (refusal_ == nullptr && state_ == State::complete) refusal_ = finish(input.data());
-  if (refusal_ != nullptr) return Parse::invalid;
-  if (state_ == State::complete) return Parse::complete;
-  if (input.size() < limits_.head_bytes) return Parse::partial;
-  refusal_ = &head_too_large;
+template <class Scanner>
+RINGPOST_INLINE Parse RequestParser::parse_by(std::string_view input) {
+  const size_t size = std::min<size_t>(input.size(), limits_.head_bytes);
+  Cursor in{progress_, input.data(), size};
+  const Refusal* refusal = nullptr;
+  if (in.state < State::name) refusal = read_request_line<Scanner>(in);
+  if (in.state >= State::name && refusal == nullptr) refusal = read_fields<Scanner>(in);
+  progress_ = static_cast<const Progress&>(in);
+  if (refusal == nullptr) {
+    if (in.state == State::complete)
+      refusal = finish(in);
+    else if (input.size() < limits_.head_bytes)
+      return Parse::partial;
+    else
+      refusal = &head_too_large;
+  }
+  if (refusal == nullptr) return Parse::complete;
+  refusal_ = refusal;
   return Parse::invalid;
 }
 
-// Each case is where the input may have ended, and where reading then goes on.
-const Refusal* RequestParser::read_request_line(Cursor& in) {
-  switch (state_) {
-    case State::start:
-      for (; !in.at_end() && *in.at == '\r'; in.at += 2) {
-        if (in.left() < 2) return nullptr;
-        if (in.at[1] != '\n') return &bare_cr;
-        if (in.offset() == most_leading_bytes) return &too_many_empty_lines;
-      }
-      if (in.at_end()) return nullptr;
-      method_.begin = in.offset();
-      state_ = State::method;
-      [[fallthrough]];
-    case State::method:
-      in.at = scanning::scan_token(in.begin, in.at, in.end);
-      method_.size = in.offset() - method_.begin;
-      if (method_.size > most_method_bytes) return &method_too_long;
-      if (in.at_end()) return nullptr;
-      if (method_.size == 0 || *in.at != ' ') return &method_malformed;
-      ++in.at;
-      target_.begin = in.offset();
-      state_ = State::target;
-      [[fallthrough]];
-    case State::target:
-      in.at = scanning::scan_uri(in.begin, in.at, in.end);
-      target_.size = in.offset() - target_.begin;
-      if (target_.size > limits_.target_bytes) return &target_too_long;
-      if (in.at_end()) return nullptr;
-      if (*in.at == '\r' || *in.at == '\n') return &version_malformed;  // as HTTP/0.9 did
-      if (target_.size == 0 || *in.at != ' ') return &target_malformed;
-      ++in.at;
-      state_ = State::version;
-      [[fallthrough]];
-    default:
-      return read_version(in);
-  }
-}
-
-// HTTP-version CRLF (RFC 9112, 2.3). A later HTTP/1.x is read as HTTP/1.1 (RFC 9110, 2.5).
-const Refusal* RequestParser::read_version(Cursor& in) {
-  constexpr std::string_view usual = "HTTP/1.1\r\n";
-  constexpr size_t major = 5, minor = 7;
-  const std::string_view line(in.at, std::min(in.left(), usual.size()));
-  if (line != usual) {
-    for (size_t i = 0; i < line.size(); ++i) {
-      if (i == minor + 1 && line[major] != '1') return &version_unknown;
-      if (i == major || i == minor ? !is_digit(line[i]) : line[i] != usual[i])
-        return &version_malformed;
+// Each state is where the input may have ended, and where reading then goes on.
+template <class Scanner>
+RINGPOST_INLINE const Refusal* RequestParser::read_request_line(Cursor& in) {
+  if (in.state == State::start) {
+    for (; !in.at_end() && *in == '\r'; in.at += 2) {
+      if (!in.at_crlf()) return in.left() < 2 ? nullptr : &bare_cr;
+      if (in.at == most_leading_bytes) return &too_many_empty_lines;
     }
-    if (line.size() > minor && line[major] != '1') return &version_unknown;
-    if (line.size() < usual.size()) return nullptr;
+    if (in.at_end()) return nullptr;
+    in.piece = in.at;
+    in.state = State::method;
+    if (in.begins_with("GET ")) {  // as almost all
+      method_ = {static_cast<uint32_t>(in.at), 3};
+      request_.known_method = Method::get;
+      in.piece = in.at += 4;
+      in.state = State::target;
+    }
   }
-  request_.minor_version = line[minor] == '0' ? 0 : 1;
-  in.at += usual.size();
-  state_ = State::line_start;
-  return check_target(in.begin);
+  if (in.state == State::method) {
+    in.at = walk<is_tchar>(in.head, in.at, in.end);
+    method_ = in.span();
+    if (method_.size > most_method_bytes) return &method_too_long;
+    if (in.at_end()) return nullptr;
+    if (method_.size == 0 || *in != ' ') return &method_malformed;
+    request_.known_method = known_method(method_.in(in.head));
+    in.piece = ++in.at;
+    in.state = State::target;
+  }
+  if (in.state == State::target) {
+    in.at = Scanner::uri_end(in.head, in.at, in.end);
+    target_ = in.span();
+    if (target_.size > limits_.target_bytes) return &target_too_long;
+    if (in.at_end()) return nullptr;
+    if (target_.size == 0 || *in != ' ') return refuse_target(*in);
+    ++in.at;
+    in.state = State::version;
+  }
+  request_.minor_version = 1;
+  if (!in.begins_with(usual_version)) {
+    const Refusal* const refusal = check_version({&*in, in.left()});
+    if (refusal != nullptr || in.left() < usual_version.size()) return refusal;
+    if (in[version_minor] == '0') request_.minor_version = 0;
+  }
+  in.piece = in.at += usual_version.size();
+  in.state = State::name;
+  return check_target(in.head);
 }
 
 // The four forms of a request-target (RFC 9112, 3.2)
 const Refusal* RequestParser::check_target(const char* head) {
-  request_.known_method = known_method(method_.in(head));
   const std::string_view target = target_.in(head);
   if (request_.known_method == Method::connect) {
     if (!is_authority(target) || !target.contains(':') || !is_digit(target.back()))
@@ -185,75 +240,53 @@ const Refusal* RequestParser::check_target(const char* head) {
 }
 
 // *( field-name ":" OWS field-value OWS CRLF ) CRLF (RFC 9112, 5)
-const Refusal* RequestParser::read_fields(Cursor& in) {
+template <class Scanner>
+RINGPOST_INLINE const Refusal* RequestParser::read_fields(Cursor& in) {
+  Scanner scanner(in.head, in.at, in.end);
+  HeaderSpans* const table = table_.data();
+  const size_t most_fields = limits_.headers;
   for (;;) {
-    if (in.at_end()) return nullptr;
-    switch (state_) {
-      case State::line_start:
-        if (*in.at == '\r') {
-          ++in.at;
-          state_ = State::head_end;
-          continue;
-        }
-        if (count_ == limits_.headers) return &too_many_fields;
-        table_[count_].name.begin = in.offset();
-        state_ = State::name;
-        [[fallthrough]];
-      case State::name: {
-        Span& name = table_[count_].name;
-        in.at = scanning::scan_token(in.begin, in.at, in.end);
-        if (in.at_end()) return nullptr;
-        name.size = in.offset() - name.begin;
-        if (*in.at != ':' || name.size == 0) {
-          if (is_blank(*in.at)) return name.size == 0 ? &line_folded : &name_then_blank;
-          return *in.at == '\n' ? &bare_lf : &name_malformed;
-        }
-        ++in.at;
-        state_ = State::value_start;
-        [[fallthrough]];
-      }
-      case State::value_start:
-        while (!in.at_end() && is_blank(*in.at)) ++in.at;
-        if (in.at_end()) return nullptr;
-        table_[count_].value.begin = in.offset();
-        state_ = State::value;
-        [[fallthrough]];
-      case State::value:
-        in.at = scanning::scan_field_content(in.begin, in.at, in.end);
-        if (in.at_end()) return nullptr;
-        if (*in.at != '\r') return *in.at == '\n' ? &bare_lf : &value_malformed;
-        table_[count_].value.size = in.offset() - table_[count_].value.begin;
-        ++in.at;
-        state_ = State::line_end;
-        if (in.at_end()) return nullptr;
-        [[fallthrough]];
-      case State::line_end: {
-        if (*in.at != '\n') return &bare_cr;
-        ++in.at;
-        HeaderSpans& field = table_[count_++];
-        while (field.value.size != 0 && is_blank(field.value.in(in.begin).back()))
-          --field.value.size;
-        state_ = State::line_start;
-        const Header header = field.in(in.begin);
-        if (const Refusal* refusal = controls_.take(header.name, header.value)) return refusal;
-        continue;
-      }
-      default:  // head_end
-        if (*in.at != '\n') return &bare_cr;
-        ++in.at;
-        state_ = State::complete;
+    if (in.state == State::name) {
+      if (in.fields == most_fields && !in.at_end() && *in != '\r') return &too_many_fields;
+      in.at = scanner.token_end(in.at);
+      if (in.at_end()) return nullptr;
+      if (*in != ':' || in.at == in.piece) {
+        if (*in != '\r' || in.at != in.piece) return refuse_name(in.at == in.piece, *in);
+        if (!in.at_crlf()) return in.left() < 2 ? nullptr : &bare_cr;
+        in.at += 2;
+        in.state = State::complete;
         return nullptr;
+      }
+      table[in.fields].name = in.span();
+      in.piece = ++in.at;
+      in.state = State::value;
     }
+    in.at = scanner.content_end(in.at);
+    if (!in.at_crlf()) [[unlikely]]
+      return refuse_value({&*in, in.left()});
+    // The white space around a value ends at its colon and its CR.
+    const char *value = in.head + in.piece, *value_end = &*in;
+    while (is_blank(*value)) ++value;
+    while (value < value_end && is_blank(value_end[-1])) --value_end;
+    HeaderSpans& field = table[in.fields++];
+    field.value = {static_cast<uint32_t>(value - in.head),
+                   static_cast<uint32_t>(value_end - value)};
+    in.piece = in.at += 2;
+    in.state = State::name;
+    // Unlikely or not, registers are for the fields without a call.
+    if (ControlFields::may_be_one(field.name.size)) [[unlikely]]
+      if (const Refusal* const refusal = controls_.take(in.head, field)) return refusal;
   }
 }
 
-const Refusal* RequestParser::finish(const char* head) {
-  request_.method = method_.in(head);
-  request_.target = target_.in(head);
-  request_.headers = Headers(head, {table_.data(), count_});
+RINGPOST_INLINE const Refusal* RequestParser::finish(const Cursor& in) {
+  request_.method = method_.in(in.head);
+  request_.target = target_.in(in.head);
+  request_.headers = Headers(in.head, {table_.data(), in.fields});
+  const Refusal* const refusal = controls_.decide(in.head, request_);
   // The target's own authority goes before Host (RFC 9112, 3.2.2).
-  request_.host = authority_.size != 0 ? authority_.in(head) : request_.find("host").value_or("");
-  return controls_.decide(request_);
+  if (authority_.size != 0) request_.host = authority_.in(in.head);
+  return refusal;
 }
 
 }  // namespace ringpost::proto::http

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -28,10 +29,16 @@ struct HeadLimits {
   uint32_t headers = 100;            // else 431
 };
 
+// What a head is scanned by (scanner.h). All give the same answers.
+enum class Instructions : uint8_t { portable, sse2, avx2 };
+// The fastest that this machine has.
+Instructions best_instructions();
+
 class RequestParser {
  public:
   // The one allocation: the table of headers, 16 bytes each.
-  explicit RequestParser(const HeadLimits& limits = {});
+  explicit RequestParser(const HeadLimits& limits = {},
+                         Instructions instructions = best_instructions());
 
   // `input` begins with the head's first byte.
   wire::Parse parse(std::string_view input);
@@ -39,49 +46,63 @@ class RequestParser {
   // After `complete`.
   const Request& request() const { return request_; }
   // Bytes of the head, from the input's first byte through the empty line that ends it.
-  size_t head_bytes() const { return at_; }
+  size_t head_bytes() const { return progress_.at; }
 
   // After `invalid`: the answer's status (400, 414, 417, 431, 501, 505), and what was wrong.
   const Refusal& refusal() const { return *refusal_; }
 
   // Whether a byte of a request line was seen; empty lines before it are none.
-  bool started() const { return state_ != State::start; }
+  bool started() const { return progress_.state != State::start; }
   // Forgets everything, for the next head.
   void reset();
 
  private:
-  // What stands at at_. In the order of the input; the request line's come first.
+  // What stands at `at`. In the order of the input; the request line's come first.
   enum class State : uint8_t {
-    start,        // empty lines, or the method
-    method,       // the method, up to its SP
-    target,       // the request-target, up to its SP
-    version,      // HTTP-version CRLF
-    line_start,   // a name's first character, or the CR of the empty line
-    name,         // up to its colon
-    value_start,  // white space before a value
-    value,        // up to its CR, white space behind it included
-    line_end,     // LF of a field line
-    head_end,     // LF of the empty line
+    start,    // empty lines, or the method
+    method,   // the method, up to its SP
+    target,   // the request-target, up to its SP
+    version,  // HTTP-version CRLF
+    name,     // a name, up to its colon, or the empty line
+    value,    // up to its CRLF, white space around it included
     complete,
   };
-  struct Cursor {
-    const char *begin, *at, *end;
+  struct Progress {
+    State state = State::start;
+    size_t at = 0;      // bytes that were read
+    size_t piece = 0;   // where what is being read begins: method, target, name, value
+    size_t fields = 0;  // of table_, those that are read
+  };
+  // While progress is made, in registers.
+  struct Cursor : Progress {
+    const char* head;
+    size_t end;
+    const char& operator*() const { return head[at]; }
+    const char& operator[](size_t distance) const { return head[at + distance]; }
     bool at_end() const { return at == end; }
-    size_t left() const { return static_cast<size_t>(end - at); }
-    uint32_t offset() const { return static_cast<uint32_t>(at - begin); }
+    size_t left() const { return end - at; }
+    bool begins_with(std::string_view text) const {
+      return left() >= text.size() && std::memcmp(head + at, text.data(), text.size()) == 0;
+    }
+    bool at_crlf() const { return begins_with("\r\n"); }
+    Span span() const { return {static_cast<uint32_t>(piece), static_cast<uint32_t>(at - piece)}; }
   };
 
-  // Each takes what it can and leaves state_ at what comes next.
+  wire::Parse parse_by_sse2(std::string_view input);
+  wire::Parse parse_by_avx2(std::string_view input);
+  template <class Scanner>
+  wire::Parse parse_by(std::string_view input);
+  // Each takes what it can and leaves state at what comes next.
+  template <class Scanner>
   const Refusal* read_request_line(Cursor& in);
+  template <class Scanner>
   const Refusal* read_fields(Cursor& in);
-  const Refusal* read_version(Cursor& in);
   const Refusal* check_target(const char* head);
-  const Refusal* finish(const char* head);
+  const Refusal* finish(const Cursor& in);
 
   HeadLimits limits_;
-  uint32_t at_ = 0;
-  uint32_t count_ = 0;  // of table_, what is in use
-  State state_ = State::start;
+  Instructions instructions_;
+  Progress progress_;
   Span method_, target_, authority_;
   ControlFields controls_;
   std::vector<HeaderSpans> table_;

@@ -1,11 +1,13 @@
-// Invariant: however a head is cut into pieces, wherever they lie and whatever the limits, the
-// parser gives the same answer; what it accepts, written out anew from the Request, is read as the
-// same Request again; and no line end, control character or blank is in a part where none may be.
+// Invariant: however a head is cut into pieces, wherever they lie, whatever the limits and by
+// whichever instructions, the parser gives the same answer; what it accepts, written out anew from
+// the Request, is read as the same Request again; and no line end, control character or blank is in
+// a part where none may be.
 #include <cstdlib>
 #include <string>
 
 #include "proto/http/request_parser.h"
 #include "tests/support/guarded.h"
+#include "tests/support/instructions.h"
 
 namespace ringpost {
 namespace {
@@ -52,16 +54,17 @@ Answer answer(Parse parse, const RequestParser& parser) {
   return {parse, text, parser.head_bytes()};
 }
 
-Answer parse_whole(std::string_view input, const HeadLimits& limits) {
+Answer parse_whole(std::string_view input, const HeadLimits& limits, Instructions instructions) {
   const tests::Guarded bytes(input);
-  RequestParser parser(limits);
+  RequestParser parser(limits, instructions);
   const Parse parse = parser.parse(bytes.view());
   return answer(parse, parser);
 }
 
 // In pieces of `step` bytes, the parser copied between them; each call sees a block of its own.
-Answer parse_pieces(std::string_view input, size_t step, const HeadLimits& limits) {
-  RequestParser parser(limits);
+Answer parse_pieces(std::string_view input, size_t step, const HeadLimits& limits,
+                    Instructions instructions) {
+  RequestParser parser(limits, instructions);
   for (size_t length = step;; length += step) {
     const tests::Guarded bytes(input.substr(0, length));
     const Parse parse = parser.parse(bytes.view());
@@ -99,9 +102,12 @@ std::string written(const Request& request) {
 }
 
 void check(std::string_view input, const HeadLimits& limits) {
-  const Answer expected = parse_whole(input, limits);
-  for (const size_t step : {1uz, 7uz, 16uz, 33uz})
-    require(parse_pieces(input, step, limits) == expected);
+  const Answer expected = parse_whole(input, limits, Instructions::portable);
+  for (const Instructions instructions : tests::instructions_here()) {
+    require(parse_whole(input, limits, instructions) == expected);
+    for (const size_t step : {1uz, 7uz, 16uz, 33uz, 70uz})
+      require(parse_pieces(input, step, limits, instructions) == expected);
+  }
   if (expected.parse != Parse::complete) return;
 
   RequestParser parser(limits);

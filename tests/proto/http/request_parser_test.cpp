@@ -8,6 +8,7 @@
 
 #include "tests/support/every_split.h"
 #include "tests/support/guarded.h"
+#include "tests/support/instructions.h"
 
 using namespace std::string_view_literals;
 
@@ -51,14 +52,16 @@ std::string parse_pieces(const tests::Pieces& pieces, RequestParser& parser) {
   return "partial";
 }
 
+// By each set of instructions that this machine has.
 void expect_at_every_split(std::string_view head, std::string_view expected,
                            const HeadLimits& limits = {}) {
-  tests::every_split(head, [&](const tests::Pieces& pieces) {
-    RequestParser parser(limits);
-    EXPECT_EQ(parse_pieces(pieces, parser), expected)
-        << "of " << testing::PrintToString(head.substr(0, 300)) << " as "
-        << tests::lengths(pieces).substr(0, 100);
-  });
+  for (const Instructions instructions : tests::instructions_here())
+    tests::every_split(head, [&](const tests::Pieces& pieces) {
+      RequestParser parser(limits, instructions);
+      EXPECT_EQ(parse_pieces(pieces, parser), expected)
+          << "of " << testing::PrintToString(head.substr(0, 300)) << " as "
+          << tests::lengths(pieces).substr(0, 100) << " by " << static_cast<int>(instructions);
+    });
 }
 
 struct Case {
@@ -352,6 +355,53 @@ TEST(RequestParser, ForgetsAllWhenReset) {
   ASSERT_EQ(parser.parse("GET / HTTP/1.1\r\nContent-Length: 9\r\nHost :"), Parse::invalid);
   parser.reset();
   EXPECT_EQ(describe(parser.parse("GET / HTTP/1.0\r\n\r\n"), parser), "GET / HTTP/1.0 host= close");
+}
+
+// A field is one that decides something by its whole name, in whichever case.
+TEST(RequestParser, KnowsControlFieldsByTheirWholeNames) {
+  const Case fields[] = {
+      {"Host", "/"},
+      {"Expect", "x"},
+      {"Connection", "close"},
+      {"Content-Length", "x"},
+      {"Transfer-Encoding", "x"},
+  };
+  const auto is_taken = [](std::string_view name, std::string_view value) {
+    std::string head("GET / HTTP/1.1\r\nHost: a\r\n");
+    head.append(name).append(": ").append(value).append("\r\n\r\n");
+    RequestParser parser;
+    return parser.parse(head) == Parse::complete && parser.request().keep_alive;
+  };
+  for (const auto& [name, value] : fields)
+    for (size_t place = 0; place < name.size(); ++place)
+      for (int c = 0; c < 256; ++c) {
+        std::string other(name);
+        other[place] = static_cast<char>(c);
+        if (!is_tchar(other[place])) continue;
+        EXPECT_EQ(is_taken(other, value), lower(other[place]) != lower(name[place])) << other;
+      }
+}
+
+// Every character at every place of a Host, of each length: most Hosts are judged sixteen
+// characters at a time.
+TEST(RequestParser, JudgesHostsAsAuthorities) {
+  for (const size_t size :
+       {1uz, 2uz, 7uz, 8uz, 9uz, 15uz, 16uz, 17uz, 29uz, 31uz, 32uz, 33uz, 40uz})
+    for (size_t place = 0; place < size; ++place)
+      for (int c = 0; c < 256; ++c)
+        for (const std::string_view port : {"", ":", ":80", ":8a"}) {
+          std::string host(size, 'a');
+          host[place] = static_cast<char>(c);
+          host.append(port);
+          const char first = host.front(), last = host.back();
+          if (!is_field_content(static_cast<char>(c)) || first == ' ' || first == '\t' ||
+              last == ' ' || last == '\t')
+            continue;
+          const tests::Guarded head("GET / HTTP/1.0\r\nHost:" + host + "\r\n\r\n");
+          RequestParser parser;
+          ASSERT_EQ(parser.parse(head.view()) == Parse::complete, is_authority(host))
+              << testing::PrintToString(host);
+        }
 }
 
 // A session may hand a half-read head to a parser of its own, and the shared one to others.
