@@ -34,7 +34,7 @@ test-comparison: ## The twins, k6's scripts, the harness, the report, and the co
 	@meson test -C build --no-rebuild --print-errorlogs --setup everything --suite loadtest --suite compose
 bench: ## Measure parsers, JSON, rows, timers against other libraries
 	@tools/install build test
-	@tools/build release bench
+	@tools/build bench bench
 instructions: ## Instructions a request, by callgrind, against the figures in bench/instructions (UPDATE=1 writes them)
 	@tools/install build test
 	@tools/build release bench/instructions/instructions

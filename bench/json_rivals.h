@@ -7,7 +7,7 @@
 
 #include "src/app/users.h"
 
-#if __has_include(<rapidjson/writer.h>)
+#ifdef HAVE_RAPIDJSON
 #define RINGPOST_HAS_RAPIDJSON 1
 #if defined(__SSE2__)
 #define RAPIDJSON_SSE2  // its faster way of looking for what must be escaped; off unless asked for
@@ -15,14 +15,14 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 #endif
-#if __has_include(<nlohmann/json.hpp>)
+#ifdef HAVE_NLOHMANN_JSON
 #define RINGPOST_HAS_NLOHMANN 1
 #include <nlohmann/json.hpp>
 #endif
-#if HAVE_YYJSON
+#ifdef HAVE_YYJSON
 #include <yyjson.h>
 #endif
-#if __has_include(<simdjson.h>)
+#ifdef HAVE_SIMDJSON
 #include <simdjson.h>
 #endif
 #if defined(SIMDJSON_VERSION_MAJOR) && SIMDJSON_VERSION_MAJOR >= 4
