@@ -1,6 +1,7 @@
-"""The README's command for people who have just cloned: `make run` in a clean clone of HEAD, the two curl lines that
-it prints, Ctrl-C; the second time; what it says when something stands in its way."""
+"""The README's commands for people who have just cloned: `make run` in a clean clone of HEAD, the two curl lines that
+it prints, Ctrl-C; the second time; what it says when something stands in its way; and `make pgo`."""
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -175,7 +176,7 @@ class MakeRun(unittest.TestCase):
     def test_8_laid_out_by_a_load(self):
         done = subprocess.run(["make", "pgo", "PGO_SECONDS=1"], cwd=clone, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertIn("-fprofile-use", open(os.path.join(clone, "build-pgo", "compile_commands.json")).read())
+        self.assertIn("-fprofile-use", pathlib.Path(clone, "build-pgo", "compile_commands.json").read_text())
         version = subprocess.run(["build-pgo/ringpost", "--version"], cwd=clone, capture_output=True, text=True)
         self.assertRegex(version.stdout, r"\d+\.\d+\.\d+")
         self.assertFalse(cluster_runs())
@@ -183,7 +184,7 @@ class MakeRun(unittest.TestCase):
     def test_8_for_an_instruction_set(self):
         subprocess.run(["tools/build", "release", "build.ninja"], cwd=clone, check=True,
                        env={**os.environ, "ARCH": "x86-64-v3"})
-        commands = open(os.path.join(clone, "build-x86-64-v3", "compile_commands.json")).read()
+        commands = pathlib.Path(clone, "build-x86-64-v3", "compile_commands.json").read_text()
         self.assertIn("-march=x86-64-v3", commands)
 
 
