@@ -121,7 +121,7 @@ Choice<Connection> choose_for_slow(size_t count, At at, uint32_t width, uint32_t
     ++others;
     const bool beyond = others > width;
     if (beyond && choice.connection != nullptr && choice.connection->load() < long_wait) break;
-    if (!each.has_room() || (beyond && each.depth() != 0)) continue;
+    if (!each.has_room()) continue;
     if (choice.connection == nullptr || each.load() < choice.connection->load())
       choice.connection = &each;
     if (each.depth() == 0) break;
