@@ -1,6 +1,7 @@
 #include "proto/http/control_fields.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -45,13 +46,39 @@ std::string_view take_element(std::string_view& list) {
 }
 
 #if defined(__x86_64__)
+using Sixteen = std::array<char, 16>;
+
+constexpr Sixteen all(int c) {
+  Sixteen sixteen{};
+  sixteen.fill(static_cast<char>(c));
+  return sixteen;
+}
+
+// Bytes are compared as signed: so with the range moved to where these begin.
+struct alignas(16) Range {
+  constexpr Range(char first, char last) : move(all(0x80 - first)), end(all(0x81 + last - first)) {}
+  __m128i operator()(__m128i v) const {
+    return _mm_cmplt_epi8(_mm_add_epi8(v, Sse2::load(move.data())), Sse2::load(end.data()));
+  }
+  Sixteen move, end;
+};
+struct alignas(16) Ranges {
+  Range digits{'0', '9'}, small_letters{'a', 'z'}, hyphen_and_dot{'-', '.'};
+  Sixteen to_small = all(0x20);
+};
+constexpr Ranges host_ranges;
+
 // Bits of 16 characters.
 struct HostCharacters {
   explicit HostCharacters(const char* at) {
+    // Where GCC sees such constants it makes each by three instructions: 1.5 ns of a head's 18.
+    const Ranges* ranges = &host_ranges;
+    asm("" : "+r"(ranges));
     const __m128i v = Sse2::load(at);
-    const __m128i digit = Sse2::in_range(v, '0', '9');
-    const __m128i letter = Sse2::in_range(_mm_or_si128(v, Sse2::all(0x20)), 'a', 'z');
-    const __m128i usual = _mm_or_si128(_mm_or_si128(digit, letter), Sse2::in_range(v, '-', '.'));
+    const __m128i small = _mm_or_si128(v, Sse2::load(ranges->to_small.data()));
+    const __m128i digit = ranges->digits(v);
+    const __m128i usual =
+        _mm_or_si128(_mm_or_si128(digit, ranges->small_letters(small)), ranges->hyphen_and_dot(v));
     no_digits = Sse2::bits(digit) ^ 0xffff;
     unusual = Sse2::bits(usual) ^ 0xffff;
   }
