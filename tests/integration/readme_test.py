@@ -168,6 +168,20 @@ class MakeRun(unittest.TestCase):
         make("flamegraph")
         self.assertIn("<title>io::Reactor::turn (", result("cpu-mixed.svg"))
 
+    def test_6_flame_graphs_say_what_stands_in_their_way(self):
+        fake = os.path.join(folder, "no counting")
+        os.makedirs(fake, exist_ok=True)
+        with open(os.path.join(fake, "perf"), "w", opener=lambda path, flags: os.open(path, flags, 0o755)) as file:
+            file.write("#!/bin/sh\necho 'Error: not permitted' >&2; exit 1\n")
+        for arguments, words in (["SCENARIO=none"], "SCENARIO is light, heavy or mixed, not 'none'"), \
+                (["CLIENTS=0"], "CLIENTS is a number from 1"), (["SECONDS=x"], "SECONDS is a number from 1"), \
+                ([], "perf may not count here: Error: not permitted"):
+            done = subprocess.run(["make", "flamegraph", *arguments], cwd=clone, capture_output=True, text=True,
+                                  env={**os.environ, "PATH": fake + ":" + os.environ["PATH"]})
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(words, done.stderr)
+        self.assertFalse(cluster_runs())
+
     def test_7_help(self):
         done = subprocess.run(["make"], cwd=clone, capture_output=True, text=True)
         for command in "run", "compare", "up", "bench-all", "test", "build", "pgo", "bench", "instructions", "flamegraph", "flamegraph-tasks", "migrate", "seed", "format", "lint", "fuzz", "clean":
