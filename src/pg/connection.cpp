@@ -24,6 +24,8 @@ constexpr std::chrono::seconds send_timeout{10};
 constexpr std::chrono::seconds cancel_timeout{1};
 // For what may have come already of a session that seems to be stuck.
 constexpr std::chrono::milliseconds last_look{100};
+// Of the storage for answers that are cut off at the end of a receive buffer: two of those.
+constexpr size_t most_kept = 64 * 1024;
 // Between two answers of a busy server.
 constexpr std::chrono::milliseconds usual_silence{10};
 
@@ -197,7 +199,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
       unread_.consume(unread_.size() - input.size());
     else
       unread_.append(input);
-    if (unread_.empty()) unread_.release();
+    if (unread_.empty() && unread_.capacity() > most_kept) unread_.release();
     if (!lost) pool_.answered(pipeline_.next_number() - first);
     if (lost) {
       why = std::move(*lost);
