@@ -18,6 +18,9 @@ namespace ringpost::io {
 
 namespace {
 
+// That of this thread, or null. Read in the handler, so that it must be found without a call.
+[[gnu::tls_model("initial-exec")]] constinit thread_local Profiler* profiler = nullptr;
+
 struct Registers {
   uintptr_t code, frame, stack;
 };
@@ -111,6 +114,7 @@ Profiler::Profiler(std::chrono::nanoseconds interval)
   sigaction(SIGPROF, &action, nullptr);
   timer_ = timer_for_this_thread();
   profiler = this;
+  ++count_;
   itimerspec every{};
   every.it_interval.tv_sec = interval.count() / 1'000'000'000;
   every.it_interval.tv_nsec = interval.count() % 1'000'000'000;
@@ -121,6 +125,7 @@ Profiler::Profiler(std::chrono::nanoseconds interval)
 Profiler::~Profiler() {
   timer_delete(timer_);
   profiler = nullptr;
+  --count_;
 }
 
 void Profiler::handle(int, siginfo_t* info, void* context) {
@@ -173,6 +178,14 @@ Profile Profiler::take() {
 }
 
 void Profiler::wait_begins(const Wait& wait, const void* awaiter) {
+  if (profiler != nullptr) profiler->begin(wait, awaiter);
+}
+
+void Profiler::wait_ends(const Wait& wait) {
+  if (profiler != nullptr) profiler->end(wait);
+}
+
+void Profiler::begin(const Wait& wait, const void* awaiter) {
   if (written_.load(std::memory_order_relaxed) - read_.load(std::memory_order_relaxed) >=
       capacity / 2)
     collect();
@@ -185,7 +198,7 @@ void Profiler::wait_begins(const Wait& wait, const void* awaiter) {
   waiting_[&wait] = {&profile_.waits[key_], Clock::now()};
 }
 
-void Profiler::wait_ends(const Wait& wait) {
+void Profiler::end(const Wait& wait) {
   const auto begun = waiting_.find(&wait);
   if (begun == waiting_.end()) return;  // before the profile began
   begun->second.times->add(Clock::now() - begun->second.since);

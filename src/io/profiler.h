@@ -1,5 +1,5 @@
 // Profiler: samples the thread that it was made on, and times what its tasks wait for. While there
-// is none, that costs a comparison with null at each wait.
+// is none in the process, that costs a comparison with zero at each wait.
 //
 //     const io::Profiler profiler;   // sampling
 //     ...
@@ -43,9 +43,11 @@ class Profiler {
   // What was seen since the last call, or the beginning.
   Profile take();
 
-  // For Wait: it has suspended the task of the frame `awaiter`, or is about to resume it.
-  void wait_begins(const Wait& wait, const void* awaiter);
-  void wait_ends(const Wait& wait);
+  // Whether any thread is sampled: what is asked at each wait.
+  static bool any() { return count_.load(std::memory_order_relaxed) != 0; }
+  // For Wait, then: it has suspended the task of the frame `awaiter`, or is about to resume it.
+  [[gnu::cold]] static void wait_begins(const Wait& wait, const void* awaiter);
+  [[gnu::cold]] static void wait_ends(const Wait& wait);
 
  private:
   static constexpr size_t most_tasks = 16, most_frames = 64;
@@ -62,6 +64,10 @@ class Profiler {
   static void handle(int signal, siginfo_t* info, void* context);
   void note(uint32_t ticks, const void* context);
   void collect();
+  void begin(const Wait& wait, const void* awaiter);
+  void end(const Wait& wait);
+
+  static inline constinit std::atomic<unsigned> count_ = 0;
 
   // The handler writes at written_ and nobody else does; read_ follows it.
   static constexpr size_t capacity = 1024;
@@ -74,8 +80,5 @@ class Profiler {
   Profile::Wait key_{};  // kept for its memory
   std::unordered_map<const Wait*, Begun> waiting_;
 };
-
-// That of this thread, or null.
-[[gnu::tls_model("initial-exec")]] inline constinit thread_local Profiler* profiler = nullptr;
 
 }  // namespace ringpost::io

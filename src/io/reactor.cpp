@@ -56,6 +56,7 @@ void Reactor::turn(bool wait) {
   List<Wait, Wait> runnable;  // those that become ready from here on wait for the next turn
   runnable.take(ready_);
   while (!runnable.empty()) runnable.pop_front().resume();
+  note_running(nullptr);  // the last one is suspended, or gone
 }
 
 void Reactor::submit(bool wait) {

@@ -21,16 +21,4 @@ inline void note_running(void* frame) {
   detail::running.store(frame, std::memory_order_relaxed);
 }
 
-// For as long as it lives a task runs inside of another, or of none, which then goes on.
-class Running {
- public:
-  explicit Running(void* frame) : outer_(running_task()) { note_running(frame); }
-  ~Running() { note_running(outer_); }
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
-
- private:
-  void* outer_;
-};
-
 }  // namespace ringpost::io

@@ -6,8 +6,10 @@ void Scope::spawn(Task<void> child) {
   ++running_;
   const auto frame = child.release();
   frame.promise().end_in(*this);
-  const Running child_runs(frame.address());
+  void* const outer = running_task();
+  note_running(frame.address());
   frame.resume();
+  note_running(outer);  // goes on
 }
 
 void* detail::PromiseBase::awaiter() const {

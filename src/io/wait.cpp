@@ -22,8 +22,8 @@ bool Wait::suspend(std::coroutine_handle<> awaiter) {
   }
   outcome_ = Outcome::pending;
   awaiter_ = awaiter;
-  if (profiler != nullptr) [[unlikely]]
-    profiler->wait_begins(*this, awaiter.address());
+  if (Profiler::any()) [[unlikely]]
+    Profiler::wait_begins(*this, awaiter.address());
   return true;
 }
 
@@ -43,14 +43,15 @@ void Wait::wake(Outcome outcome) {
 void Wait::deliver() {
   disarm();
   outcome_ = Outcome::event;
+  void* const outer = running_task();
   resume();
+  note_running(outer);  // goes on
 }
 
-// *this may have ended when the coroutine suspends again.
 void Wait::resume() {
-  if (profiler != nullptr) [[unlikely]]
-    profiler->wait_ends(*this);
-  const Running awaiter_runs(awaiter_.address());
+  if (Profiler::any()) [[unlikely]]
+    Profiler::wait_ends(*this);
+  note_running(awaiter_.address());
   std::exchange(awaiter_, nullptr).resume();
 }
 
