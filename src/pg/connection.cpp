@@ -147,8 +147,10 @@ io::Task<Result<void>> Connection::prepare_statements(io::Until until) {
       encode_prepare(stream_->out(), **next);
       pipeline_.push(stream_->out(), Pipeline::Expect::prepare,
                      const_cast<StatementDescription*>(*next));
+      // Only then: in the turn of the last answer the stream would be flushed before a first
+      // query's Sync is there (flush()).
+      stream_->send();
     }
-    stream_->send();
     const io::Result<std::string_view> bytes = co_await receive(until);
     if (!bytes) co_return std::unexpected(unavailable(address_ + ": " + bytes.error().message()));
     std::string_view input = *bytes;
