@@ -42,6 +42,7 @@ void Reactor::run(Task<void> task) {
 }
 
 void Reactor::turn(bool wait) {
+  while (!before_sends_.empty()) before_sends_.pop_front().flush();
   while (!flushes_.empty()) flushes_.pop_front().flush();
   for (BufferGroup* group : groups_) group->publish();
   set_alarm();

@@ -54,6 +54,12 @@ class Reactor {
   void at_end_of_turn(Flush& flush) {
     if (!flush.linked()) flushes_.push_back(flush);
   }
+  // The same, before all of those, in whatever order they were asked for: to complete what a stream
+  // is to send. What a send leaves behind goes only with the next turn's, and its own end wakes
+  // none.
+  void before_sends(Flush& flush) {
+    if (!flush.linked()) before_sends_.push_back(flush);
+  }
   void add(BufferGroup& group) { groups_.push_back(&group); }
   void remove(BufferGroup& group) { std::erase(groups_, &group); }
 
@@ -80,7 +86,7 @@ class Reactor {
   TimerWheel timers_;
   Alarm alarm_;
   List<Wait, Wait> ready_;
-  List<Flush, Flush> flushes_;
+  List<Flush, Flush> before_sends_, flushes_;
   std::vector<BufferGroup*> groups_;
   SpareBuffers spare_buffers_;
 };

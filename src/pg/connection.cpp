@@ -251,7 +251,7 @@ void Connection::seal() {
   group_load_ = {};
 }
 
-// At the end of the turn, before the stream's own: what gathered leaves whole.
+// At the end of the turn, before the stream's own, so that what gathered leaves whole.
 void Connection::flush() {
   seal();
   stream_->send();
@@ -276,7 +276,7 @@ void Connection::send(QueryBase& query) {
       pipeline_.push(out, expect, &query, shares ? Pipeline::Sync::shared : Pipeline::Sync::own,
                      load_.sent(statement, reactor_.now()));
   if (shares) group_load_ += load_.cost(statement);
-  reactor_.at_end_of_turn(*this);
+  reactor_.before_sends(*this);
 }
 
 Load::Microseconds Connection::load() const {

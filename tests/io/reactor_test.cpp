@@ -1,6 +1,8 @@
 #include "src/io/reactor.h"
 
+#include <algorithm>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -53,6 +55,39 @@ TEST(Reactor, WhatHasComeIsTakenBeforeItIsCalledLate) {
   EXPECT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 0);
   for (const int fd : {ours, theirs, ready[0], ready[1]}) ::close(fd);
+}
+
+// What completes a message is written before the stream is sent, though the stream asked first: its
+// send ends no turn, and what is left behind would wait for whatever comes next.
+TEST(Reactor, WhatCompletesASendComesBeforeIt) {
+  class Ending final : public Reactor::Flush {
+   public:
+    explicit Ending(Stream& stream) : stream_(stream) {}
+    void flush() override {
+      stream_.out().append("end");
+      stream_.send();
+    }
+
+   private:
+    Stream& stream_;
+  };
+  const auto [ours, theirs] = tests::socket_pair();
+  tests::run_on_reactor([&](Reactor& reactor) -> Task<void> {
+    tests::Buffers buffers(reactor);
+    Stream stream(reactor, buffers, ours, 1s);
+    Ending ending(stream);
+    stream.out().append("begun ");
+    stream.send();
+    reactor.before_sends(ending);
+    auto nothing = stream.read({reactor.now() + 20ms});
+    const auto bytes = co_await nothing;
+    EXPECT_FALSE(bytes.has_value());
+    char came[32];
+    const ssize_t size = ::read(theirs, came, sizeof came);
+    EXPECT_EQ(std::string(came, static_cast<size_t>(std::max<ssize_t>(size, 0))), "begun end");
+    co_await stream.close();
+  });
+  ::close(theirs);
 }
 
 // A reactor that takes itself for busy: many requests are in flight, none is answered, and turns of

@@ -315,13 +315,9 @@ TEST(Group, IsMadeFromInsideAnAnswer) {
     });
     co_await client.connected();
     io::Scope scope(reactor);
-    std::vector<Answer> answers(4);
-    const auto chain = [](Client& asking, std::vector<Answer>& into, size_t who) -> Task<void> {
-      for (size_t i = 0; i < 2; ++i)
-        co_await asking.run(into[2 * i + who], static_cast<int32_t>(i + 1));
-    };
-    scope.spawn(chain(client, answers, 0));
-    scope.spawn(chain(client, answers, 1));
+    std::deque<Answer> answers(4);
+    scope.spawn(client.ask_in_turn(answers, 0, 2));
+    scope.spawn(client.ask_in_turn(answers, 1, 2));
     co_await scope.join();
     for (size_t i = 0; i < answers.size(); ++i)
       EXPECT_TRUE(answers[i].is({static_cast<int32_t>(i + 1)})) << answers[i];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -202,6 +203,13 @@ class Client {
     answer.took = std::chrono::duration_cast<std::chrono::milliseconds>(io::Clock::now() - began);
     EXPECT_FALSE(answer.done) << "answered twice";
     answer.done = true;
+  }
+
+  // Asks 1, 2 and so on, each from inside the answer to the one before it, until `answers` has no
+  // place left; it takes `first` and each `step`th.
+  io::Task<void> ask_in_turn(std::deque<Answer>& answers, size_t first, size_t step) {
+    for (size_t i = first; i < answers.size(); i += step)
+      co_await run(answers[i], static_cast<int32_t>(i / step + 1));
   }
 
   // Turns until `reached()`, but no longer than `patience`.

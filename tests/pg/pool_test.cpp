@@ -137,12 +137,8 @@ TEST(Pool, AsksAgainFromInsideAnAnswer) {
     co_await client.connected();
     io::Scope scope(reactor);
     std::deque<Answer> answers(6);
-    const auto chain = [](Client& asking, std::deque<Answer>& into, size_t who) -> Task<void> {
-      for (size_t i = 0; i < 3; ++i)
-        co_await asking.run(into[2 * i + who], static_cast<int32_t>(i + 1));
-    };
-    scope.spawn(chain(client, answers, 0));
-    scope.spawn(chain(client, answers, 1));
+    scope.spawn(client.ask_in_turn(answers, 0, 2));
+    scope.spawn(client.ask_in_turn(answers, 1, 2));
     co_await scope.join();
     for (size_t i = 0; i < answers.size(); ++i)
       EXPECT_TRUE(answers[i].is({static_cast<int32_t>(10 * (i / 2 + 1) + i % 2 + 1)}))
