@@ -198,6 +198,7 @@ bool Session::serve() {
         if (admission_ == Admission::not_asked &&
             context_.handler().takes_body(connection_.request())) {
           if (connection_.accept_body(stream_.out())) stream_.send();
+          if (draining_) since_ = now();  // a body that is asked for has the grace to come
           input_.remove_prefix(connection_.consumed());
           break;
         }

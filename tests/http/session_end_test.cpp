@@ -226,6 +226,23 @@ TEST(Drain, AHalfRequestIsClosedInSilenceAfterTheGrace) {
     });
 }
 
+// Whoever is told to go on with it is not left alone the next moment.
+TEST(Drain, ABodyThatIsAskedForHasTheGraceToCome) {
+  Limits limits = tests::patient();
+  limits.drain_grace = 300ms;
+  converse(limits, [](Conversation& c) -> Task<void> {
+    c.session.drain();
+    co_await c.sleep(200ms);
+    c.client.send(
+        "PUT /now/done HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    EXPECT_EQ(co_await c.client.answer(), "HTTP/1.1 100 Continue\r\n\r\n");
+    co_await c.sleep(200ms);
+    c.client.send("xy");
+    EXPECT_EQ(co_await c.client.answer(), ok("done", "Connection: close\r\n"));
+    EXPECT_EQ(co_await c.client.rest(), closed);
+  });
+}
+
 // Given up by whoever owns it: wherever it waits, it ends without waiting for the peer.
 TEST(Cancel, EndsTheSessionWhereverItWaits) {
   for (const Gone& at : ways_to_go()) {

