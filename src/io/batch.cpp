@@ -12,7 +12,7 @@ constexpr float newest = 1.0F / 32;
 // A pause counts as no more, so that what was learnt before it is soon forgotten after it.
 constexpr Microseconds longest_turn{1'000};
 // The part of the time of a request that a turn may add to it.
-constexpr float added = 1.0F / 16;
+constexpr float added = 1.0F / 4;
 // Completions that a wait is to bring. One may hold several of PostgreSQL's answers.
 constexpr float worth_it = 0.5F;
 }  // namespace

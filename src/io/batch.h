@@ -8,7 +8,8 @@
 // turn, and PostgreSQL with them. It is how long a request takes already. By Little's law that is
 // the number in flight over the number answered in a unit of time. A turn waits
 //
-//     a sixteenth of that, so that no client waits much longer than it would have done,
+//     a quarter of that: what waits here would mostly have waited there, for a server that is not
+//     woken for each alone (bench/turns.md),
 //     no more than `most`, the price in the worst case,
 //     and not at all where that is less than a timer is worth (`least`), where at the rate at which
 //     completions came not every second wait would bring one, where the last one has brought none,

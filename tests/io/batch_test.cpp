@@ -48,7 +48,7 @@ class Batches : public testing::TestWithParam<Load> {};
 
 TEST_P(Batches, WaitsAsLongAsItsLoadIsWorth) {
   const Load& load = GetParam();
-  Batch batch(50us);
+  Batch batch(100us);
   ask(batch, load.in_flight);
   take_turns(batch, load);
   EXPECT_EQ(rounded(batch.next(1000)).completions, load.expected.completions);
@@ -61,30 +61,31 @@ INSTANTIATE_TEST_SUITE_P(
         // Measured: /users/{id} by so many clients, a CPU for the shard and one for the others.
         Load{"one client, 80 us a request", 1, 40us, 1, 1, 2, first_alone},
         Load{"8 clients, 160 us a request", 8, 60us, 2, 3, 1, first_alone},
-        Load{"12 clients, 300 us a request", 12, 75us, 3, 3, 1, first_alone},
-        Load{"16 clients, 340 us a request", 16, 85us, 3, 4, 1, {8, 21us}},
-        Load{"32 clients, 640 us a request", 32, 80us, 3, 4, 1, {16, 40us}},
-        Load{"64 clients, 1.3 ms a request", 64, 80us, 3, 4, 1, {32, 50us}},
-        Load{"64 clients, 3.5 ms a request", 64, 54us, 1, 1, 1, {32, 50us}},
+        Load{"12 clients, 300 us a request", 12, 75us, 3, 3, 1, {6, 75us}},
+        Load{"16 clients, 340 us a request", 16, 85us, 3, 4, 1, {8, 85us}},
+        Load{"32 clients, 640 us a request", 32, 80us, 3, 4, 1, {16, 100us}},
+        Load{"64 clients, 1.3 ms a request", 64, 80us, 3, 4, 1, {32, 100us}},
+        Load{"64 clients, 3.5 ms a request", 64, 54us, 1, 1, 1, {32, 100us}},
+        Load{"12 clients, 75 us a request", 12, 19us, 3, 3, 1, first_alone},
         Load{"8 clients, 6.4 ms a request", 8, 80us, 4, 1, 10, first_alone},
-        Load{"9 clients, 7.2 ms a request", 9, 80us, 4, 1, 10, {4, 50us}},
+        Load{"9 clients, 7.2 ms a request", 9, 80us, 4, 1, 10, {4, 100us}},
         // Few come, however long they take: there is nothing to be waited for.
         Load{"4 slow pages, 20 ms a request", 4, 2500us, 1, 1, 2, first_alone},
         Load{"PostgreSQL does not answer", 1000, 1ms, 1, 0, 1, first_alone},
-        Load{"PostgreSQL does not answer, health checks do", 1000, 20us, 1, 1, 1, {500, 50us}},
+        Load{"PostgreSQL does not answer, health checks do", 1000, 20us, 1, 1, 1, {500, 100us}},
         Load{"1,000 requests/s, each alone", 1, 500us, 1, 1, 2, first_alone}),
     [](const auto& test) { return std::to_string(test.index); });
 
-constexpr Load busy{"busy", 64, 80us, 3, 4, 1, {32, 50us}};
+constexpr Load busy{"busy", 64, 80us, 3, 4, 1, {32, 100us}};
 
 TEST(Batch, NothingIsKnownInTheBeginning) {
-  EXPECT_EQ(Batch(50us).next(1000), first_alone);
+  EXPECT_EQ(Batch(100us).next(1000), first_alone);
 }
 
 TEST(Batch, TheOptionIsALimitAndTurnsItOff) {
   for (const auto& [most, expected] :
-       {std::pair(100us, 80us), std::pair(50us, 50us), std::pair(20us, 20us), std::pair(19us, 0us),
-        std::pair(0us, 0us)}) {
+       {std::pair(1000us, 320us), std::pair(100us, 100us), std::pair(20us, 20us),
+        std::pair(19us, 0us), std::pair(0us, 0us)}) {
     Batch batch(most);
     ask(batch, busy.in_flight);
     take_turns(batch, busy);
@@ -93,50 +94,50 @@ TEST(Batch, TheOptionIsALimitAndTurnsItOff) {
 }
 
 TEST(Batch, MoreThanThereIsRoomForIsNotWaitedFor) {
-  Batch batch(50us);
+  Batch batch(100us);
   ask(batch, busy.in_flight);
   take_turns(batch, busy);
-  EXPECT_EQ(rounded(batch.next(33)), (Batch::Wait{32, 50us}));
-  EXPECT_EQ(rounded(batch.next(31)), (Batch::Wait{31, 50us}));
-  EXPECT_EQ(rounded(batch.next(2)), (Batch::Wait{2, 50us}));
+  EXPECT_EQ(rounded(batch.next(33)), (Batch::Wait{32, 100us}));
+  EXPECT_EQ(rounded(batch.next(31)), (Batch::Wait{31, 100us}));
+  EXPECT_EQ(rounded(batch.next(2)), (Batch::Wait{2, 100us}));
   EXPECT_EQ(batch.next(1), first_alone);
   EXPECT_EQ(batch.next(0), first_alone);
 }
 
 TEST(Batch, AfterAWaitInVainTheFirstIsWaitedForAlone) {
-  Batch batch(50us);
+  Batch batch(100us);
   ask(batch, busy.in_flight);
   take_turns(batch, busy);
-  batch.turned(0, 50us);
+  batch.turned(0, 100us);
   EXPECT_EQ(batch.next(1000), first_alone);
-  batch.turned(1, 50us);
-  EXPECT_EQ(rounded(batch.next(1000)), (Batch::Wait{32, 50us}));
+  batch.turned(1, 100us);
+  EXPECT_EQ(rounded(batch.next(1000)), (Batch::Wait{32, 100us}));
 }
 
 TEST(Batch, ABusyShardIsFoundOutInSomeMilliseconds) {
-  Batch batch(50us);
+  Batch batch(100us);
   ask(batch, busy.in_flight);
   take_turns(batch, busy, 100);
-  EXPECT_EQ(rounded(batch.next(1000)).limit, 50us);
+  EXPECT_EQ(rounded(batch.next(1000)).limit, 100us);
 }
 
-TEST(Batch, WhatWasLearntIsForgottenWithinTenQuietTurns) {
+TEST(Batch, WhatWasLearntIsForgottenWithinTwentyQuietTurns) {
   for (const Duration pause : {Duration(1ms), Duration(10s)}) {
-    Batch batch(50us);
+    Batch batch(100us);
     ask(batch, busy.in_flight);
     take_turns(batch, busy);
-    for (int turn = 0; turn < 10; ++turn) batch.turned(1, pause);
+    for (int turn = 0; turn < 20; ++turn) batch.turned(1, pause);
     EXPECT_EQ(batch.next(1000), first_alone);
   }
 }
 
 TEST(Batch, APauseIsSoonForgottenToo) {
-  Batch batch(50us);
+  Batch batch(100us);
   ask(batch, busy.in_flight);
   take_turns(batch, busy);
   batch.turned(1, 10s);
   take_turns(batch, busy, 20);
-  EXPECT_EQ(rounded(batch.next(1000)).limit, 50us);
+  EXPECT_EQ(rounded(batch.next(1000)).limit, 100us);
 }
 
 }  // namespace
