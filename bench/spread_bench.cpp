@@ -201,7 +201,8 @@ class Model {
   }
 
   float& cost(const Statement* statement) { return costs_[statement == row_.load->seldom ? 1 : 0]; }
-  // As Load learns it: since the answer before it, or its sending.
+  // As Load learns it: since the answer before it, or its sending; what took longer counts little.
+  // The rules before it took the average.
   void take_answer(size_t process, Time answered_at) {
     Connection& connection = connections_[process];
     const Query query = connection.queries.front();
@@ -210,7 +211,8 @@ class Model {
     const std::chrono::duration<float, std::micro> took =
         answered_at - std::max(query.sent, connection.last_answer);
     connection.last_answer = answered_at;
-    cost(query.statement) += (took.count() - cost(query.statement)) / 16;
+    const float change = (took.count() - cost(query.statement)) / 16;
+    cost(query.statement) += change > 0 && row_.policy == Policy::learnt ? change / 8 : change;
     meter_.end(query.kind, true, now_);
     if (connection.queries.empty()) --used_;
     if (measured()) {
@@ -226,7 +228,8 @@ class Model {
                 asked, now_};
     if (row_.load->part_seldom == 0) query.statement = row_.load->seldom;
     query.charged = std::chrono::duration<float, std::micro>(cost(query.statement));
-    query.kind = query.charged < Spread::slow_from ? Kind::quick : Kind::slow;
+    Kind& kind = kinds_[query.statement == row_.load->seldom ? 1 : 0];
+    query.kind = kind = Spread::kind(query.charged, kind);
     meter_.begin(query.kind, now_);
     const size_t process = choose(query.kind);
     Connection& connection = connections_[process];
@@ -315,6 +318,7 @@ class Model {
   std::vector<Time> asked_;
   bool shard_active_ = false;
   float costs_[2] = {0, 0};
+  Kind kinds_[2] = {Kind::quick, Kind::quick};
   size_t next_ = 0;
   std::minstd_rand random_;
   // What is printed; connections that have something to do, summed over the answers.

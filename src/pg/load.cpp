@@ -8,6 +8,10 @@ namespace {
 // The share of the newest execution in the average; and that of all of a turn at most: a turn that
 // stalled says little of the next, however many came in it.
 constexpr float newest = 1.0F / 16, newest_turn = 1.0F / 4;
+// The weight of one that took longer than expected, for the weight of one that took less. Where
+// PostgreSQL's CPUs are busy its backends wait for them; that says nothing about the statement, and
+// what then seems slow would be treated so, and be slower.
+constexpr float longer = 1.0F / 8;
 // How many times what was expected a turn counts at most, for the same reason; ten in a row are
 // soon believed.
 constexpr float most = 8;
@@ -47,7 +51,8 @@ void Load::answered(const proto::pg::Pipeline& pipeline, io::Time now) {
 // The executions of `statement` in this turn took so many times what was expected.
 void Load::learn(size_t statement, float times) {
   const float weight = std::min(newest * static_cast<float>(answered_[statement]), newest_turn);
-  costs_[statement] = std::max(costs_[statement] * (1 + (times - 1) * weight), least);
+  const float change = (times - 1) * weight * (times > 1 ? longer : 1);
+  costs_[statement] = std::max(costs_[statement] * (1 + change), least);
   answered_[statement] = 0;
 }
 

@@ -36,6 +36,7 @@ Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& option
       scope_(reactor),
       statements_(statements),
       costs_(statements.size(), first_guess),
+      kinds_(statements.size(), Kind::quick),
       spread_(spread),
       meter_(spread.add_shard()),
       random_(std::random_device{}()) {
@@ -138,7 +139,7 @@ size_t Pool::index_of(const proto::pg::StatementDescription& statement) const {
 
 void Pool::begin(QueryBase& query) {
   query.index_ = index_of(query.statement_);
-  query.kind_ = costs_[query.index_] < Spread::slow_from ? Kind::quick : Kind::slow;
+  query.kind_ = kinds_[query.index_] = Spread::kind(costs_[query.index_], kinds_[query.index_]);
   meter_.begin(query.kind_, reactor_.now());
 }
 

@@ -83,6 +83,7 @@ class Pool {
   io::Scope scope_;
   Connection::Statements statements_;
   StatementCosts costs_;
+  std::vector<Kind> kinds_;  // of each statement, by its index
   Spread& spread_;
   Spread::Meter& meter_;
   Rate rate_;

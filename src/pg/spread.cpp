@@ -1,10 +1,15 @@
 #include "src/pg/spread.h"
 
+#include <algorithm>
+
 namespace ringpost::pg {
 
 namespace {
 // Between two looks.
 constexpr std::chrono::milliseconds pause{1};
+// Connections of slow queries before anything is learnt. With all of them, where PostgreSQL has one
+// CPU, each query would take so long that nothing is learnt for seconds.
+constexpr uint32_t first_for_slow = 4;
 }  // namespace
 
 // The time that has passed since the last change is that of those in flight.
@@ -28,7 +33,8 @@ void Spread::Meter::end(Kind kind, bool answered, io::Time now) {
   if (answered) add(of.answered, 1);
 }
 
-Spread::Spread(uint32_t most) : widths_{Width(1, most), Width(most, most)} {
+Spread::Spread(uint32_t most)
+    : widths_{Width(1, most), Width(std::min(most, first_for_slow), most)} {
   for (size_t i = 0; i < kinds; ++i) in_force_[i] = widths_[i].in_force();
 }
 

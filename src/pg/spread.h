@@ -31,8 +31,12 @@ enum class Kind : uint8_t { quick, slow };
 class Spread {
  public:
   static constexpr size_t kinds = 2;
-  // A statement that takes as long is slow: its time is large beside that of a wake-up.
+  // A statement that takes as long is slow: its time is large beside that of a wake-up. It is quick
+  // again below half of that.
   static constexpr std::chrono::microseconds slow_from{500};
+  static constexpr Kind kind(std::chrono::duration<float, std::micro> cost, Kind before) {
+    return cost < (before == Kind::quick ? slow_from : slow_from / 2) ? Kind::quick : Kind::slow;
+  }
 
   // What the queries of one shard do; written by its thread alone.
   class alignas(64) Meter {

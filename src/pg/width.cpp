@@ -88,7 +88,7 @@ void Width::rest(io::Time now, const Work& work) {
     unusual_ = 0;
   }
   if (pressed && base_ < most_ && now >= up_.next)
-    begin_trial(now, work, std::min(most_, base_ + (base_ + 1) / 2));
+    begin_trial(now, work, std::min(most_, base_ * 2));
   else if (base_ > 1 && now >= down_.next)
     begin_trial(now, work, base_ / 2);
 }

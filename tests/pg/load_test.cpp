@@ -57,7 +57,7 @@ TEST(Load, LearnsWhatAStatementTakes) {
   StatementCosts costs{Load::Microseconds(100), Load::Microseconds(100)};
   Session session(costs, 4);
   io::Time now = start;
-  for (uint64_t i = 0; i < 200; ++i) {
+  for (uint64_t i = 0; i < 2000; ++i) {
     session.send(i % 2, now);
     now += i % 2 == 0 ? 20us : 2000us;
     session.answer(1, now);
@@ -84,7 +84,7 @@ TEST(Load, TellsApartWhatComesTogether) {
   StatementCosts costs{Load::Microseconds(100), Load::Microseconds(100)};
   Session session(costs, 16);
   io::Time now = start;
-  for (int turn = 0; turn < 1000; ++turn) {
+  for (int turn = 0; turn < 10000; ++turn) {
     const int lookups = turn % 10;
     for (int i = 0; i < lookups; ++i) session.send(0, now);
     session.send(1, now);
@@ -126,15 +126,27 @@ TEST(Load, OneStallSaysLittleOfAStatementAndManySayMuch) {
     StatementCosts costs{Load::Microseconds(100)};
     Session session(costs, 64);
     io::Time now = start;
-    for (int turn = 0; turn < 20; ++turn) {
+    for (int turn = 0; turn < 150; ++turn) {
       for (int i = 0; i < together; ++i) session.send(0, now);
       session.answer(static_cast<unsigned>(together), now += 5s);
       if (turn == 0) {
-        EXPECT_LT(costs[0].count(), together == 1 ? 150 : 300);
+        EXPECT_LT(costs[0].count(), together == 1 ? 110 : 130);
       }
     }
     EXPECT_GT(costs[0].count(), 50'000);
   }
+}
+
+// Where its CPU is busy with another backend every other time, a lookup is no slower a statement.
+TEST(Load, WhatWaitsForACpuIsNotTakenForSlow) {
+  StatementCosts costs{Load::Microseconds(100)};
+  Session session(costs, 2);
+  io::Time now = start;
+  for (int turn = 0; turn < 1000; ++turn) {
+    session.send(0, now);
+    session.answer(1, now += turn % 2 == 0 ? 50us : 1500us);
+  }
+  EXPECT_NEAR(costs[0].count(), 211, 60);
 }
 
 // What took nothing that could be measured, for long, is still believed when it takes something.

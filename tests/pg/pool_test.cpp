@@ -108,7 +108,7 @@ TEST(Pool, KeepsSlowQueriesApart) {
     for (int i = 0; i < 3; ++i) server.play(slow);
     Client client(reactor, server, [](Options& options) { options.max_connections = 3; });
     co_await client.connected();
-    for (int i = 0; i < 20; ++i) {  // what find takes is learnt
+    for (int i = 0; i < 60; ++i) {  // what find takes is learnt
       Answer alone;
       co_await client.run(alone, 1);
     }
