@@ -2,8 +2,6 @@
 import argparse
 import hashlib
 import os
-import shutil
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -23,9 +21,10 @@ HERE = Path(__file__).resolve().parent
 def arguments(words):
     parser = argparse.ArgumentParser(prog="make scale ARGS=", description="Measures ringpost along each axis of bench/scale/README.md, in "
                                      "rounds, and draws what was measured. What is measured already is not measured again.")
-    parser.add_argument("--quick", action="store_true", help="a look at each axis, under 40 s, in .private/scale/quick")
+    parser.add_argument("--quick", action="store_true", help="a look at each axis, under a minute, in .private/scale/quick")
     parser.add_argument("--out", metavar="FOLDER", type=Path, help="where data, plots and page go (default: bench/scale)")
-    parser.add_argument("--only", metavar="AXES", help="axes, separated by commas: load, clients, users, deep, page, connections, shards, idle")
+    parser.add_argument("--only", metavar="AXES",
+                        help="axes, separated by commas: load, mixed, clients, users, deep, page, connections, shards, idle")
     parser.add_argument("--users", metavar="N", type=int, default=FULL.users[-1], help="the largest table (default: 10 million)")
     parser.add_argument("--rounds", metavar="N", type=int, help=f"how often each row is measured (default: {FULL.rounds})")
     parser.add_argument("--minutes", metavar="N", type=float, help="begin no measurement after so many; a later run goes on")
@@ -45,11 +44,22 @@ def subject(program):
 
 def about_s(row, effort):
     """How long a measurement takes, with the server's start and end."""
-    return 1.5 + (effort.idle_s + row.clients / 2000 if row.load == "idle" else effort.seconds + effort.warm_up_s)
+    loads = 2 if row.load == "mixed" else 1
+    return 1.5 + (effort.idle_s + row.clients / 2000 if row.load == "idle" else loads * (effort.seconds + effort.warm_up_s))
 
 
 def axis_of(row):
-    return "load" if row.axis == "capacity" else row.axis
+    return {"capacity": "load", "mixed capacity": "mixed"}.get(row.axis, row.axis)
+
+
+def rate_of(row, data):
+    """Requests a second of a load that is due by the clock: the same in each round, by the first one's capacity."""
+    if row.load not in ("open", "mixed"):
+        return None
+    for record in data.of("capacity" if row.load == "open" else "mixed capacity", 1):
+        if record["round"] == 0:
+            return row.value * record["rps"]
+    raise Problem("the capacity that it is a share of was not measured")
 
 
 def measure_all(stage, wanted, effort, data, end):
@@ -72,9 +82,8 @@ def measure_all(stage, wanted, effort, data, end):
             if time.monotonic() > end:
                 print("scale: --minutes is over; the same command goes on", flush=True)
                 return
-            capacity = [record["rps"] for record in data.of("capacity", 1) if record["round"] == 0]
             try:
-                seen = stage.measure(row, statistics.median(capacity) if capacity else None)
+                seen = stage.measure(row, rate_of(row, data))
             except Problem as problem:
                 left_out.add(row)
                 print(f"LEFT OUT: {row.axis} {row.value:g}: {problem}", flush=True)
@@ -97,20 +106,19 @@ def main():
     if options.draw:
         page.write(data, out)
         return 0
-    program = os.environ.get("RINGPOST", str(ROOT / "build/ringpost"))
+    program = os.environ["RINGPOST"]
     named, commit = subject(program)
     scratch.mkdir(parents=True, exist_ok=True)
     data.begin({**named, "effort": "quick" if options.quick else "full"}, commit, anew=options.anew or options.quick and not options.out)
-    oha = shutil.which(os.environ.get("OHA", "oha"))
-    if not oha:
-        print("LEFT OUT: the axis from idle to saturation: it needs oha, and cargo to build it", flush=True)
-    wanted = rows(effort, open_loop=bool(oha))
+    wanted = rows(effort)
     if options.only:
         names = options.only.split(",")
         if unknown := set(names) - {axis_of(row) for row in wanted}:
             raise Problem(f"no axis is called {', '.join(sorted(unknown))}")
         wanted = [row for row in wanted if axis_of(row) in names]
-    stage = Stage(ROOT, scratch, contenders.read(ROOT / "loadtest/twins/ringpost"), program, oha, effort)
+    contender = contenders.read(ROOT / "loadtest/twins/ringpost")
+    contender.start = [str(Path(program).resolve())]
+    stage = Stage(ROOT, scratch, os.environ["OPEN_LOOP"], effort, contender)
     try:
         end = time.monotonic() + 60 * options.minutes if options.minutes is not None else float("inf")
         measure_all(stage, wanted, effort, data, end)

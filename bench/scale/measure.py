@@ -1,6 +1,9 @@
 """One measurement: a server of its own for it, warmed, loaded, with what it cost the server and PostgreSQL. Everything works on the same
 CPUs; the generator comes first there (SCHED_FIFO), where it may, so that it is not what waits."""
+import collections
 import contextlib
+import dataclasses
+import json
 import random
 import re
 import resource
@@ -8,13 +11,14 @@ import shutil
 import socket
 import subprocess
 import time
+import types
 from pathlib import Path
 
 from loadtest.harness import generators, machine, processes
-from loadtest.harness.contender import Problem, Running
+from loadtest.harness.contender import Problem, Running, fill
 from loadtest.harness.database import Database
 
-from .rows import MAX_CONNECTIONS
+from .rows import MAX_CONNECTIONS, OPEN_CONNECTIONS
 
 TARGETS = 20_000             # that a load draws from at random
 BYTES_A_USER = 800           # with both indexes, and the log that is written meanwhile
@@ -30,16 +34,20 @@ def first_in_line():
 
 
 class Stage:
-    def __init__(self, root, scratch, contender, program, oha, effort):
-        self.root, self.scratch, self.contender = Path(root), Path(scratch), contender
-        self.contender.start = [str(Path(program).resolve())]
-        self.oha, self.effort = oha, effort
+    """`contender` is the server, built into `places`; `generator` the program open_loop; `mode` says which CPUs are whose, None: all of
+    them everybody's."""
+
+    def __init__(self, root, scratch, generator, effort, contender=None, places=None, mode=None):
+        self.root, self.scratch, self.contender, self.places = Path(root), Path(scratch), contender, places or {}
+        self.generator, self.effort = str(Path(generator).resolve()), effort
         self.by, self.databases = first_in_line(), {}
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # what is started from here inherits it
         self.descriptors = most
-        self.mode = next(reversed(machine.modes().values()))
-        self.mode.cpus = self.mode.others_cpus = self.mode.cpus | self.mode.others_cpus
+        if mode is None:
+            mode = machine.modes()["multi"]
+            mode.cpus = mode.others_cpus = mode.cpus | mode.others_cpus
+        self.mode = mode
 
     def close(self):
         for database in self.databases.values():
@@ -61,13 +69,17 @@ class Stage:
             if int(database.query("show max_connections")) != MAX_CONNECTIONS:
                 database.query(f"alter system set max_connections = {MAX_CONNECTIONS}")
                 database.restart()
+            database.move_to(self.mode.others_cpus)
             database.query("checkpoint")
         return self.databases[users]
 
     def targets(self, row):
         """A file of what is asked for."""
-        path = self.scratch / f"targets-{row.users}-{row.limit}-{row.deep}"
-        if row.limit:
+        path = self.scratch / f"targets-{row.users}-{row.limit}-{row.deep}-{row.pages}"
+        if row.pages:
+            lookups, pages = (self.targets(one).read_text().split() for one in apart(row))
+            lines = pages + lookups[:round(len(pages) * (1 - row.pages) / row.pages)]
+        elif row.limit:
             pick = random.Random(1)
             first = [row.users * 9 // 10] if row.deep else [pick.randrange(row.users - row.limit) for _ in range(2000)]
             lines = [f"/users?limit={row.limit}&offset={offset}" for offset in first]
@@ -81,10 +93,11 @@ class Stage:
     @contextlib.contextmanager
     def server(self, row):
         database = self.database(row.users)
-        environment = {**self.contender.settings, "SHARDS": str(row.shards), "DB_MAX_CONNS": str(row.connections),
-                       "DB_MIN_CONNS": str(row.connections), "IDLE_TIMEOUT_MS": "600000", "DATABASE_URL": database.url}
-        with open(self.scratch / "ringpost.log", "a") as log:
-            running = Running(self.contender, {}, self.mode, environment, log)
+        values = {"cpus": row.shards, "workers": row.shards, "connections": row.connections}
+        environment = {"IDLE_TIMEOUT_MS": "600000", "DATABASE_URL": database.url,
+                       **{name: fill(value, values) for name, value in self.contender.settings.items()}}
+        with open(self.scratch / f"{self.contender.name}.log", "a") as log:
+            running = Running(self.contender, self.places, self.mode, environment, log)
             try:
                 running.start()
                 running.wait_ready()
@@ -94,30 +107,50 @@ class Stage:
             finally:
                 running.stop()
 
-    def measure(self, row, capacity=None):
+    def measure(self, row, rate=None):
+        """`rate`: requests a second, where they are due by the clock."""
         if row.clients + 500 > self.descriptors:
             raise Problem(f"{row.clients:,} connections need a higher ulimit -n; it is {self.descriptors:,}")
-        if row.load == "open" and not capacity:
-            raise Problem("the capacity that it is a share of was not measured")
         with self.server(row) as (running, database):
             if row.load == "idle":
                 return self.idle(row, running)
-            return self.loaded(row, running, database, capacity)
+            if row.load == "closed":
+                return self.loaded(self.closed(row, running), running, database)
+            if row.load in ("capacity", "open"):
+                return self.loaded(self.due(running, lookups=(row, rate or 0)), running, database)
+            # The lookups alone first, as many a second as there are among the pages.
+            lookups, pages = apart(row)
+            lookups_rate = rate * (1 - row.pages)
+            alone = self.loaded(self.due(running, lookups=(lookups, lookups_rate)), running, database)
+            seen = self.loaded(self.due(running, lookups=(lookups, lookups_rate), pages=(pages, rate * row.pages)), running, database)
+            return {**seen, "alone_p50_ms": alone["p50_ms"], "alone_p99_ms": alone["p99_ms"]}
 
     # Under load.
 
-    def generator(self, row, running, capacity):
-        """A function that runs it for so many seconds."""
+    def closed(self, row, running):
+        """A function that keeps it at work for so many seconds."""
         file = self.targets(row)
-        if row.load == "closed":
-            return lambda seconds: generators.closed_loop(running.url, file, self.mode.cpus, seconds, row.clients, by=self.by)
-        urls = self.scratch / "urls"
-        urls.write_text("".join(running.url + line for line in file.read_text().splitlines(True)[:4000]))
-        rate = max(1, round(row.value * capacity)) if row.load == "open" else None
-        return lambda seconds: generators.open_loop(self.oha, urls, self.mode.cpus, seconds, rate, by=self.by)
+        return lambda seconds: generators.closed_loop(running.url, file, self.mode.others_cpus, seconds, row.clients, by=self.by)
 
-    def loaded(self, row, running, database, capacity):
-        load = self.generator(row, running, capacity)
+    def due(self, running, **streams):
+        """The same by the clock: each stream has a row, whose targets it asks for, and a rate. Latency is the lookups'."""
+        words = [f"{name}={self.targets(row)},{rate:.3f},{OPEN_CONNECTIONS}" for name, (row, rate) in streams.items()]
+
+        def run(seconds):
+            before = generators.children_cpu_s()
+            seen = json.loads(generators.run([*self.by, self.generator, str(running.port), str(seconds), *words],
+                                             self.mode.others_cpus, seconds + 30))
+            errors = collections.Counter()
+            for stream in seen.values():
+                errors.update(stream["errors"])
+            more = {"late_p99_ms": seen["lookups"]["late_ms"]["p99"]}
+            if "pages" in seen:
+                more |= {f"pages_{point}_ms": seen["pages"]["latency_ms"][point] for point in ("p50", "p99")}
+            return types.SimpleNamespace(requests=sum(stream["answered"] for stream in seen.values()), seconds=seconds, errors=dict(errors),
+                                         latency_ms=seen["lookups"]["latency_ms"], cpu_s=generators.children_cpu_s() - before, more=more)
+        return run
+
+    def loaded(self, load, running, database):
         if self.effort.warm_up_s:
             load(self.effort.warm_up_s)
         server, postgresql = processes.cpu_s(running.pids()), processes.cpu_s(database.pids())
@@ -130,7 +163,7 @@ class Stage:
                 "server_cpus": server / seen.seconds, "postgresql_cpus": postgresql / seen.seconds,
                 "generator_cpus": seen.cpu_s / seen.seconds,
                 "server_us": server / requests * 1e6, "postgresql_us": postgresql / requests * 1e6,
-                "generator_us": seen.cpu_s / requests * 1e6}
+                "generator_us": seen.cpu_s / requests * 1e6, **getattr(seen, "more", {})}
 
     # Without a request.
 
@@ -152,6 +185,11 @@ class Stage:
         # Both ends of each connection are this kernel's.
         return {"seconds": self.effort.idle_s, "idle_cpu_ms": cpu_s * 1e3, "server_kib": resident / connections if row.clients else 0,
                 "kernel_kib": kernel / connections / 2 if row.clients else 0}
+
+
+def apart(row):
+    """The lookups and the pages of a mixed load, as rows."""
+    return dataclasses.replace(row, limit=0, pages=0), dataclasses.replace(row, pages=0)
 
 
 def hold(stack, port, count, request):

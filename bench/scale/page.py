@@ -8,6 +8,8 @@ import altair as alt
 from loadtest.report import charts
 from loadtest.report.figures import number
 
+from .rows import PAGE, PAGES
+
 HERE = Path(__file__).resolve().parent
 STYLE = HERE.parents[1] / "loadtest/report/templates/style.css"
 MARK = "<!-- From here on written by `make scale`. -->"
@@ -16,6 +18,7 @@ WIDTH, HEIGHT = 190, 190  # of a panel's plot, in pixels
 # axis: title, what varies (the x axis)
 AXES = {
     "load": ("From idle to saturation", "share of the capacity, open loop"),
+    "mixed": (f"Lookups, {PAGES:.0%} pages of {PAGE} among them and alone", "share of its capacity, open loop"),
     "clients": ("Clients", "clients"),
     "users": ("Users in the table: lookups", "users in the table"),
     "deep": ("Users in the table: a page of 50 at nine tenths of it", "users in the table"),
@@ -26,19 +29,23 @@ AXES = {
 # metric: its name in a panel, its unit
 METRICS = {"rps": ("", "requests/s"), "server_cpus": ("server", "CPUs busy"), "postgresql_cpus": ("PostgreSQL", "CPUs busy"),
            "server_us": ("server", "µs of CPU a request"), "postgresql_us": ("PostgreSQL", "µs of CPU a request"),
-           "generator_us": ("generator", "µs of CPU a request"), "p50_ms": ("p50", "latency, ms"), "p99_ms": ("p99", "latency, ms")}
-COLORS = {"postgresql_cpus": charts.SERIES[2], "postgresql_us": charts.SERIES[2], "generator_us": charts.POSTGRESQL,
+           "generator_us": ("generator", "µs of CPU a request"), "p50_ms": ("p50", "latency, ms"), "p99_ms": ("p99", "latency, ms"),
+           "alone_p50_ms": ("p50 alone", "latency, ms"), "alone_p99_ms": ("p99 alone", "latency, ms"),
+           "pages_p99_ms": ("pages' p99", "latency, ms")}
+BY_SHARE = {"load": "capacity", "mixed": "mixed capacity"}  # axis: where its capacity is
+COLORS = {"alone_p50_ms": charts.SERIES[4], "alone_p99_ms": charts.SERIES[3], "pages_p99_ms": charts.POSTGRESQL,
+          "postgresql_cpus": charts.SERIES[2], "postgresql_us": charts.SERIES[2], "generator_us": charts.POSTGRESQL,
           "p50_ms": charts.SERIES[1]}
 LINEAR_UP_TO = 20  # times the least value; beyond it a scale is logarithmic
 
 
 def panels(axis):
-    return [["server_cpus", "postgresql_cpus"] if axis == "load" else ["rps"], ["server_us", "postgresql_us", "generator_us"],
-            ["p50_ms", "p99_ms"]]
+    return [["server_cpus", "postgresql_cpus"] if axis in BY_SHARE else ["rps"], ["server_us", "postgresql_us", "generator_us"],
+            ["p50_ms", "p99_ms"] + (["alone_p50_ms", "alone_p99_ms", "pages_p99_ms"] if axis == "mixed" else [])]
 
 
 def named(axis, value):
-    return f"{value * 100:g} %" if axis == "load" else f"{value:,.0f}"
+    return f"{value * 100:g} %" if axis in BY_SHARE else f"{value:,.0f}"
 
 
 def in_short(record):
@@ -72,10 +79,10 @@ def panel(data, axis, metrics, values):
     if not points:
         return None
     scale, axis_y, spot = vertical(points, metrics[0].endswith("_cpus"))
-    across = (alt.Scale(domain=[0, 1.04], nice=False) if axis == "load" else
+    across = (alt.Scale(domain=[0, 1.04], nice=False) if axis in BY_SHARE else
               alt.Scale(type="log", domain=[values[0] * 0.9, values[-1] * 1.1], nice=False))
     x = alt.X("x:Q", title=AXES[axis][1], scale=across,
-              axis=alt.Axis(values=values, format="~%" if axis == "load" else "~s", grid=False, labelOverlap="greedy"))
+              axis=alt.Axis(values=values, format="~%" if axis in BY_SHARE else "~s", grid=False, labelOverlap="greedy"))
     y = alt.Y("y:Q", title=METRICS[metrics[0]][1], scale=scale, axis=axis_y)
     color = alt.Color("metric:N", legend=None, scale=alt.Scale(domain=metrics, range=[COLORS.get(m, charts.SERIES[0]) for m in metrics]))
     base = alt.Chart(charts.rows_data(points)).transform_calculate(
@@ -147,10 +154,9 @@ def facts(data, axis):
     first, last = values[0], values[-1]
     said = []
     rates = {value: figure for value in values if (figure := data.figure(axis, value, "rps"))}
-    if axis == "load":
-        capacity = data.figure("capacity", 1, "rps")
-        if capacity:
-            said.append(f"The capacity, as the same generator finds it in a closed loop: {spread(capacity)} requests/s.")
+    if axis in BY_SHARE:
+        capacity = data.figure(BY_SHARE[axis], 1, "rps")
+        said.append(f"The capacity, as the same generator finds it in a closed loop: {spread(capacity)} requests/s.")
     elif rates:
         best = max(rates, key=lambda value: rates[value][0])
         said.append(f"The most is {spread(rates[best])} requests/s at {named(axis, best)}; at {named(axis, first)} it is "
@@ -159,8 +165,11 @@ def facts(data, axis):
         begin, end = data.figure(axis, first, name), data.figure(axis, last, name)
         if begin and end:
             said.append(f"{what} goes from {spread(begin)} to {spread(end)} {'µs' if name == 'server_us' else 'ms'}.")
+    if axis == "mixed":
+        ratios = ", ".join(f"{spread(data.ratio(axis, value, 'p99_ms', 'alone_p99_ms'))} at {named(axis, value)}" for value in values)
+        said.append(f"The lookups' p99 with pages among them is, as part of that alone at the same rate of lookups: {ratios}.")
     limited = [value for value in values if any(r["generator_cpus"] > 0.9 for r in data.of(axis, value))]
-    if limited and axis != "load":  # oha has several threads
+    if limited:
         said.append(f"The generator's one thread was at its limit at {', '.join(named(axis, value) for value in limited)}: "
                     "the server may be able to do more.")
     if any(failed(data, axis, value) for value in values):

@@ -43,5 +43,12 @@ class Data:
 
     def figure(self, axis, value, name):
         """(median, least, most) over the rounds; None where there is none: a load without an answer has no latency."""
-        seen = [record[name] for record in self.of(axis, value) if record.get(name) is not None]
-        return (statistics.median(seen), min(seen), max(seen)) if seen else None
+        return spread([record[name] for record in self.of(axis, value) if record.get(name) is not None])
+
+    def ratio(self, axis, value, name, of):
+        """The same of one figure as part of another of its round."""
+        return spread([record[name] / record[of] for record in self.of(axis, value) if record.get(name) and record.get(of)])
+
+
+def spread(seen):
+    return (statistics.median(seen), min(seen), max(seen)) if seen else None
