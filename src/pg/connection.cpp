@@ -165,19 +165,12 @@ io::Task<std::string> Connection::serve(io::Until until) {
   std::string why;
   ended_by_order_ = false;
   heard_ = reactor_.now();
-  bool suspected = false;
+  silence_ = Silence::usual;
   for (;;) {
-    const io::Duration silence = suspected ? io::Duration(last_look) : options_.stall_timeout;
-    auto reading = stream_->read(until.sooner(reactor_.now() + silence));
+    auto reading = stream_->read(until);
     const io::Result<std::string_view> bytes = co_await reading;
     if (!bytes) {
-      if (bytes.error().kind == io::Error::Kind::timed_out && !stream_->failed()) {
-        const bool stalled = !pipeline_.empty() && pipeline_.front_forgotten() &&
-                             reactor_.now() - heard_ >= options_.stall_timeout;
-        if (!stalled) continue;
-        // Where this process was stopped, the question may have left just now, or the answer wait
-        // in the kernel for a buffer.
-        if (!std::exchange(suspected, true)) continue;
+      if (silence_ == Silence::stalled && bytes.error().kind == io::Error::Kind::cancelled) {
         ready_ = false;
         co_await cancel_running();
         why = "no answer to a query that was given up";
@@ -187,7 +180,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
       break;
     }
     heard_ = reactor_.now();
-    suspected = false;
+    silence_ = Silence::usual;
     std::string_view input = *bytes;
     const bool kept = !unread_.empty();
     if (kept) {
@@ -209,6 +202,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
     }
   }
   ready_ = false;
+  reactor_.timers().stop(*this);
   co_return why;
 }
 
@@ -288,6 +282,28 @@ Load::Microseconds Connection::load() const {
 void Connection::forget(QueryBase& query) {
   pipeline_.forget(query.number_);
   query.connection_ = nullptr;
+  if (ready_) watch(heard_ + options_.stall_timeout);
+}
+
+void Connection::watch(io::Time next_look) {
+  reactor_.timers().stop(*this);
+  reactor_.timers().start(*this, next_look);
+}
+
+void Connection::expired() {
+  if (pipeline_.empty()) return;
+  const io::Time now = reactor_.now(), patience_ends = heard_ + options_.stall_timeout;
+  if (!pipeline_.front_forgotten() || now < patience_ends)
+    return watch(now < patience_ends ? patience_ends : now + options_.stall_timeout);
+  // Where this process was stopped, the question may have left just now, or the answer wait in the
+  // kernel for a buffer.
+  if (silence_ == Silence::usual) {
+    silence_ = Silence::suspected;
+    return watch(now + last_look);
+  }
+  silence_ = Silence::stalled;
+  watch(now + options_.stall_timeout);  // for the case that something comes before serve() runs
+  stream_->interrupt();
 }
 
 QueryBase* Connection::take_unanswered() {

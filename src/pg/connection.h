@@ -22,6 +22,7 @@
 #include "src/io/buffer_group.h"
 #include "src/io/reactor.h"
 #include "src/io/stream.h"
+#include "src/io/timer.h"
 #include "src/pg/load.h"
 #include "src/pg/observer.h"
 #include "src/pg/options.h"
@@ -31,7 +32,7 @@ namespace ringpost::pg {
 
 class Pool;
 
-class Connection final : private io::Reactor::Flush {
+class Connection final : private io::Reactor::Flush, private io::Timer {
  public:
   using Statements = std::span<const proto::pg::StatementDescription* const>;
 
@@ -92,6 +93,11 @@ class Connection final : private io::Reactor::Flush {
   bool fits_group(size_t statement) const;
   void seal();
   void flush() override;
+  // The watch over what was given up: runs from forget() until nothing is in flight, and ends
+  // serve()'s read when the server has stalled. Requests do not touch it, and an idle session has
+  // none.
+  void watch(io::Time next_look);
+  void expired() override;
   io::Task<void> cancel_running();
 
   Pool& pool_;
@@ -109,6 +115,7 @@ class Connection final : private io::Reactor::Flush {
   Load::Microseconds group_load_{};  // of the pipeline's open group
   std::vector<bool> prepared_;       // by index of statement
   bool ready_ = false, ended_by_order_ = false;
+  enum class Silence : uint8_t { usual, suspected, stalled } silence_ = Silence::usual;
   io::Time heard_;  // when last something came, or was asked of an idle session
   std::string server_version_, address_;
   proto::pg::BackendKeyData cancel_key_{};
