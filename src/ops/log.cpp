@@ -4,16 +4,18 @@
 #include <atomic>
 #include <chrono>
 #include <climits>
-#include <future>
+#include <condition_variable>
+#include <cstdio>
+#include <deque>
 #include <memory>
-#include <system_error>
+#include <mutex>
+#include <string>
 #include <thread>
 
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spdlog/async.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -52,17 +54,69 @@ void block_signals() {
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
-spdlog::logger& logger() {
-  static const auto instance = [] {
+// Where the logger leaves its lines, and the thread that writes them. spdlog's own asynchronous
+// logger is not used, as its thread (in 1.10) wakes every ten seconds to find nothing.
+class Queue final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  Queue() {
+    std::thread([this] { write(); }).detach();
+  }
+
+  // Whether all is written within `limit`.
+  bool drain(std::chrono::milliseconds limit) {
+    std::unique_lock lock(mutex_);
+    return drained_.wait_for(lock, limit, [this] { return lines_.empty() && !writing_; });
+  }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    if (lines_.size() == queue_lines) lines_.pop_front();
+    lines_.emplace_back(line.data(), line.size());
+    filled_.notify_one();
+  }
+  void flush_() override {}
+
+  [[noreturn]] void write() {
+    block_signals();
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      filled_.wait(lock, [this] { return !lines_.empty(); });
+      const std::string line = std::move(lines_.front());
+      lines_.pop_front();
+      writing_ = true;
+      lock.unlock();
+      std::fwrite(line.data(), 1, line.size(), stderr);
+      lock.lock();
+      writing_ = false;
+      if (lines_.empty()) drained_.notify_all();
+    }
+  }
+
+  std::condition_variable filled_, drained_;
+  std::deque<std::string> lines_;
+  bool writing_ = false;
+};
+
+// The thread may be in a write that never ends: what it uses outlives all static objects.
+struct Log {
+  std::shared_ptr<Queue> queue = std::make_shared<Queue>();
+  spdlog::logger logger{"ringpost", queue};
+};
+
+Log& the_log() {
+  static Log& instance = *[] {
+    auto* made = new Log;
+    made->logger.set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc);
     begun = true;
-    spdlog::init_thread_pool(queue_lines, 1, block_signals);
-    auto made = std::make_shared<spdlog::async_logger>(
-        "ringpost", std::make_shared<spdlog::sinks::stderr_sink_mt>(), spdlog::thread_pool(),
-        spdlog::async_overflow_policy::overrun_oldest);
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc);
     return made;
   }();
-  return *instance;
+  return instance;
+}
+
+spdlog::logger& logger() {
+  return the_log().logger;
 }
 
 void append_value(std::string& line, std::string_view value) {
@@ -121,19 +175,7 @@ void log(Level level, std::string_view event, std::initializer_list<Field> field
 }
 
 bool end_log() {
-  if (!begun) return true;
-  // shutdown() waits for the log's thread, and has no limit to that: it gets a thread to wait in.
-  const auto ended = std::make_shared<std::promise<void>>();
-  std::future<void> end = ended->get_future();
-  try {
-    std::thread([ended] {
-      spdlog::shutdown();
-      ended->set_value();
-    }).detach();
-  } catch (const std::system_error&) {  // no thread is to be had
-    return false;
-  }
-  return end.wait_for(end_limit) == std::future_status::ready;
+  return !begun || the_log().queue->drain(end_limit);
 }
 
 void write_line(std::string_view line) {

@@ -3,8 +3,8 @@
 //     2026-01-31T08:00:00.123Z level=info event=ready port=8080 shards=2
 //
 // Values with blanks, quotes or controls are quoted and escaped, so that a line stays a line.
-// spdlog writes it, from a thread of its own: a shard never waits for a disk or a terminal, and
-// when they are too slow for too long, the oldest lines are lost.
+// spdlog makes it, a thread of its own writes it: a shard never waits for a disk or a terminal, and
+// when they are too slow for too long, the oldest lines are lost. With nothing to write it sleeps.
 #pragma once
 
 #include <initializer_list>
@@ -32,9 +32,9 @@ bool set_log_level(std::string_view name);
 
 void log(Level level, std::string_view event, std::initializer_list<Field> fields = {});
 
-// Writes what is still queued. The last call. False when that was not done within a second, because
-// standard error takes nothing: the log's thread then stays in its write, and the process has to
-// end by std::_Exit, since static destructors would wait for it for ever.
+// Waits until what is still queued is written. The last call. False when that was not done within a
+// second, because standard error takes nothing: the log's thread then stays in its write, which may
+// hold the lock of stderr, and the process has to end by std::_Exit, which does not ask for it.
 bool end_log();
 
 // Writes one line to standard error past the log, for what is said before it begins or after it has
