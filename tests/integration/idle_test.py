@@ -1,0 +1,59 @@
+"""An idle process sleeps: no thread of it wakes up, and none uses CPU time, until a client or the database speaks or
+a time limit that is written down comes."""
+import os
+import time
+import unittest
+
+import stage
+from stage import seed_id
+
+# Longer than the 5 s after which a silent connection to the database might be looked at, and the 10 s of a logger's thread.
+IDLE_S = 11
+cluster = None
+
+
+def setUpModule():
+    global cluster
+    cluster = stage.Cluster(rows=100)
+    unittest.addModuleCleanup(cluster.destroy)
+
+
+def activity(server):
+    """By thread (name and id): how often it has slept and been woken (voluntary context switches), and its ticks of CPU time."""
+    folder = f"/proc/{server.process.pid}/task"
+    found = {}
+    for task in os.listdir(folder):
+        with open(f"{folder}/{task}/status") as status:
+            fields = dict(line.rstrip("\n").split(":\t", 1) for line in status)
+        with open(f"{folder}/{task}/stat") as stat:
+            ticks = stat.read().rsplit(")", 1)[1].split()[11:13]
+        found[f"{fields['Name']} {task}"] = int(fields["voluntary_ctxt_switches"]), sum(map(int, ticks))
+    return found
+
+
+class Idle(unittest.TestCase):
+    def quiet(self, server):
+        # Timers of what has just happened may ring once for nothing.
+        time.sleep(6)
+        before = activity(server)
+        time.sleep(IDLE_S)
+        self.assertEqual(activity(server), before)
+
+    def test_with_connections_to_the_database(self):
+        server = stage.Server(cluster.url, DB_MAX_CONNS=30, DB_MIN_CONNS=30)
+        self.addCleanup(server.stop)
+        stage.eventually(lambda: len(cluster.backends()) == 30, 10, "all connections are open")
+        self.quiet(server)
+
+    def test_with_idle_clients(self):
+        server = stage.Server(cluster.url, IDLE_TIMEOUT_MS=600000)
+        self.addCleanup(server.stop)
+        for n in range(1, 101):
+            client = server.connect()
+            self.addCleanup(client.close)
+            self.assertEqual(client.request("/users/" + seed_id(n)).status, 200)
+        self.quiet(server)
+
+
+if __name__ == "__main__":
+    unittest.main()
