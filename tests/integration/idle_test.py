@@ -8,7 +8,7 @@ import stage
 from stage import seed_id
 
 # Longer than the 5 s after which a silent connection to the database might be looked at, and the 10 s of a logger's thread.
-IDLE_S = 11
+IDLE_S, SETTLED_S = 11, 11
 cluster = None
 
 
@@ -33,8 +33,8 @@ def activity(server):
 
 class Idle(unittest.TestCase):
     def quiet(self, server):
-        # Timers of what has just happened may ring once for nothing.
-        time.sleep(6)
+        # The time limits of what has just happened ring once for nothing: that of a send to PostgreSQL after 10 s.
+        time.sleep(SETTLED_S)
         before = activity(server)
         time.sleep(IDLE_S)
         self.assertEqual(activity(server), before)
@@ -46,7 +46,7 @@ class Idle(unittest.TestCase):
         self.quiet(server)
 
     def test_with_idle_clients(self):
-        server = stage.Server(cluster.url, IDLE_TIMEOUT_MS=600000)
+        server = stage.Server(cluster.url, IDLE_TIMEOUT_MS=600000, WRITE_TIMEOUT_MS=5000)
         self.addCleanup(server.stop)
         for n in range(1, 101):
             client = server.connect()
