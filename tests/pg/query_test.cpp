@@ -278,7 +278,7 @@ TEST(Query, SilenceBeforeItWasAskedIsNoStall) {
                                               expect(ask_find(2)), send(answer(2))});
     Client client(reactor, server, [](Options& options) { options.stall_timeout = 600ms; });
     co_await client.connected();
-    // Just before the connection looks at how long nothing has come, a query is given up.
+    // Nothing has come for longer than that, as nothing was asked.
     co_await io::Sleep(reactor, 1100ms, nullptr);
     Answer given_up, next;
     co_await client.run(given_up, 1, find_number, 20ms);
