@@ -12,8 +12,8 @@ constexpr float newest = 1.0F / 16, newest_turn = 1.0F / 4;
 // PostgreSQL's CPUs are busy its backends wait for them; that says nothing about the statement, and
 // what then seems slow would be treated so, and be slower.
 constexpr float longer = 1.0F / 8;
-// How many times what was expected a turn counts at most, for the same reason; ten in a row are
-// soon believed.
+// How many times what was expected a turn counts at most, for the same reason; a hundred in a
+// row are believed.
 constexpr float most = 8;
 // No statement is taken to take less: what is expected has to be able to grow again.
 constexpr Load::Microseconds least{1};

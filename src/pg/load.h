@@ -3,7 +3,8 @@
 //
 // Short queries are best packed onto few connections, which saves wake-ups on both sides; behind a
 // long one they would wait for nothing. So a query is charged what its statement takes, on a
-// running average over all connections of the pool, and the pool packs by what is charged.
+// running average over all connections of the pool, and the pool packs by what is charged. It is a
+// low average: what it takes when PostgreSQL has a CPU for it.
 // PostgreSQL answers a connection's queries one after the other: what came in one turn has taken
 // the time since the answers before it, each its part by what it was expected to take. So a page
 // that comes with nine lookups does not make lookups dear.
