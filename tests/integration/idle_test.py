@@ -32,27 +32,24 @@ def activity(server):
 
 
 class Idle(unittest.TestCase):
-    def quiet(self, server):
-        # The time limits of what has just happened ring once for nothing: that of a send to PostgreSQL after 10 s.
-        time.sleep(SETTLED_S)
-        before = activity(server)
-        time.sleep(IDLE_S)
-        self.assertEqual(activity(server), before)
-
-    def test_with_connections_to_the_database(self):
-        server = stage.Server(cluster.url, DB_MAX_CONNS=30, DB_MIN_CONNS=30)
-        self.addCleanup(server.stop)
+    # Both at once: most of it is waiting.
+    def test_no_thread_wakes_up(self):
+        with_connections = stage.Server(cluster.url, DB_MAX_CONNS=30, DB_MIN_CONNS=30)
+        self.addCleanup(with_connections.stop)
         stage.eventually(lambda: len(cluster.backends()) == 30, 10, "all connections are open")
-        self.quiet(server)
-
-    def test_with_idle_clients(self):
-        server = stage.Server(cluster.url, IDLE_TIMEOUT_MS=600000, WRITE_TIMEOUT_MS=5000)
-        self.addCleanup(server.stop)
+        with_clients = stage.Server(cluster.url, IDLE_TIMEOUT_MS=600000, WRITE_TIMEOUT_MS=5000)
+        self.addCleanup(with_clients.stop)
         for n in range(1, 101):
-            client = server.connect()
+            client = with_clients.connect()
             self.addCleanup(client.close)
             self.assertEqual(client.request("/users/" + seed_id(n)).status, 200)
-        self.quiet(server)
+        # The time limits of what has just happened ring once for nothing: that of a send to PostgreSQL after 10 s.
+        time.sleep(SETTLED_S)
+        before = activity(with_connections), activity(with_clients)
+        time.sleep(IDLE_S)
+        after = activity(with_connections), activity(with_clients)
+        self.assertEqual(after[0], before[0], "with 30 connections to PostgreSQL")
+        self.assertEqual(after[1], before[1], "with 100 idle clients")
 
 
 if __name__ == "__main__":
