@@ -43,6 +43,8 @@ def arguments(words):
 def contender(word):
     """With one core and thirty connections, as the comparison's mode `single` has it, where the word says nothing else."""
     name, *settings = word.split(",")
+    if wrong := [setting for setting in settings if "=" not in setting]:
+        raise Problem(f"{wrong[0]} in {word} is no NAME=VALUE")
     path = ROOT / "loadtest/twins" / name
     built = SCRATCH / "built" / Path(name).name
     if (path / "contender.toml").exists():

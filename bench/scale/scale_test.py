@@ -127,6 +127,9 @@ class Scale(unittest.TestCase):
         done = scale("beside", "/nothing", "--clients", "1")
         self.assertEqual(done.returncode, 1)
         self.assertIn("scale: /nothing is neither of loadtest/twins nor a program", done.stderr)
+        done = scale("beside", "rust-api,DB_MAX_CONNS", "--clients", "1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("scale: DB_MAX_CONNS in rust-api,DB_MAX_CONNS is no NAME=VALUE", done.stderr)
 
 
 class Server:
