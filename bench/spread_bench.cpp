@@ -31,6 +31,7 @@ using namespace std::chrono_literals;
 using ringpost::io::Duration;
 using ringpost::io::Time;
 using ringpost::pg::Choice;
+using ringpost::pg::kept_for;
 using ringpost::pg::Kind;
 using ringpost::pg::Spread;
 
@@ -266,7 +267,7 @@ class Model {
         break;
     }
     const auto at = [this](size_t i) -> Connection& { return connections_[i]; };
-    const bool keep = now_ < meter_.last(Kind::quick) + 1s;
+    const bool keep = now_ < meter_.last(Kind::quick) + kept_for;
     const Choice<Connection> choice =
         kind == Kind::quick
             ? ringpost::pg::choose_for_quick<Connection>(connections, at, spread_.width(kind))

@@ -16,7 +16,7 @@ struct Config {
   uint16_t port = 8080;
   unsigned shards = 1;
   bool pin_shards = true;
-  std::chrono::microseconds turn_wait{100};      // of a shard, for more than one completion
+  std::chrono::microseconds turn_wait{1000};     // of a shard, for more than one completion
   uint32_t db_max_conns = 10, db_min_conns = 1;  // of the whole process
   std::string log_level = "info";
   std::string profile;       // the folder to write one into at the end; empty: none is taken

@@ -11,8 +11,6 @@ namespace ringpost::pg {
 namespace {
 // What a statement is taken to cost before it has been executed.
 constexpr Load::Microseconds first_guess{100};
-// Since the last quick query, while the connections of quick ones are kept for them.
-constexpr std::chrono::milliseconds kept_for{100};
 }  // namespace
 
 // One place in the budget: a connection, and whether it is wanted.

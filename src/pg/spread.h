@@ -92,6 +92,8 @@ struct Choice {
 
 // Queries in flight from which a connection is busy enough that another one may help.
 inline constexpr uint32_t busy_depth = 8;
+// Since the last quick query, while the connections of quick ones are kept for them.
+inline constexpr std::chrono::milliseconds kept_for{100};
 // A slow query that would wait as long for those before it takes any connection that is idle.
 inline constexpr std::chrono::milliseconds long_wait{50};
 
