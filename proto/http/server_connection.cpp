@@ -49,34 +49,29 @@ struct ServerConnection::Body {
 };
 
 // A request that was taken, until its answer is written.
-struct ServerConnection::Exchange {
-  // An answer that is here before its turn.
-  struct Kept {
-    // Its body follows, of about `expected` bytes.
-    Kept(const Answer& answer, size_t expected)
-        : status(answer.status),
-          type_bytes(answer.content_type.size()),
-          field_bytes(answer.fields.size()) {
-      bytes.prepare(type_bytes + field_bytes + expected);
-      bytes.append(answer.content_type);
-      bytes.append(answer.fields);
-    }
-    Answer answer() const {
-      const std::string_view all = bytes.view();
-      return {.status = status,
-              .content_type = all.substr(0, type_bytes),
-              .body = all.substr(type_bytes + field_bytes),
-              .fields = all.substr(type_bytes, field_bytes)};
-    }
-    size_t memory() const { return sizeof(Kept) + bytes.capacity(); }
+// An answer that is here before its turn.
+struct ServerConnection::Kept {
+  // Its body follows, of about `expected` bytes.
+  Kept(const Answer& answer, size_t expected)
+      : status(answer.status),
+        type_bytes(answer.content_type.size()),
+        field_bytes(answer.fields.size()) {
+    bytes.prepare(type_bytes + field_bytes + expected);
+    bytes.append(answer.content_type);
+    bytes.append(answer.fields);
+  }
+  Answer answer() const {
+    const std::string_view all = bytes.view();
+    return {.status = status,
+            .content_type = all.substr(0, type_bytes),
+            .body = all.substr(type_bytes + field_bytes),
+            .fields = all.substr(type_bytes, field_bytes)};
+  }
+  size_t memory() const { return sizeof(Kept) + bytes.capacity(); }
 
-    Status status;
-    size_t type_bytes, field_bytes;
-    wire::Buffer bytes;
-  };
-
-  bool head_only = false, http_1_0 = false, last = false;
-  std::unique_ptr<Kept> kept;
+  Status status;
+  size_t type_bytes, field_bytes;
+  wire::Buffer bytes;
 };
 
 ServerConnection::ServerConnection(RequestParser& whole_heads, uint64_t body_bytes)
@@ -165,6 +160,7 @@ ServerConnection::Event ServerConnection::refuse(const Refusal& refusal, bool he
 uint32_t ServerConnection::take() {
   assert(offer_ != Offer::none);
   const Offer taken = std::exchange(offer_, Offer::none);
+  used_ = true;
   make_room();
   Exchange& exchange = this->exchange(taken_);
   // A body was consumed as it came; of what else was offered nothing was yet.
@@ -202,7 +198,7 @@ bool ServerConnection::answer(uint32_t number, const Answer& answer, std::string
          "what was taken is answered once");
   if (number != answered_) {
     auto& kept = exchange(number).kept;
-    kept = std::make_unique<Exchange::Kept>(answer, answer.body.size());
+    kept = std::make_unique<Kept>(answer, answer.body.size());
     kept->bytes.append(answer.body);
     kept_bytes_ += kept->memory();
     return false;
@@ -219,7 +215,7 @@ ServerConnection::Draft ServerConnection::begin_answer(uint32_t number, const An
          "what was taken is answered once");
   if (number != answered_) {
     auto& kept = exchange(number).kept;
-    kept = std::make_unique<Exchange::Kept>(answer, expected);
+    kept = std::make_unique<Kept>(answer, expected);
     return {.number = number,
             .out = &kept->bytes,
             .length = {.body_at = static_cast<uint32_t>(kept->bytes.size())}};
@@ -315,15 +311,15 @@ ServerConnection::Exchange& ServerConnection::exchange(uint32_t number) const {
   return exchanges_[number & (capacity_ - 1)];
 }
 
-// For another exchange. The first is made when the first request comes: most connections never
-// need a second.
+// For another exchange.
 void ServerConnection::make_room() {
   if (unanswered() < capacity_) return;
-  const uint32_t capacity = std::max(1U, capacity_ * 2);
-  auto larger = std::make_unique<Exchange[]>(capacity);
+  const uint32_t capacity = capacity_ * 2;
+  auto more = std::make_unique<Exchange[]>(capacity);
   for (uint32_t number = answered_; number != taken_; ++number)
-    larger[number & (capacity - 1)] = std::move(exchange(number));
-  exchanges_ = std::move(larger);
+    more[number & (capacity - 1)] = std::move(exchange(number));
+  more_ = std::move(more);
+  exchanges_ = more_.get();
   capacity_ = capacity;
 }
 

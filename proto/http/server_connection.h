@@ -135,11 +135,16 @@ class ServerConnection {
   // Memory of the answers that are kept for their turn.
   size_t kept_bytes() const { return kept_bytes_; }
   // Whether a request was ever taken.
-  bool used() const { return exchanges_ != nullptr; }
+  bool used() const { return used_; }
 
  private:
   struct Body;
-  struct Exchange;
+  struct Kept;
+  // A request that was taken.
+  struct Exchange {
+    bool head_only = false, http_1_0 = false, last = false;
+    std::unique_ptr<Kept> kept;
+  };
   enum class Offer : uint8_t { none, head, permission, body, refusal };
 
   Event next_head(std::string_view input);
@@ -169,11 +174,14 @@ class ServerConnection {
   bool in_use_ = false;        // request() may be, although it was taken
   bool refused_head_ = false;  // what refusal() refuses, or would refuse, is a HEAD
   bool at_end_ = false;        // nothing had come behind what is offered
-  bool draining_ = false, closed_ = false;
+  bool draining_ = false, closed_ = false, used_ = false;
 
-  // The exchanges from `answered_` to before `taken_`, in a ring of `capacity_`, a power of two.
-  uint32_t capacity_ = 0, answered_ = 0, taken_ = 0;
-  std::unique_ptr<Exchange[]> exchanges_;
+  // The exchanges from `answered_` to before `taken_`, in a ring of `capacity_`, a power of two:
+  // `only_` as long as that is enough, as it is for most connections, then `more_`.
+  uint32_t capacity_ = 1, answered_ = 0, taken_ = 0;
+  Exchange only_;
+  std::unique_ptr<Exchange[]> more_;
+  Exchange* exchanges_ = &only_;
   size_t kept_bytes_ = 0;
 };
 
