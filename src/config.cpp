@@ -172,6 +172,11 @@ void add_postgresql(CLI::App& app, Config& config, std::string& database_url) {
       ->envname("DB_SHARED_SYNCS")
       ->default_str("true")
       ->group(postgresql);
+  app.add_flag("--db-learn-spread,!--no-db-learn-spread", config.db_learn_spread,
+               "As many connections are used as bring more answers; false: all, always")
+      ->envname("DB_LEARN_SPREAD")
+      ->default_str("true")
+      ->group(postgresql);
   add_number(app, "--db-waiting", "DB_WAITING", config.pg.waiting, 0, 10'000'000, postgresql,
              "Requests of a shard that wait for a connection at most; more get 503")
       ->capture_default_str();

@@ -18,6 +18,7 @@ struct Config {
   bool pin_shards = true;
   std::chrono::microseconds turn_wait{1000};     // of a shard, for more than one completion
   uint32_t db_max_conns = 10, db_min_conns = 1;  // of the whole process
+  bool db_learn_spread = true;                   // or every query may use all of a shard's
   std::string log_level = "info";
   std::string profile;       // the folder to write one into at the end; empty: none is taken
   bool healthcheck = false;  // ask the server at this host and port, serve nothing

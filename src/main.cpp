@@ -125,7 +125,8 @@ std::string reason(const std::exception_ptr& exception) {
 class Process {
  public:
   explicit Process(const Config& config)
-      : config_(config), spread_(share(config.db_max_conns, 0, config.started_shards())) {}
+      : config_(config),
+        spread_(share(config.db_max_conns, 0, config.started_shards()), config.db_learn_spread) {}
 
   int run() {
     block_signals();

@@ -153,8 +153,7 @@ Connection* Pool::pick(Kind kind) {
     choice = choose_for_quick<Connection>(slots_.size(), at, width);
   } else {
     const bool keep = reactor_.now() < meter_.last(Kind::quick) + kept_for;
-    choice = choose_for_slow<Connection>(slots_.size(), at, width,
-                                         keep ? spread_.width(Kind::quick) : 0);
+    choice = choose_for_slow<Connection>(slots_.size(), at, width, keep ? spread_.left_alone() : 0);
   }
   if (choice.pressed) meter_.pressed(kind);
   if (choice.wants_another) want_another();

@@ -33,8 +33,10 @@ void Spread::Meter::end(Kind kind, bool answered, io::Time now) {
   if (answered) add(of.answered, 1);
 }
 
-Spread::Spread(uint32_t most)
-    : widths_{Width(1, most), Width(std::min(most, first_for_slow), most)} {
+Spread::Spread(uint32_t most, bool learns)
+    : learns_(learns),
+      widths_{Width(learns ? 1 : most, most),
+              Width(learns ? std::min(most, first_for_slow) : most, most)} {
   for (size_t i = 0; i < kinds; ++i) in_force_[i] = widths_[i].in_force();
 }
 
@@ -44,6 +46,7 @@ Spread::Meter& Spread::add_shard() {
 }
 
 void Spread::look(io::Time now) {
+  if (!learns_) return;
   const int64_t at = now.time_since_epoch().count();
   if (at < next_look_.load(std::memory_order_relaxed)) return;
   const std::unique_lock lock(mutex_, std::try_to_lock);

@@ -62,18 +62,22 @@ class Spread {
     std::array<Of, kinds> of_;
   };
 
-  // `most`: connections of a shard. Shards may call all of it at the same time.
-  explicit Spread(uint32_t most);
+  // `most`: connections of a shard. Where nothing is to be learnt, all are used by all queries.
+  // Shards may call all of it at the same time.
+  explicit Spread(uint32_t most, bool learns = true);
 
   // A shard's own, as long as the Spread.
   Meter& add_shard();
   uint32_t width(Kind kind) const {
     return in_force_[static_cast<size_t>(kind)].load(std::memory_order_relaxed);
   }
+  // How many connections slow queries leave alone, from the beginning.
+  uint32_t left_alone() const { return learns_ ? width(Kind::quick) : 0; }
   // Looks at what all shards have done. To be called often: it does nothing most of the time.
   void look(io::Time now);
 
  private:
+  const bool learns_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Meter>> meters_;  // under the mutex, as widths_
   std::array<Width, kinds> widths_;

@@ -21,7 +21,7 @@ class Options(unittest.TestCase):
         status, out, err = run("--help")
         self.assertEqual((status, err), (0, ""))
         for word in ("DATABASE_URL", "PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "ANSWER_MEMORY_BYTES",
-                     "DRAIN_LIMIT_MS", "TURN_WAIT_US", "--port"):
+                     "DRAIN_LIMIT_MS", "TURN_WAIT_US", "DB_LEARN_SPREAD", "--port"):
             self.assertIn(word, out)
 
     def test_version(self):

@@ -156,6 +156,15 @@ TEST(Spread, LearnsFromWhatQueriesTook) {
   }
 }
 
+TEST(Spread, UsesAllWhereNothingIsToBeLearnt) {
+  Spread spread(30, false);
+  Shard shard(spread);
+  for (int i = 0; i < 100'000; ++i) shard.ask_of(1);  // where one is best
+  EXPECT_EQ(spread.width(Kind::quick), 30u);
+  EXPECT_EQ(spread.width(Kind::slow), 30u);
+  EXPECT_EQ(spread.left_alone(), 0u);
+}
+
 // As many are answered in the same time, but half of them sooner: another connection is worth it.
 TEST(Spread, CountsTheTimeOfEachQuery) {
   Spread spread(2);
