@@ -23,11 +23,12 @@ struct Message {
   size_t size = 0;  // of the whole message
 };
 
-// A longer message than this is taken for garbage. PostgreSQL's own limit is 1 GiB.
-inline constexpr int32_t longest_message = 64 << 20;
+// The longest that PostgreSQL can send, as its length field says it (MaxAllocSize, 1 GiB): a longer
+// one is garbage.
+inline constexpr int32_t longest_message = (1 << 30) + 4;
 
 // The message at the front of `input`. Invalid: a type that no backend sends, or a length that
-// can't be.
+// can't be. Partial: with its type and size as soon as these are there; before that its size is 0.
 wire::Parse next_message(std::string_view input, Message& message);
 
 // "BindComplete (2)": for saying which message was out of place.

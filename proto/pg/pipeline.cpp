@@ -1,11 +1,22 @@
 #include "proto/pg/pipeline.h"
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 
 #include "proto/pg/error.h"
 
 namespace ringpost::proto::pg {
+
+namespace {
+constexpr size_t header_bytes = 5;
+// Of an ErrorResponse: as much holds its severity, which stands first.
+constexpr size_t severity_bytes = 64;
+
+bool is_asynchronous(char type) {
+  return type == 'N' || type == 'A' || type == 'S';
+}
+}  // namespace
 
 Pipeline::Pipeline(uint32_t depth, size_t answer_limit)
     : entries_(size_t{2} * depth), mask_(2 * uint64_t{depth} - 1), answer_limit_(answer_limit) {
@@ -132,28 +143,65 @@ void Pipeline::drop_scanned() {
   error_ = parameter_description_ = row_description_ = rows_ = command_tag_ = {};
 }
 
+// What is at the front, `arrived` of it, is not to be kept: it would be too much, or nobody waits
+// for it. Says so to the owner, once, and then lets its bytes pass as they come (`passing_`), or
+// leaves a message that is short to be taken as ever.
+std::optional<Pipeline::Event> Pipeline::pass(std::string_view arrived) {
+  const char type = message_.type;
+  if (type == 'E') {
+    const size_t needed = std::min(message_.size, header_bytes + severity_bytes);
+    if (arrived.size() < needed) return Event::more;
+    const std::string_view front = arrived.substr(header_bytes, needed - header_bytes);
+    if (is_fatal(front)) {
+      message_.body = front;
+      return Event::fatal;
+    }
+  }
+  const bool asynchronous = is_asynchronous(type);
+  if (!asynchronous && !in_answer_ && !begin_answer()) return Event::violation;
+  const Step step = asynchronous ? step_ : after(step_, entries_[popped_ & mask_], type);
+  if (step == Step::misplaced || (type == 'E' && failed_)) return Event::violation;
+  if (in_answer_ && !front_forgotten()) {
+    answer_ = Answer();
+    answer_.owner = entries_[popped_ & mask_].owner;
+    answer_.expect = entries_[popped_ & mask_].expect;
+    forget(popped_);
+    return Event::too_large;
+  }
+  if (!asynchronous && type != 'D' && type != 'E' && type != 'T' && type != 't')
+    return std::nullopt;
+  step_ = step;
+  failed_ |= type == 'E';
+  passing_ = message_.size;
+  return std::nullopt;
+}
+
 Pipeline::Event Pipeline::next(std::string_view input) {
   consumed_ = 0;
   for (;;) {
     if (skip()) return Event::skipped;
-    // Notices count too: a function may raise any number of them.
-    if (in_answer_ && scanned_ > answer_limit_ && !front_forgotten()) {
-      answer_ = Answer();
-      answer_.owner = entries_[popped_ & mask_].owner;
-      answer_.expect = entries_[popped_ & mask_].expect;
-      forget(popped_);
-      return Event::too_large;
+    if (passing_ != 0) {
+      const size_t here = std::min(passing_, input.size() - consumed_);
+      consumed_ += here;
+      passing_ -= here;
+      if (passing_ != 0) return Event::more;
     }
-    switch (next_message(input.substr(consumed_ + scanned_), message_)) {
-      case wire::Parse::partial:
-        if (in_answer_ && front_forgotten()) drop_scanned();
-        return Event::more;
-      case wire::Parse::invalid:
-        return Event::violation;
-      case wire::Parse::complete:
-        break;
+    const bool for_nobody = in_answer_ && front_forgotten();
+    if (for_nobody) drop_scanned();
+    const std::string_view rest = input.substr(consumed_ + scanned_);
+    const wire::Parse parse = next_message(rest, message_);
+    if (parse == wire::Parse::invalid) return Event::violation;
+    if (message_.size == 0) return Event::more;
+    // Decided by the header. Notices count too: a function may raise any number of them. A
+    // ReadyForQuery is not kept.
+    const size_t kept = scanned_ + (message_.type == 'Z' ? 0 : message_.size);
+    const bool passes = kept > answer_limit_ || (for_nobody && message_.type == 'D');
+    if (passes) [[unlikely]] {
+      if (const auto event = pass(rest)) return *event;
+      if (passing_ != 0) continue;
     }
-    if (message_.type == 'N' || message_.type == 'A' || message_.type == 'S') {
+    if (parse == wire::Parse::partial) return Event::more;
+    if (is_asynchronous(message_.type)) {
       (in_answer_ ? scanned_ : consumed_) += message_.size;
       return Event::asynchronous;
     }

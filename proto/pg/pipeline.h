@@ -22,6 +22,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -62,8 +63,8 @@ class Pipeline {
     more,
     // answer() is there.
     answer,
-    // The answer to answer().owner and expect passed the limit: the owner is forgotten and the rest
-    // drained.
+    // The answer to answer().owner and expect would pass the limit, as the header of a message
+    // says: the owner is forgotten and the rest drained as it comes.
     too_large,
     // The server skipped the query of answer().owner and expect, as one before it in its group had
     // failed: it was not executed.
@@ -145,6 +146,7 @@ class Pipeline {
   Entry& entry(uint64_t number) { return entries_[number & mask_]; }
   bool begin_answer();
   bool skip();
+  std::optional<Event> pass(std::string_view arrived);
   void remember(const Message& message, size_t at);
   void finish(std::string_view input);
   void drop_scanned();
@@ -161,6 +163,7 @@ class Pipeline {
   bool skipping_ = false;  // what is next was skipped by the server, to the end of its group
   Step step_ = Step::done;
   size_t scanned_ = 0;
+  size_t passing_ = 0;  // bytes to come of a message that is not kept
   Part error_, parameter_description_, row_description_, rows_, command_tag_;
 
   size_t consumed_ = 0;

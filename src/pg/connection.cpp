@@ -24,6 +24,8 @@ constexpr std::chrono::seconds send_timeout{10};
 constexpr std::chrono::seconds cancel_timeout{1};
 // For what may have come already of a session that seems to be stuck.
 constexpr std::chrono::milliseconds last_look{100};
+// A message before a session has begun; libpq takes a longer one for garbage too.
+constexpr size_t longest_at_start = 64 * 1024;
 // Of the storage for answers that are cut off at the end of a receive buffer: two of those.
 constexpr size_t most_kept = 64 * 1024;
 // Between two answers of a busy server.
@@ -119,10 +121,11 @@ io::Task<Result<void>> Connection::start(io::Until until) {
     const io::Result<std::string_view> bytes = co_await receive(until);
     if (!bytes) co_return std::unexpected(unavailable(address_ + ": " + bytes.error().message()));
     messages::Message message;
-    for (Parse parse;
-         (parse = messages::next_message(unread_.view(), message)) != Parse::partial;) {
-      if (parse == Parse::invalid)
+    for (;;) {
+      const Parse parse = messages::next_message(unread_.view(), message);
+      if (parse == Parse::invalid || message.size > longest_at_start)
         co_return std::unexpected(unavailable(address_ + " does not speak PostgreSQL's protocol"));
+      if (parse == Parse::partial) break;
       const messages::Startup::State state = startup.take(message, stream_->out());
       stream_->send();
       unread_.consume(message.size);

@@ -66,6 +66,8 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   // The next query that was in flight when the session ended, or nullptr. Those that were forgotten
   // are left out.
   QueryBase* take_unanswered();
+  // Somebody waits for the query that was to be answered next.
+  bool front_is_wanted() const { return !pipeline_.empty() && !pipeline_.front_forgotten(); }
   // The last session was ended by the server's administrator or its shutdown (57P01): no query of
   // it was the cause.
   bool ended_by_order() const { return ended_by_order_; }

@@ -106,16 +106,19 @@ io::Task<void> Pool::keep(Slot& slot) {
   }
 }
 
-// A read may be asked again elsewhere: once, so that one which ends sessions does not end them all;
-// and as often as its deadline allows when the session was ended from outside. What else was in
-// flight can't be told done from undone.
+// A read may be asked again elsewhere, as often as its deadline allows: it was not the cause when
+// the session was ended from outside, nor when another was to be answered before it. Only the one
+// that was, the suspect, is asked again once, so that one which ends sessions does not end them
+// all. What else was in flight can't be told done from undone.
 void Pool::lost(Connection& connection) {
   const bool stopping = scope_.cancellation().requested();
+  bool suspect = connection.front_is_wanted() && !connection.ended_by_order();
   io::List<QueryBase, QueryBase> again;
   while (QueryBase* query = connection.take_unanswered()) {
-    const bool may_try = connection.ended_by_order() || !query->tried_again_;
+    const bool is_suspect = std::exchange(suspect, false);
+    const bool may_try = !is_suspect || !query->tried_again_;
     if (!stopping && query->statement_.read_only && may_try) {
-      query->tried_again_ |= !connection.ended_by_order();
+      query->tried_again_ |= is_suspect;
       query->alone_ = true;
       query->sent_ = false;
       again.push_back(*query);

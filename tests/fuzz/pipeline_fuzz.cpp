@@ -1,7 +1,7 @@
 // Invariant: whatever comes, and however it is cut, the same is said about it; each query that is
 // wanted is told once, in its order, one that is forgotten never; what was skipped stands behind a
-// failure of its group; all views lie inside of what was given; and no more is kept of an answer
-// than the limit and one message.
+// failure of its group; all views lie inside of what was given; and no more is kept than the limit
+// and a short message.
 //
 //     query count (1 byte)  queries (1 byte each: Expect, and 4 when forgotten, 8 when its Sync
 //     is shared, 16 when it ends its group)  pieces (1 byte)
@@ -70,14 +70,8 @@ class Listener {
       log_ += static_cast<char>('0' + static_cast<int>(event));
       over_ = event == Event::fatal || event == Event::violation;
     }
-    Message next;
-    if (!over_ && kept_.size() > answer_limit) {
-      // All that is kept above the limit is one message that has not come whole.
-      size_t at = 0;
-      while (next_message(std::string_view(kept_).substr(at), next) == proto::wire::Parse::complete)
-        at += next.size;
-      require(at <= answer_limit);
-    }
+    // A CommandComplete, the longest of what is short, may stand behind what is kept.
+    require(over_ || kept_.size() <= answer_limit + 1 + 1024);
   }
 
   // Everything that was said, and what is left.

@@ -42,6 +42,8 @@ std::vector<Fault> faults() {
       {"zeros", first(std::string(64, '\0')), " does not speak PostgreSQL's protocol"},
       {"HTTP", first("HTTP/1.1 400 Bad Request\r\n\r\n"), " does not speak PostgreSQL's protocol"},
       {"too large", first("R\x7f\xff\xff\xff\0\0\0\0"s), " does not speak PostgreSQL's protocol"},
+      {"an error of a megabyte", first("E\0\x10\0\0SFATAL"s) + Script{never_answer()},
+       " does not speak PostgreSQL's protocol"},
       {"negative length", first("R\xff\xff\xff\xff\0\0\0\0"s),
        " does not speak PostgreSQL's protocol"},
       {"no authentication", first(ready), ": ReadyForQuery has no place in authentication"},

@@ -66,6 +66,34 @@ TEST(Pool, AReadIsAskedAgainOnAConnectionThatIsThere) {
   });
 }
 
+// One that ends each session that it is asked in fails, and those behind it are answered.
+TEST(Pool, OnlyWhatWasToBeAnsweredNextIsSuspect) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    server.play(log_in_and_prepare() +
+                Script{expect(ask_find(1) + ask_find(2) + ask_find(3)), close_session()});
+    server.play(log_in_and_prepare() +
+                Script{expect(ask_find(1) + ask_find(2) + ask_find(3)), close_session()});
+    server.play(log_in_and_prepare() +
+                Script{expect(ask_find(2) + ask_find(3)), send(answer(2)), close_session()});
+    server.play(log_in_and_prepare() + Script{expect(ask_find(3)), send(answer(3))});
+    Client client(reactor, server);
+    co_await client.connected();
+    Answer one, two, three;
+    client.ask(one, 1);
+    client.ask(two, 2);
+    client.ask(three, 3);
+    co_await client.answered(one, two, three);
+    EXPECT_TRUE(one.failed(Error::Kind::unavailable)) << one;
+    EXPECT_EQ(one.error->detail, "the connection was lost after the query was sent");
+    EXPECT_TRUE(two.is({2})) << two;
+    EXPECT_TRUE(three.is({3})) << three;
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
 // Connections above the minimum come back only when there is work for them.
 TEST(Pool, ALostConnectionAboveTheMinimumStaysAway) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {

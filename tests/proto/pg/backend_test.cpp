@@ -59,7 +59,7 @@ TEST(NextMessage, FindsGarbageAsSoonAsItCan) {
       {"a negative length", "D\xff\xff\xff\xff"sv},
       {"a message that has no body with one", "1\0\0\0\5x"sv},
       {"a ReadyForQuery of two bytes", "Z\0\0\0\6II"sv},
-      {"a DataRow above the limit", "D\4\0\0\1"sv},
+      {"a DataRow above the limit", "D\x40\0\0\5"sv},
   };
   Message out;
   for (const Case& one : cases) EXPECT_EQ(parse(one.input, out), Parse::invalid) << one.what;
@@ -67,7 +67,7 @@ TEST(NextMessage, FindsGarbageAsSoonAsItCan) {
 
 TEST(NextMessage, AllowsTheLargestDataRow) {
   Message out;
-  EXPECT_EQ(parse("D\4\0\0\0"sv, out), Parse::partial);
+  EXPECT_EQ(parse("D\x40\0\0\4"sv, out), Parse::partial);
   EXPECT_EQ(out.type, 'D');
   EXPECT_EQ(out.size, size_t{1} + longest_message);
 }

@@ -298,9 +298,26 @@ struct Recording {
            ready},
       {Expect::prepare_and_execute, nullptr,
        close_complete + parse_complete + error + status + ready},
+      {Expect::execute, "one row too large", bind_complete + large('D') + row + complete + ready},
+      {Expect::execute, nullptr, bind_complete + large('D') + complete + ready},
+      {Expect::prepare, "description too large",
+       close_complete + parse_complete + parameters + large('T') + ready},
+      {Expect::execute, "error too large", bind_complete + row + large_error("ERROR") + ready},
+      {Expect::execute, "notice too large",
+       large('N') + bind_complete + large('N') + complete + ready},
       {Expect::execute, "last", bind_complete + row + status + row + complete + ready},
   };
-  std::string ending = notice + fatal;
+  std::string ending = notice + large('N') + large_error("FATAL");
+
+  // Messages longer than the limit.
+  static std::string large(char type) {
+    return std::string(1, type) + "\0\0\0\xa0"s + std::string(156, 'x');
+  }
+  static std::string large_error(const std::string& severity) {
+    const std::string body =
+        "S" + severity + "\0V"s + severity + "\0C57014\0M"s + std::string(129, 'm') + "\0\0"s;
+    return "E\0\0\0"s + static_cast<char>(4 + body.size()) + body;
+  }
 
   static std::string many_rows() {
     std::string rows;
@@ -319,7 +336,7 @@ struct Recording {
   }
   // What is heard when `input` comes in these pieces.
   std::string heard(const std::vector<std::string_view>& pieces, size_t* longest_kept = nullptr) {
-    Pipeline pipeline(16, answer_limit);
+    Pipeline pipeline(32, answer_limit);
     wire::Buffer out;
     std::vector<std::string> names = owners();
     for (size_t i = 0; i < queries.size(); ++i) {
@@ -341,18 +358,22 @@ TEST(Pipeline, ARecordingIsHeardAsItWasSent) {
   const std::string n = "asynchronous [N] [" + notice.substr(5) + "]\n";
   const std::string s = "asynchronous [S] [" + status.substr(5) + "]\n";
   const std::string a = "asynchronous [A] [" + notification.substr(5) + "]\n";
-  EXPECT_EQ(recording.heard({input}),
-            n + "answer [prepare] [] [" + t + "] [" + c + "] [] []\n" +
-                "answer [prepare, no rows] [] [" + t + "] [] [] []\n" +
-                "answer [prepare, failed] [" + e + "] [] [] [] []\n" +  //
-                "answer [rows] [] [] [] [" + row + row + "] [" + tag + "]\n" + a + s +
-                "answer [no row] [] [] [] [] [" + tag + "]\n" +
-                "answer [nothing asked] [] [] [] [] []\n" +  //
-                n + "answer [failed] [" + e + "] [] [] [] []\n" + n + n +
-                "answer [failed amid rows] [" + e + "] [] [] [" + row + "] []\n" +
-                "too_large [too large] [] [] [] [] []\n" + n + "answer [both] [] [" + t + "] [" +
-                c + "] [" + row + "] [" + tag + "]\n" + s + s + "answer [last] [] [] [] [" + row +
-                status + row + "] [" + tag + "]\n" + n + "fatal [E] [" + fatal.substr(5) + "]\n");
+  EXPECT_EQ(
+      recording.heard({input}),
+      n + "answer [prepare] [] [" + t + "] [" + c + "] [] []\n" + "answer [prepare, no rows] [] [" +
+          t + "] [] [] []\n" + "answer [prepare, failed] [" + e + "] [] [] [] []\n" +  //
+          "answer [rows] [] [] [] [" + row + row + "] [" + tag + "]\n" + a + s +
+          "answer [no row] [] [] [] [] [" + tag + "]\n" +
+          "answer [nothing asked] [] [] [] [] []\n" +  //
+          n + "answer [failed] [" + e + "] [] [] [] []\n" + n + n + "answer [failed amid rows] [" +
+          e + "] [] [] [" + row + "] []\n" + "too_large [too large] [] [] [] [] []\n" + n +
+          "answer [both] [] [" + t + "] [" + c + "] [" + row + "] [" + tag + "]\n" + s +
+          "too_large [one row too large] [] [] [] [] []\n"
+          "too_large [description too large] [] [] [] [] []\n"
+          "too_large [error too large] [] [] [] [] []\n"
+          "too_large [notice too large] [] [] [] [] []\n" +
+          s + "answer [last] [] [] [] [" + row + status + row + "] [" + tag + "]\n" + n +
+          "fatal [E] [" + Recording::large_error("FATAL").substr(5, 64) + "]\n");
 }
 
 TEST(Pipeline, EverySplitIsHeardAlike) {
@@ -370,7 +391,8 @@ TEST(Pipeline, EverySplitIsHeardAlike) {
   }
 }
 
-// Nothing is kept of what nobody waits for, nor of what passed the limit.
+// Nothing is kept of what nobody waits for, nor of what would pass the limit but a header, and of
+// an error its severity.
 TEST(Pipeline, KeepsNoMoreThanTheLimit) {
   Recording recording;
   const std::string input = recording.input();
@@ -379,7 +401,7 @@ TEST(Pipeline, KeepsNoMoreThanTheLimit) {
     bytes.push_back(std::string_view(input).substr(at, 1));
   size_t longest_kept = 0;
   recording.heard(bytes, &longest_kept);
-  EXPECT_LE(longest_kept, Recording::answer_limit + row.size());
+  EXPECT_LE(longest_kept, Recording::answer_limit + 5 + 64);
 }
 
 // A function may raise any number of notices before its row.
