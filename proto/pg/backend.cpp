@@ -57,7 +57,6 @@ constexpr Longest longest;
 }  // namespace
 
 wire::Parse next_message(std::string_view input, Message& message) {
-  message = {};
   if (input.empty()) return wire::Parse::partial;
   message = {.type = input[0], .body = {}, .size = 0};
   const int32_t most = longest.of[static_cast<uint8_t>(input[0])];

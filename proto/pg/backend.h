@@ -28,7 +28,7 @@ struct Message {
 inline constexpr int32_t longest_message = (1 << 30) + 4;
 
 // The message at the front of `input`. Invalid: a type that no backend sends, or a length that
-// can't be. Partial: with its type and size as soon as these are there; before that its size is 0.
+// can't be. Partial: with its type and size, when the five bytes of these are there.
 wire::Parse next_message(std::string_view input, Message& message);
 
 // "BindComplete (2)": for saying which message was out of place.

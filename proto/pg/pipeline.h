@@ -146,7 +146,8 @@ class Pipeline {
   Entry& entry(uint64_t number) { return entries_[number & mask_]; }
   bool begin_answer();
   bool skip();
-  std::optional<Event> pass(std::string_view arrived);
+  bool pass_on(std::string_view input);
+  std::optional<Event> judge(std::string_view arrived);
   void remember(const Message& message, size_t at);
   void finish(std::string_view input);
   void drop_scanned();
