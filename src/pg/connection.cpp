@@ -55,53 +55,68 @@ Connection::Connection(Pool& pool, io::Reactor& reactor, io::BufferGroup& buffer
       load_(pool.costs_),
       prepared_(statements.size()) {}
 
+// As libpq walks: each address of each host has its time, for all that opens a session. What could
+// not be reached, was silent, or is starting up or shutting down (57P03) is passed over; another
+// answer would be the same elsewhere, or is worth saying, and ends the walk.
 io::Task<Result<void>> Connection::open(io::Until until) {
-  pipeline_ = Pipeline(options_.pipeline_depth, options_.answer_bytes);
   std::string failures;
+  const auto note = [&failures](std::string_view why) {
+    failures.append(failures.empty() ? "" : "; ").append(why);
+  };
   for (const messages::Host& host : options_.conninfo.hosts) {
-    const io::Result<int> fd = co_await connect_to(host, until);
-    if (!fd) {
-      if (!failures.empty()) failures += "; ";
-      failures += host.text() + ": " + fd.error().message();
+    const io::Until resolved_by = attempt(until);
+    const io::Result<std::vector<io::Address>> addresses = co_await addresses_of(host, resolved_by);
+    if (!addresses) {
+      note(host.text() + ": " + addresses.error().message());
       continue;
     }
-    stream_.emplace(reactor_, buffers_, *fd, send_timeout);
-    Result<void> started = co_await start(until);
-    if (started) started = co_await prepare_statements(until);
-    if (!started) {
-      co_await close();
-      co_return started;
+    for (const io::Address& address : *addresses) {
+      const io::Until opened_by = attempt(until);
+      const Result<void> opened = co_await open_at(address, opened_by);
+      if (opened) co_return opened;
+      note((address_.empty() ? host.text() : address_) + ": " + opened.error().detail);
+      if (walk_ends_ || (until.cancellation != nullptr && until.cancellation->requested()))
+        co_return std::unexpected(unavailable(std::move(failures)));
     }
-    load_.begin(pipeline_.next_number(), reactor_.now());
-    group_load_ = {};
-    ready_ = true;
-    co_return Result<void>();
   }
   co_return std::unexpected(unavailable(std::move(failures)));
 }
 
-io::Task<io::Result<int>> Connection::connect_to(const messages::Host& host, io::Until until) {
-  std::vector<io::Address> addresses;
+io::Until Connection::attempt(io::Until until) const {
+  return until.sooner(reactor_.now() + options_.connect_timeout);
+}
+
+io::Task<io::Result<std::vector<io::Address>>> Connection::addresses_of(const messages::Host& host,
+                                                                        io::Until until) {
   if (host.is_unix_socket()) {
     const auto address = io::Address::unix_socket(host.socket_path());
     if (!address) co_return std::unexpected(io::Error::system(ENAMETOOLONG, "connect"));
-    addresses.push_back(*address);
-  } else {
-    auto resolved = co_await io::resolve(reactor_, host.address.empty() ? host.name : host.address,
-                                         host.port, until);
-    if (!resolved) co_return std::unexpected(resolved.error());
-    addresses = std::move(*resolved);
+    co_return std::vector<io::Address>(1, *address);
   }
-  io::Result<int> fd = std::unexpected(io::Error::system(EADDRNOTAVAIL, "connect"));
-  for (const io::Address& address : addresses) {
-    fd = co_await io::connect(reactor_, address, until);
-    if (fd) {
-      peer_ = address;
-      address_ = address.text();
-      break;
-    }
+  const std::string& name = host.address.empty() ? host.name : host.address;
+  co_return co_await io::resolve(reactor_, name, host.port, until);
+}
+
+// A session at this address, to the end of its start; on failure nothing is left open.
+io::Task<Result<void>> Connection::open_at(const io::Address& address, io::Until until) {
+  walk_ends_ = false;
+  address_.clear();
+  const io::Result<int> fd = co_await io::connect(reactor_, address, until);
+  if (!fd) co_return std::unexpected(unavailable(fd.error().message()));
+  peer_ = address;
+  address_ = address.text();
+  pipeline_ = Pipeline(options_.pipeline_depth, options_.answer_bytes);
+  stream_.emplace(reactor_, buffers_, *fd, send_timeout);
+  Result<void> started = co_await start(until);
+  if (started) started = co_await prepare_statements(until);
+  if (!started) {
+    co_await close();
+    co_return started;
   }
-  co_return fd;
+  load_.begin(pipeline_.next_number(), reactor_.now());
+  group_load_ = {};
+  ready_ = true;
+  co_return started;
 }
 
 // The next bytes, behind those that were left unread. They live until the next call.
@@ -119,18 +134,20 @@ io::Task<Result<void>> Connection::start(io::Until until) {
   stream_->send();
   for (;;) {
     const io::Result<std::string_view> bytes = co_await receive(until);
-    if (!bytes) co_return std::unexpected(unavailable(address_ + ": " + bytes.error().message()));
+    if (!bytes) co_return std::unexpected(unavailable(bytes.error().message()));
     messages::Message message;
     for (;;) {
       const Parse parse = messages::next_message(unread_.view(), message);
       if (parse == Parse::invalid || message.size > longest_at_start)
-        co_return std::unexpected(unavailable(address_ + " does not speak PostgreSQL's protocol"));
+        co_return std::unexpected(unavailable("it does not speak PostgreSQL's protocol"));
       if (parse == Parse::partial) break;
       const messages::Startup::State state = startup.take(message, stream_->out());
       stream_->send();
       unread_.consume(message.size);
-      if (state == messages::Startup::State::failed)
-        co_return std::unexpected(unavailable(address_ + ": " + startup.failure()));
+      if (state == messages::Startup::State::failed) {
+        walk_ends_ = !startup.server_error() || !startup.server_error()->is_cannot_connect_now();
+        co_return std::unexpected(unavailable(startup.failure()));
+      }
       if (state == messages::Startup::State::ready) {
         server_version_ = startup.server_version();
         cancel_key_ = startup.cancel_key();
@@ -155,11 +172,11 @@ io::Task<Result<void>> Connection::prepare_statements(io::Until until) {
       stream_->send();
     }
     const io::Result<std::string_view> bytes = co_await receive(until);
-    if (!bytes) co_return std::unexpected(unavailable(address_ + ": " + bytes.error().message()));
+    if (!bytes) co_return std::unexpected(unavailable(bytes.error().message()));
     std::string_view input = *bytes;
     const std::optional<std::string> lost = take(input);
     unread_.consume(unread_.size() - input.size());
-    if (lost) co_return std::unexpected(unavailable(address_ + ": " + *lost));
+    if (lost) co_return std::unexpected(unavailable(*lost));
   }
   co_return Result<void>();
 }

@@ -40,7 +40,8 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   Connection(Pool& pool, io::Reactor& reactor, io::BufferGroup& buffers, const Options& options,
              Statements statements, Observer& observer);
 
-  // Connects, authenticates and prepares the statements. On failure nothing is left open.
+  // Connects to the first host that has a session for us, authenticates and prepares the
+  // statements; each address has connect_timeout. On failure nothing is left open.
   io::Task<Result<void>> open(io::Until until);
   // Reads answers until the session ends; says why it did. Queries still in flight stay in the
   // pipeline: take_unanswered().
@@ -76,7 +77,11 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   const std::string& address() const { return address_; }
 
  private:
-  io::Task<io::Result<int>> connect_to(const proto::pg::Host& host, io::Until until);
+  // The time of one step of open(): no more than the whole, and its own.
+  io::Until attempt(io::Until until) const;
+  io::Task<io::Result<std::vector<io::Address>>> addresses_of(const proto::pg::Host& host,
+                                                              io::Until until);
+  io::Task<Result<void>> open_at(const io::Address& address, io::Until until);
   io::Task<Result<void>> start(io::Until until);
   io::Task<Result<void>> prepare_statements(io::Until until);
   io::Task<io::Result<std::string_view>> receive(io::Until until);
@@ -117,6 +122,7 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   Load::Microseconds group_load_{};  // of the pipeline's open group
   std::vector<bool> prepared_;       // by index of statement
   bool ready_ = false, ended_by_order_ = false;
+  bool walk_ends_ = false;  // what open() has heard last would be no other elsewhere
   enum class Silence : uint8_t { usual, suspected, stalled } silence_ = Silence::usual;
   io::Time heard_;  // when last something came, or was asked of an idle session
   std::string server_version_, address_;

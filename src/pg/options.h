@@ -32,6 +32,7 @@ struct Options {
   uint32_t waiting = 16'384;
   size_t answer_bytes = 16 << 20;
 
+  // Of each address of each host, to the end of the session's start.
   std::chrono::milliseconds connect_timeout{2'000};
   // A connection whose oldest query was given up by its owner is closed when nothing has come for
   // this long.

@@ -81,8 +81,7 @@ io::Task<void> Pool::keep(Slot& slot) {
     auto wanted = slot.want.wait(reactor_, scope_.until(), [&slot] { return slot.wanted; });
     const bool is_wanted = co_await wanted;
     if (!is_wanted) continue;
-    const Result<void> opened =
-        co_await connection.open(scope_.until(reactor_.now() + options_.connect_timeout));
+    const Result<void> opened = co_await connection.open(scope_.until());
     if (!opened) {
       const Error& why = opened.error();
       if (why.detail != trouble_ && !scope_.cancellation().requested())

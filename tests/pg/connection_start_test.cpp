@@ -38,14 +38,16 @@ std::vector<Fault> faults() {
        ": receive: timed out"},
       {"closes inside of a message", first(welcome.substr(0, 12)) + Script{close_session()},
        ": receive: closed by the peer"},
-      {"garbage", first("\xde\xad\xbe\xef"), " does not speak PostgreSQL's protocol"},
-      {"zeros", first(std::string(64, '\0')), " does not speak PostgreSQL's protocol"},
-      {"HTTP", first("HTTP/1.1 400 Bad Request\r\n\r\n"), " does not speak PostgreSQL's protocol"},
-      {"too large", first("R\x7f\xff\xff\xff\0\0\0\0"s), " does not speak PostgreSQL's protocol"},
+      {"garbage", first("\xde\xad\xbe\xef"), ": it does not speak PostgreSQL's protocol"},
+      {"zeros", first(std::string(64, '\0')), ": it does not speak PostgreSQL's protocol"},
+      {"HTTP", first("HTTP/1.1 400 Bad Request\r\n\r\n"),
+       ": it does not speak PostgreSQL's protocol"},
+      {"too large", first("R\x7f\xff\xff\xff\0\0\0\0"s),
+       ": it does not speak PostgreSQL's protocol"},
       {"an error of a megabyte", first("E\0\x10\0\0SFATAL"s) + Script{never_answer()},
-       " does not speak PostgreSQL's protocol"},
+       ": it does not speak PostgreSQL's protocol"},
       {"negative length", first("R\xff\xff\xff\xff\0\0\0\0"s),
-       " does not speak PostgreSQL's protocol"},
+       ": it does not speak PostgreSQL's protocol"},
       {"no authentication", first(ready), ": ReadyForQuery has no place in authentication"},
       {"a row at once", first(row(1)), ": DataRow has no place in authentication"},
       {"a row in start-up", first(authentication_ok + row(1)),
@@ -217,6 +219,58 @@ TEST(ConnectionStart, TheNextHostIsTried) {
     co_await client.stop();
     co_await up.stop();
   });
+}
+
+// Whatever keeps the first from serving that it may not keep the next from.
+TEST(ConnectionStart, TheNextHostIsTriedBehindOneThatIsSilentOrStarting) {
+  const std::string starting = error("FATAL", "57P03", "the database system is starting up");
+  const Script firsts[] = {
+      {never_answer()},
+      {close_session()},
+      {expect(startup_message), send(starting), close_session()},
+      log_in() + Script{expect(prepare_find + sync + prepare_add + sync), never_answer()}};
+  for (const Script& script : firsts) {
+    run_on_reactor([&](Reactor& reactor) -> Task<void> {
+      ScriptedPostgres first(reactor), second(reactor);
+      first.listen();
+      first.play(script);
+      second.listen();
+      second.play(log_in_and_prepare());
+      Client client(reactor, first, [&](Options& options) {
+        options.conninfo.hosts.push_back(second.host());
+        options.connect_timeout = 100ms;
+      });
+      co_await client.connected();
+      EXPECT_EQ(client.observer.said, std::vector{"connected 16.3"s});
+      co_await client.stop();
+      co_await first.stop();
+      co_await second.stop();
+    });
+  }
+}
+
+// As libpq does: what a server answers is not hidden by another host's.
+TEST(ConnectionStart, AnAnswerEndsTheWalk) {
+  for (const char* sqlstate : {"28P01", "53300", "3D000"}) {
+    run_on_reactor([&](Reactor& reactor) -> Task<void> {
+      ScriptedPostgres first(reactor), second(reactor);
+      first.listen();
+      first.play({expect(startup_message), send(error("FATAL", sqlstate, "no")), close_session()});
+      second.listen();
+      Client client(reactor, first, [&](Options& options) {
+        options.conninfo.hosts.push_back(second.host());
+        options.first_backoff = options.last_backoff = 60s;
+      });
+      co_await client.failed_to_connect();
+      EXPECT_EQ(client.observer.said,
+                (std::vector{"connect_failed no connection to PostgreSQL: " + first.host().text() +
+                             ": FATAL " + sqlstate + ": no"}));
+      EXPECT_EQ(second.sessions(), 0u);
+      co_await client.stop();
+      co_await first.stop();
+      co_await second.stop();
+    });
+  }
 }
 
 TEST(ConnectionStart, AllHostsThatFailedAreNamed) {
