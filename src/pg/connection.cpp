@@ -172,7 +172,10 @@ io::Task<Result<void>> Connection::prepare_statements(io::Until until) {
       stream_->send();
     }
     const io::Result<std::string_view> bytes = co_await receive(until);
-    if (!bytes) co_return std::unexpected(unavailable(bytes.error().message()));
+    if (!bytes) {
+      works_ = bytes.error().kind == io::Error::Kind::timed_out;  // a Parse waits for a lock, say
+      co_return std::unexpected(unavailable(bytes.error().message()));
+    }
     std::string_view input = *bytes;
     const std::optional<std::string> lost = take(input);
     unread_.consume(unread_.size() - input.size());
@@ -190,13 +193,10 @@ io::Task<std::string> Connection::serve(io::Until until) {
     auto reading = stream_->read(until);
     const io::Result<std::string_view> bytes = co_await reading;
     if (!bytes) {
-      if (silence_ == Silence::stalled && bytes.error().kind == io::Error::Kind::cancelled) {
-        ready_ = false;
-        co_await cancel_running();
-        why = "no answer to a query that was given up";
-      } else {
-        why = bytes.error().message();
-      }
+      const bool stalled =
+          silence_ == Silence::stalled && bytes.error().kind == io::Error::Kind::cancelled;
+      works_ = stalled;
+      why = stalled ? "no answer to a query that was given up" : bytes.error().message();
       break;
     }
     heard_ = reactor_.now();
@@ -230,6 +230,7 @@ io::Task<void> Connection::close() {
   ready_ = false;
   if (Flush::linked())
     Flush::unlink();  // the session is over: a group that is open will never be answered
+  if (std::exchange(works_, false)) co_await cancel_running();
   if (!stream_->failed()) {
     messages::encode_terminate(stream_->out());
     stream_->send();

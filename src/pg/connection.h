@@ -46,7 +46,8 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   // Reads answers until the session ends; says why it did. Queries still in flight stay in the
   // pipeline: take_unanswered().
   io::Task<std::string> serve(io::Until until);
-  // Says goodbye if it can, and closes the socket.
+  // Says goodbye if it can, and closes the socket. What the server works at and will not end by
+  // itself is cancelled before: it would keep its place in max_connections.
   io::Task<void> close();
 
   // Accepts queries: open, not lost, and not full.
@@ -122,6 +123,7 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   Load::Microseconds group_load_{};  // of the pipeline's open group
   std::vector<bool> prepared_;       // by index of statement
   bool ready_ = false, ended_by_order_ = false;
+  bool works_ = false;      // the server may still work for the session that close() ends
   bool walk_ends_ = false;  // what open() has heard last would be no other elsewhere
   enum class Silence : uint8_t { usual, suspected, stalled } silence_ = Silence::usual;
   io::Time heard_;  // when last something came, or was asked of an idle session

@@ -23,7 +23,8 @@ struct Pool::Slot {
   Connection connection;
   bool wanted;
   bool keep_open;
-  io::Condition want;  // `wanted` was set
+  bool closing = false;  // its last session is being ended
+  io::Condition turn;    // it is wanted, and may try
 };
 
 Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options, Spread& spread,
@@ -74,33 +75,50 @@ std::chrono::milliseconds Pool::backoff(unsigned failures) {
   return std::chrono::milliseconds(half + random_() % (half + 1));
 }
 
+void Pool::turn_may_have_come() {
+  for (const auto& slot : slots_) slot->turn.changed();
+}
+
+// While connecting fails one slot tries at a time, and pauses between: who can't serve is not to be
+// kept busy, and the last places of a server are not to be fought for.
 io::Task<void> Pool::keep(Slot& slot) {
   Connection& connection = slot.connection;
-  unsigned failures = 0;
   while (!scope_.cancellation().requested()) {
-    auto wanted = slot.want.wait(reactor_, scope_.until(), [&slot] { return slot.wanted; });
-    const bool is_wanted = co_await wanted;
-    if (!is_wanted) continue;
+    auto turn = slot.turn.wait(reactor_, scope_.until(), [this, &slot] {
+      return slot.wanted && (failures_ == 0 || trying_ == 0);
+    });
+    const bool may_try = co_await turn;
+    if (!may_try) continue;
+    const bool alone = failures_ != 0;
+    ++trying_;
     const Result<void> opened = co_await connection.open(scope_.until());
     if (!opened) {
       const Error& why = opened.error();
       if (why.detail != trouble_ && !scope_.cancellation().requested())
         observer_.connect_failed(why.message());
       trouble_ = why.detail;
-      co_await io::Sleep(reactor_, backoff(failures++), &scope_.cancellation());
+      failures_ = alone ? failures_ + 1 : std::max(failures_, 1U);
+      co_await io::Sleep(reactor_, backoff(failures_ - 1), &scope_.cancellation());
       // The work that wanted it may be gone by now.
       slot.wanted = slot.keep_open || !waiting_.empty();
+      --trying_;
+      turn_may_have_come();
       continue;
     }
-    failures = 0;
+    --trying_;
+    failures_ = 0;
+    turn_may_have_come();
     trouble_.clear();
     observer_.connected(connection.address(), connection.server_version());
     serve_waiting();
     const std::string why = co_await connection.serve(scope_.until());
     if (!scope_.cancellation().requested()) observer_.connection_lost(why, connection.depth());
     slot.wanted = slot.keep_open;
+    slot.closing = true;
     lost(connection);
+    serve_waiting();  // elsewhere: to end a session takes its time
     co_await connection.close();
+    slot.closing = false;
     serve_waiting();
   }
 }
@@ -164,12 +182,13 @@ Connection* Pool::pick(Kind kind) {
 
 void Pool::want_another() {
   for (const auto& slot : slots_) {
+    if (slot->closing) continue;
     if (slot->wanted) {
       if (!slot->connection.ready()) return;  // one is on its way
       continue;
     }
     slot->wanted = true;
-    slot->want.changed();
+    slot->turn.changed();
     return;
   }
 }

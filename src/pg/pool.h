@@ -75,6 +75,7 @@ class Pool {
   bool too_late(const QueryBase& query) const;
   void lost(Connection& connection);
   io::Task<void> keep(Slot& slot);
+  void turn_may_have_come();
   std::chrono::milliseconds backoff(unsigned failures);
 
   io::Reactor& reactor_;
@@ -90,6 +91,8 @@ class Pool {
   std::vector<std::unique_ptr<Slot>> slots_;
   io::List<QueryBase, QueryBase> waiting_;
   size_t waiting_count_ = 0;
+  // Attempts to connect that failed since one succeeded; slots that try, or pause after a failure.
+  unsigned failures_ = 0, trying_ = 0;
   std::string trouble_;
   std::minstd_rand random_;
 };

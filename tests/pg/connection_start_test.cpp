@@ -14,7 +14,8 @@ const std::string after_authentication = welcome.substr(authentication_ok.size()
 struct Fault {
   std::string name;
   Script script;
-  std::string why;  // what is said, behind the server's address
+  std::string why;         // what is said, behind the server's address
+  bool cancelled = false;  // what the server still works at
 };
 
 std::vector<Fault> faults() {
@@ -67,7 +68,7 @@ std::vector<Fault> faults() {
       {"closes while statements are prepared", preparing(prepared) + Script{close_session()},
        ": receive: closed by the peer"},
       {"never ends to prepare", preparing(prepared + ready) + Script{never_answer()},
-       ": receive: timed out"},
+       ": receive: timed out", true},
       {"no ParseComplete", preparing(prepared.substr(0, 5) + prepared.substr(10)),
        ": protocol violation: a message of type 't' out of place"},
       {"rows while statements are prepared", preparing(row(1)),
@@ -103,6 +104,7 @@ TEST(ConnectionStart, AFaultAtEveryStepIsSaidAndPasses) {
       ScriptedPostgres server(reactor);
       server.listen();
       server.play(fault.script);
+      if (fault.cancelled) server.play({expect(cancel_request), close_session()});
       server.play(log_in_and_prepare() + Script{expect(ask_find(5)), send(answer(7))});
       Client client(reactor, server, [](Options& options) { options.connect_timeout = 300ms; });
       Answer answer;
@@ -127,6 +129,7 @@ TEST(ConnectionStart, AQueryThatWaitsInVainIsToldWhy) {
       ScriptedPostgres server(reactor);
       server.listen();
       server.play(fault.script);
+      if (fault.cancelled) server.play({expect(cancel_request), close_session()});
       Client client(reactor, server, [](Options& options) {
         options.connect_timeout = 300ms;
         options.first_backoff = options.last_backoff = 60s;
@@ -224,16 +227,19 @@ TEST(ConnectionStart, TheNextHostIsTried) {
 // Whatever keeps the first from serving that it may not keep the next from.
 TEST(ConnectionStart, TheNextHostIsTriedBehindOneThatIsSilentOrStarting) {
   const std::string starting = error("FATAL", "57P03", "the database system is starting up");
-  const Script firsts[] = {
-      {never_answer()},
-      {close_session()},
-      {expect(startup_message), send(starting), close_session()},
-      log_in() + Script{expect(prepare_find + sync + prepare_add + sync), never_answer()}};
-  for (const Script& script : firsts) {
+  const Fault firsts[] = {
+      {"silent", {never_answer()}, ""},
+      {"closes", {close_session()}, ""},
+      {"starts", {expect(startup_message), send(starting), close_session()}, ""},
+      {"does not prepare",
+       log_in() + Script{expect(prepare_find + sync + prepare_add + sync), never_answer()}, "",
+       true}};
+  for (const Fault& fault : firsts) {
     run_on_reactor([&](Reactor& reactor) -> Task<void> {
       ScriptedPostgres first(reactor), second(reactor);
       first.listen();
-      first.play(script);
+      first.play(fault.script);
+      if (fault.cancelled) first.play({expect(cancel_request), close_session()});
       second.listen();
       second.play(log_in_and_prepare());
       Client client(reactor, first, [&](Options& options) {
@@ -241,7 +247,7 @@ TEST(ConnectionStart, TheNextHostIsTriedBehindOneThatIsSilentOrStarting) {
         options.connect_timeout = 100ms;
       });
       co_await client.connected();
-      EXPECT_EQ(client.observer.said, std::vector{"connected 16.3"s});
+      EXPECT_EQ(client.observer.said, std::vector{"connected 16.3"s}) << fault.name;
       co_await client.stop();
       co_await first.stop();
       co_await second.stop();
@@ -304,6 +310,31 @@ TEST(ConnectionStart, AttemptsArePausedEverLonger) {
     co_await client.run(answer, 5);
     EXPECT_TRUE(answer.is({7})) << answer;
     EXPECT_GE(answer.took, 10ms + 20ms + 40ms + 3 * 80ms);
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
+// Five connections are wanted, and for a while the server has room for two: the other three do not
+// knock together. Half of each pause is certain.
+TEST(ConnectionStart, WhileConnectingFailsOneTriesAtATime) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    server.play(log_in_and_prepare());
+    server.play(log_in_and_prepare());
+    for (int i = 0; i < 3 + 8; ++i)
+      server.play({expect(startup_message), send(error("FATAL", "53300", "too many clients")),
+                   close_session()});
+    for (int i = 0; i < 3; ++i) server.play(log_in_and_prepare());
+    Client client(reactor, server, [](Options& options) {
+      options.min_connections = options.max_connections = 5;
+      options.first_backoff = options.last_backoff = 40ms;
+    });
+    const io::Time began = reactor.now();
+    const bool all = co_await client.until([&] { return client.pool->open_connections() == 5; });
+    EXPECT_TRUE(all);
+    EXPECT_GE(reactor.now() - began, 8 * 20ms);
     co_await client.stop();
     co_await server.stop();
   });

@@ -71,6 +71,8 @@ inline std::string ask_add(char value) {
 
 // What a PostgreSQL answers.
 inline const std::string ready = "Z\0\0\0\5I"s;
+// CancelRequest: 80877102, the process and its key as BackendKeyData of `welcome` says them.
+inline const std::string cancel_request = "\0\0\0\x10\x04\xd2\x16\x2e\0\0\x12\x67\xca\xfe\xba\xbe"s;
 inline const std::string welcome =
     "R\0\0\0\x08\0\0\0\0"
     "S\0\0\0\x18server_version\00016.3\0"

@@ -9,9 +9,6 @@ namespace {
 
 using io::Cancellation, io::Reactor, io::Task;
 
-// 80877102, the process and its key as BackendKeyData said them.
-const std::string cancel_request = "\0\0\0\x10\x04\xd2\x16\x2e\0\0\x12\x67\xca\xfe\xba\xbe"s;
-
 TEST(Query, ALateAnswerIsDrainedAndTheNextQueryGetsItsOwn) {
   // The late answer is as it comes: whole, failed, in pieces.
   const Script late[] = {
@@ -238,6 +235,34 @@ TEST(Query, BehindOneThatStalls) {
     co_await client.answered(stuck, next);
     EXPECT_TRUE(stuck.failed(Error::Kind::timed_out)) << stuck;
     EXPECT_TRUE(next.is({2})) << next;
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
+// Nor do they wait for the end of that session, where there may be another.
+TEST(Query, BehindOneThatStallsAnotherIsOpenedAtOnce) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    server.play(log_in_and_prepare() +
+                Script{expect(ask_find(1) + ask_find(2)), expect(terminate), expect_end()});
+    server.play({expect(cancel_request), expect_end()});  // does not even close
+    server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
+    Client client(reactor, server, [](Options& options) {
+      options.stall_timeout = 60ms;
+      options.max_connections = 2;
+    });
+    co_await client.connected();
+    Answer stuck, next;
+    client.ask(stuck, 1, find_number, 20ms);
+    client.ask(next, 2, find_number, 4s);
+    co_await client.answered(stuck, next);
+    EXPECT_TRUE(next.is({2})) << next;
+    EXPECT_EQ(server.open_sessions(), 3u)
+        << "the first one, and the one that cancels it, are not over";
+    server.play(log_in_and_prepare());  // the minimum is kept
+    co_await client.until([&] { return server.sessions() == 4; });
     co_await client.stop();
     co_await server.stop();
   });
