@@ -97,7 +97,7 @@ class Stage:
         environment = {"IDLE_TIMEOUT_MS": "600000", "DATABASE_URL": database.url,
                        **{name: fill(value, values) for name, value in self.contender.settings.items()}}
         with open(self.scratch / f"{self.contender.name}.log", "a") as log:
-            running = Running(self.contender, self.places, self.mode, environment, log)
+            running = Running(self.contender, self.places, self.mode, environment, log, grouped=False)
             try:
                 running.start()
                 running.wait_ready()

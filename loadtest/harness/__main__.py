@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 
 from . import contender as contenders
-from . import effort, fairness, interrupts, machine, programs, summary
+from . import effort, fairness, interrupts, machine, programs, results, summary
 from .comparison import Comparison
 from .contender import Problem
 from .database import Database
-from .results import Results
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,7 +71,6 @@ def build_all(found, places, only):
 def describe(options, chosen, comparison, left_out, oha, started):
     """run.json, as it stands."""
     wrk = (first_line("wrk", "-v") or "").split(" [")[0]
-    commit = first_line("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD") if (ROOT / ".git").exists() else None
     entries = []
     for one in comparison.contenders:
         environments = {mode.name: {k: v for k, v in comparison.environment(one, mode).items() if k != "DATABASE_URL"}
@@ -83,7 +81,7 @@ def describe(options, chosen, comparison, left_out, oha, started):
                 for name, why in left_out.items()]
     return {"schema": 1, "started": started, "finished": None, "seconds": None,
             "command": shlex.join(["make", "compare", *(["ARGS=" + shlex.join(sys.argv[1:])] if sys.argv[1:] else [])]),
-            "effort": chosen.name, "plan": dataclasses.asdict(chosen), "commit": commit, "machine": machine.describe(),
+            "effort": chosen.name, "plan": dataclasses.asdict(chosen), "commit": results.commit(ROOT), "machine": machine.describe(), "machine_id": results.machine_id(),
             "versions": {"postgresql": comparison.database.version(), "wrk": wrk, "oha": first_line(oha, "--version") if oha else None,
                          "python": sys.version.split()[0]},
             "postgresql_settings": comparison.database.settings(),
@@ -119,15 +117,18 @@ def main():
             print(f"{mode.name}: {mode.note}", flush=True)
 
     database = Database(ROOT, scratch / "pg")
-    results, status = Results(folder), 0
+    kept, status = results.Results(folder), 0
     try:
-        database.make()
-        comparison = Comparison(ROOT, built, modes, database, results, chosen, oha, scratch)
+        database.renew()
+        comparison = Comparison(ROOT, built, modes, database, kept, chosen, oha, scratch)
         run = describe(options, chosen, comparison, left_out, oha, begun.isoformat(timespec="seconds").replace("+00:00", "Z"))
-        earlier = results.read("run.json") if options.resume else None
-        if earlier:
+        if options.resume:
+            if not (earlier := kept.read("run.json")):
+                raise Problem(f"{folder} does not say what it was measured with (run.json)")
+            results.refuse_another(earlier, run)
             run["started"] = earlier["started"]
             comparison.rules = [fairness.Rule(**rule) for rule in earlier["fairness"]]
+        kept.write("run.json", run)
         print(f"about {comparison.planned / 60:.0f} minutes; results in {os.path.relpath(folder)}", flush=True)
         try:
             comparison.run()
@@ -138,9 +139,9 @@ def main():
             run["fairness"] = [dataclasses.asdict(rule) for rule in comparison.rules]
             ended = datetime.datetime.now(datetime.timezone.utc)
             run["finished"], run["seconds"] = ended.isoformat(timespec="seconds").replace("+00:00", "Z"), round((ended - begun).total_seconds())
-            results.write("run.json", run)
+            kept.write("run.json", run)
         subject = comparison.subject.name if comparison.subject else None
-        results.write("summary.json", summary.summarize(results.turns, effort.OBJECTIVE, subject))
+        kept.write("summary.json", summary.summarize(kept.turns, effort.OBJECTIVE, subject))
     finally:
         database.stop()
     report = programs.run([ROOT / "loadtest/report/report", folder.resolve()], stdout=None, stderr=None)

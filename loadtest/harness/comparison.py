@@ -3,7 +3,7 @@ each is started anew for its turn, checked, warmed, loaded by every scenario, an
 import time
 from pathlib import Path
 
-from . import fairness, faults, generators, interrupts, summary, turn
+from . import fairness, faults, generators, interrupts, processes, summary, turn
 from .contender import Problem, Running, fill
 from .effort import OBJECTIVE
 
@@ -83,8 +83,11 @@ class Comparison:
             try:
                 running.start()
                 running.wait_ready()
+                self.check(running)
                 work(running)
                 status = running.stop()
+            except processes.Unreadable as why:
+                self.hold(fairness.unreadable(running, why))
             finally:
                 running.stop()
         if status != 0:
@@ -116,8 +119,10 @@ class Comparison:
                                pages=0.05)
 
     def check(self, running):
+        self.hold(fairness.same_table(running, self.database))
         self.hold(fairness.same_answers(running, self.users))
         self.hold(fairness.statements(running, self.database, self.users))
+        self.hold(fairness.same_sql(running, self.database))
         if "io_uring" in running.contender.uses:
             self.hold(fairness.io_uring(running))
 
@@ -125,8 +130,6 @@ class Comparison:
         e = self.effort
 
         def work(running):
-            if repeat == 0:
-                self.check(running)
             self.warm(running)
             urls = generators.url_list(running.url, self.ids_file, self.scratch / "urls")
             self.closed(running, "saturation", e.saturation_s, SATURATION_CONNECTIONS, repeat=repeat)
@@ -177,6 +180,7 @@ class Comparison:
             self.done += self.faults_session_s()
             return
         told = []
+        self.database.renew()  # each of the faults leaves something behind
 
         def work(running):
             self.warm(running)
@@ -225,6 +229,8 @@ class Comparison:
         for repeat in range(e.fault_repeats):
             for contender in rotated(self.contenders, repeat):
                 self.fault(contender, mode, repeat)
+        if e.ablation_repeats and self.ablations():
+            self.database.renew()
         for repeat in range(e.ablation_repeats):
             for ablation in rotated(self.ablations(), repeat):
                 self.ablation(ablation, repeat)

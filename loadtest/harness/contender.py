@@ -11,7 +11,7 @@ import tomllib
 import urllib.request
 from pathlib import Path
 
-from . import interrupts, processes, programs
+from . import cgroups, interrupts, processes, programs
 
 
 class Problem(Exception):
@@ -87,18 +87,22 @@ def free_port():
 
 
 class Running:
-    """A contender's process, on the CPUs of its mode; `environment` is what its manifest's settings became. Whoever starts it stops it."""
+    """A contender's process, on the CPUs of its mode and, if `grouped`, in a control group of its own where one can be made;
+    `environment` is what its manifest's settings became. Whoever starts it stops it."""
 
-    def __init__(self, contender, places, mode, environment, log):
+    def __init__(self, contender, places, mode, environment, log, grouped=True):
         self.contender, self.places, self.mode, self.environment, self.log = contender, places, mode, environment, log
         self.port = free_port()
-        self.process = None
+        self.process, self.grouped, self.group = None, grouped, None
 
     def start(self):
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PG") and k != "DATABASE_URL"}
+        command = [fill(word, self.places) for word in self.contender.start]
         with interrupts.held():
+            if self.grouped:
+                self.group = cgroups.make(f"ringpost-compare-{os.getpid()}", self.mode.memory_mib)
             self.process = programs.start(
-                [fill(word, self.places) for word in self.contender.start], self.mode.cpus, cwd=self.contender.folder,
+                self.group.entering(command) if self.group else command, self.mode.cpus, cwd=self.contender.folder,
                 stdout=self.log, stderr=self.log, env={**clean, **self.environment, "PORT": str(self.port)})
 
     @property
@@ -106,7 +110,15 @@ class Running:
         return f"http://127.0.0.1:{self.port}"
 
     def pids(self):
-        return processes.tree(self.process.pid)
+        """Its descendants, and who else is in its group."""
+        return list(dict.fromkeys([*processes.tree(self.process.pid), *(self.group.pids() if self.group else [])]))
+
+    def outside(self, pids):
+        """Those of its processes that have left its group."""
+        return {pid for pid in pids if not self.group.holds(pid)} if self.group else set()
+
+    def cpu_s(self):
+        return self.group.cpu_s() if self.group else processes.cpu_s(self.pids())
 
     def wait_ready(self, limit_s=30):
         end = time.monotonic() + limit_s
@@ -123,14 +135,16 @@ class Running:
 
     def stop(self, limit_s=15):
         """Drains it by SIGTERM; the exit status, or None when it had to be killed."""
-        if self.process is None:
-            return None
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(limit_s)
-            except subprocess.TimeoutExpired:
-                pass
-        status = self.process.poll()
-        programs.end(self.process)
+        status = None
+        if self.process:
+            if self.process.poll() is None:
+                self.process.terminate()
+                try:
+                    self.process.wait(limit_s)
+                except subprocess.TimeoutExpired:
+                    pass
+            status = self.process.poll()
+            programs.end(self.process)
+        if self.group:
+            self.group.remove()
         return status

@@ -1,20 +1,32 @@
 """The private PostgreSQL of a run: db/cluster in a folder of its own, seeded, on CPUs of the harness's choice."""
-import datetime
+import functools
 import json
 import os
+import re
 import shlex
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
 
-from . import interrupts, processes, programs
+from . import contract, interrupts, processes, programs
 from .contender import Problem
 
 # The statement that counts is a SELECT of the contenders' role on its table; what a driver asks at connecting is shown, not judged.
-STATEMENTS = """select coalesce(json_agg(json_build_object('query', query, 'calls', calls, 'rows', rows)), '[]')
+STATEMENTS = """select coalesce(json_agg(json_build_object('id', queryid, 'query', query, 'calls', calls, 'rows', rows)), '[]')
 from pg_stat_statements where dbid = (select oid from pg_database where datname = 'ringpost')
 and userid = (select oid from pg_roles where rolname = 'ringpost')"""
+# What a contender, whose role owns the table, could leave behind for the next one.
+STATE = """select json_build_object(
+'rows', (select count(*) || ' rows, md5 ' || md5(string_agg(users::text, ',' order by id)) from users),
+'columns', (select json_agg(attname || case when attisdropped then ' dropped' else ' ' || format_type(atttypid, atttypmod) end order by attnum)
+            from pg_attribute where attrelid = 'users'::regclass and attnum > 0),
+'indexes', (select json_object_agg(indexrelid::regclass, pg_get_indexdef(indexrelid) order by indexrelid) from pg_index where indrelid = 'users'::regclass),
+'options', (select reloptions from pg_class where oid = 'users'::regclass),
+'settings', (select json_agg(setconfig) from pg_db_role_setting))"""
+CONNECTIONS = """select count(*) filter (where application_name = '%s'), count(*) from pg_stat_activity
+where usename = 'ringpost' and backend_type = 'client backend'"""
 SETTINGS = ("shared_buffers", "max_connections", "work_mem", "effective_cache_size", "jit", "fsync", "synchronous_commit",
             "plan_cache_mode", "max_parallel_workers_per_gather", "shared_preload_libraries")
 
@@ -42,6 +54,12 @@ class Database:
         if not self.query("select 1 from pg_extension where extname = 'pg_stat_statements'"):
             raise Problem("this PostgreSQL has no pg_stat_statements, by which the rules are checked (on Debian it is in postgresql)")
         self.query("vacuum analyze users")
+
+    def renew(self):
+        """A cluster that nobody has used, in place of what was there."""
+        self._cluster("destroy")
+        self.make()
+        self.made = self.state()
 
     def start(self):
         self._cluster("start")
@@ -94,11 +112,13 @@ class Database:
         for pid in self.pids():
             os.kill(pid, signal.SIGCONT)
 
+    def psql_command(self, *words):
+        # Not by db/cluster: a turn asks several times, and bash takes longer than PostgreSQL.
+        return [self.psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-p", self.port, "-U", "postgres", "-d", "ringpost", *words]
+
     def query(self, sql):
         """The answer as text, as the superuser."""
-        # Not by db/cluster: a turn asks several times, and bash takes longer than PostgreSQL.
-        done = programs.run([self.psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-p", self.port, "-U", "postgres",
-                             "-d", "ringpost", "-c", sql])
+        done = programs.run(self.psql_command("-c", sql))
         if done.returncode != 0:
             raise Problem(f"psql: {done.stderr.strip()}")
         return done.stdout.rstrip("\n")
@@ -109,23 +129,21 @@ class Database:
     def statements(self):
         return json.loads(self.query(STATEMENTS))
 
-    def connections(self, application_name):
-        """Of the contenders' role: how many by this name, and how many in all."""
-        named, every = self.query(
-            "select count(*) filter (where application_name = '%s'), count(*) from pg_stat_activity "
-            "where usename = 'ringpost' and backend_type = 'client backend'" % application_name.replace("'", "''")).split("|")
-        return int(named), int(every)
+    @functools.cache
+    def identifier(self, types, sql):
+        """PostgreSQL's own for a statement with these parameter types: the same for every wording of the same query tree, whatever its
+        blanks, case and aliases."""
+        plan = self.query(f"prepare statement ({types}) as {sql}; "
+                          f"explain (verbose, format json) execute statement ({', '.join(['null'] * (types.count(',') + 1))})")
+        return json.loads(plan)[0]["Query Identifier"]
 
+    def state(self):
+        return json.loads(self.query(STATE))
+
+    @functools.cache
     def users(self):
         """All users in the order of their ids, as the contract has them answered."""
-        # In hexadecimal: psql drops characters that it can't print.
-        rows = json.loads(bytes.fromhex(self.query(
-            "select encode(convert_to(json_agg(json_build_array(id, email, full_name, age, country_code, is_active,"
-            " (extract(epoch from created_at) * 1000000)::bigint) order by id)::text, 'UTF8'), 'hex') from users")))
-        keys = "id", "email", "full_name", "age", "country_code", "is_active", "created_at"
-        epoch = datetime.datetime(1970, 1, 1)
-        return [dict(zip(keys, [*row[:-1], (epoch + datetime.timedelta(microseconds=row[-1])).isoformat() + "Z"]))
-                for row in rows]
+        return contract.users(self.query)
 
     def settings(self):
         return dict(line.split("|", 1) for line in self.query(
@@ -134,3 +152,23 @@ class Database:
 
     def version(self):
         return self.query("select version()")
+
+
+class Connections:
+    """Counts the connections of the contenders' role again and again until its end, by one psql that stays."""
+
+    def __init__(self, database, application_name, cpus):
+        script = database.folder / "connections.sql"
+        script.write_text(CONNECTIONS % application_name.replace("'", "''") + "\n\\watch 0.2\n")
+        with interrupts.held():
+            self.process = programs.start(database.psql_command("-f", script), cpus, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def end(self):
+        """The most that were seen by this name, and in all."""
+        ended = self.process.poll() is not None
+        self.process.terminate()
+        said = self.process.communicate()[0].strip()
+        pairs = re.findall(r"^(\d+)\|(\d+)$", said, re.M)
+        if ended or not pairs:
+            raise processes.Unreadable(f"connections: {said or 'psql said nothing'}")
+        return max(int(named) for named, _ in pairs), max(int(every) for _, every in pairs)

@@ -1,14 +1,25 @@
-"""What /proc says of a process and its descendants: CPU seconds, peak memory, context switches, affinity, throttling."""
+"""What /proc and the kernel's clocks say of a process and its descendants: CPU seconds, peak memory, context switches, affinity,
+throttling. What ended meanwhile is left out; a counter that is there and can't be read is Unreadable: its figure would be a guess."""
+import ctypes
 import os
 import re
+import time
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
 CGROUPS = Path("/sys/fs/cgroup")
+GONE = (FileNotFoundError, ProcessLookupError)  # as /proc says it, when a path is opened and when it is read
+libc = ctypes.CDLL(None)
+
+
+class Unreadable(Exception):
+    """Names the counter and why."""
 
 
 def tree(pid):
     """The process and all its descendants."""
+    if not Path("/proc/thread-self/children").exists():
+        raise Unreadable("descendants: this kernel has no /proc/PID/task/TID/children (CONFIG_PROC_CHILDREN)")
     found, todo = [], [pid]
     while todo:
         parent = todo.pop()
@@ -16,7 +27,7 @@ def tree(pid):
         for task in tasks(parent):
             try:
                 todo += map(int, (task / "children").read_text().split())
-            except OSError:
+            except GONE:
                 pass
     return found
 
@@ -28,54 +39,69 @@ def tasks(pid):
         return []
 
 
-def cpu_s(pids):
-    """CPU seconds of the processes, all threads, and of children that have ended and were waited for."""
-    total = 0.0
+def each(pids, counter, read):
+    """What `read` makes of each process, without those that have ended; one at least must be there."""
+    found = []
     for pid in pids:
         try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-            total += (int(fields[13]) + int(fields[14])) / TICK
-            for task in tasks(pid):
-                total += task_cpu_s(task)
-        except OSError:
+            found.append(read(pid))
+        except GONE:
             pass
-    return total
+        except (OSError, ValueError, IndexError) as error:
+            raise Unreadable(f"{counter} of process {pid}: {error}") from None
+    if not found:
+        raise Unreadable(f"{counter}: no process is left")
+    return found
 
 
-def task_cpu_s(task):
-    """Nanoseconds where the kernel counts them (schedstat), else clock ticks."""
+def cpu_s(pids):
+    """CPU seconds of the processes, with threads that have ended, and of children that have ended and were waited for."""
+    return sum(each(pids, "CPU time", lambda pid: clock_s(pid) + waited_for_s(pid)))
+
+
+def clock_s(pid):
+    """By the process's CPU clock, in nanoseconds (clock_getcpuclockid(3)): /proc/PID/task has only the threads that are there."""
+    clock = ctypes.c_int()
+    if error := libc.clock_getcpuclockid(pid, ctypes.byref(clock)):
+        raise OSError(error, os.strerror(error))
     try:
-        return int((task / "schedstat").read_text().split()[0]) / 1e9
+        return time.clock_gettime(clock.value)
     except OSError:
-        fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
+        os.stat(f"/proc/{pid}")  # EINVAL also says that it ended
+        raise
 
 
-def status_numbers(path, names):
-    text = path.read_text()
-    return [int(match.group(1)) if (match := re.search(rf"^{name}:\s+(\d+)", text, re.M)) else 0 for name in names]
+def waited_for_s(pid):
+    """In clock ticks: cutime and cstime of proc_pid_stat(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[13]) + int(fields[14])) / TICK
 
 
 def peak_memory_mib(pids):
     """The sum of each process's peak (VmHWM): pages that processes share are counted in each."""
-    total = 0
-    for pid in pids:
-        try:
-            total += status_numbers(Path(f"/proc/{pid}/status"), ["VmHWM"])[0]
-        except OSError:
-            pass
-    return total / 1024
+    def peak(pid):
+        text = Path(f"/proc/{pid}/status").read_text()
+        if re.search(r"^State:\s+[ZX]", text, re.M):
+            return 0  # it has ended: no memory is its own
+        if not (match := re.search(r"^VmHWM:\s+(\d+)", text, re.M)):
+            raise ValueError("no VmHWM in its status")
+        return int(match[1])
+
+    return sum(each(pids, "peak memory", peak)) / 1024
 
 
 def context_switches(pids):
+    """Of the threads that are there."""
     voluntary = involuntary = 0
-    for pid in pids:
-        for task in tasks(pid):
-            try:
-                switches = status_numbers(task / "status", ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"])
-            except OSError:
-                continue
-            voluntary, involuntary = voluntary + switches[0], involuntary + switches[1]
+    for task in (task for pid in pids for task in tasks(pid)):
+        try:
+            text = (task / "status").read_text()
+        except GONE:
+            continue
+        except OSError as error:
+            raise Unreadable(f"context switches: {error}") from None
+        found = dict(re.findall(r"^(voluntary|nonvoluntary)_ctxt_switches:\s+(\d+)", text, re.M))
+        voluntary, involuntary = voluntary + int(found["voluntary"]), involuntary + int(found["nonvoluntary"])
     return {"voluntary": voluntary, "involuntary": involuntary}
 
 
@@ -86,17 +112,18 @@ def affinity(pids):
         for task in tasks(pid):
             try:
                 cpus |= os.sched_getaffinity(int(task.name))
-            except OSError:
+            except ProcessLookupError:
                 pass
     return cpus
 
 
 def throttled_s(pid):
-    """Seconds that the CPU quota of its cgroup, or of one above, has held it back; None where nothing can be read."""
+    """Seconds that the CPU quota of its cgroup, or of one above, has held it back. A group whose cpu.stat has no such line has no
+    quota: the root of version 2, and those without the cpu controller."""
     try:
         lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
-    except OSError:
-        return None
+    except OSError as error:
+        raise Unreadable(f"throttling: {error}") from None
     found = None
     for line in lines:
         _, controllers, path = line.split(":", 2)
@@ -111,11 +138,13 @@ def throttled_s(pid):
             while group == mount or mount in group.parents:
                 try:
                     text = (group / "cpu.stat").read_text()
+                    match = re.search(rf"^{field} (\d+)", text, re.M)
+                    found = (found or 0.0) + (int(match[1]) / unit if match else 0.0)
                 except OSError:
-                    text = ""
-                if match := re.search(rf"^{field} (\d+)", text, re.M):
-                    found = (found or 0.0) + int(match.group(1)) / unit
+                    pass  # a mount of another version
                 group = group.parent
+    if found is None:
+        raise Unreadable("throttling: no cpu.stat of its cgroups can be read")
     return found
 
 

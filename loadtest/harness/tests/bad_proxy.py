@@ -1,30 +1,67 @@
 """A contender that does not play fair: it passes requests on to the server that it starts, and on the way does what the
-first argument says: honest, full_name (changes one), cache (answers a request that it has seen from memory).
+first argument says.
 
     bad_proxy.py BEHAVIOUR SERVER [ARGUMENT ...]
+
+honest; full_name: changes one; cache: answers a request that it has seen from memory. Those that end in _under_load do it
+only while there are more requests than a check has: full_name and cache as above; memory: takes 600 MiB; connections: three more,
+for half a second in two; cpus: all of them, for half a second in two.
 """
 import asyncio
 import os
 import signal
 import socket
 import sys
+import time
 
 import aiohttp
+import yarl
 from aiohttp import web
 
+CROWD = 20  # requests in flight
 behaviour, server = sys.argv[1], sys.argv[2:]
 seen = {}
+in_flight, again_at, taken = 0, 0, None
+
+
+async def now_and_then():
+    global again_at, taken
+    again_at = time.monotonic() + 2
+    if behaviour == "memory_under_load":
+        taken = taken or b"x" * (600 << 20)
+    elif behaviour == "cpus_under_load":
+        fair = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, range(os.cpu_count()))
+        await asyncio.sleep(0.5)
+        os.sched_setaffinity(0, fair)
+    elif behaviour == "connections_under_load":
+        url = os.environ["DATABASE_URL"] + "?application_name=ringpost"
+        more = [await asyncio.create_subprocess_exec("psql", url, "-c", "select pg_sleep(0.5)", stdout=asyncio.subprocess.DEVNULL)
+                for _ in range(3)]
+        await asyncio.gather(*(one.wait() for one in more))
 
 
 async def answer(request):
+    global in_flight
+    in_flight += 1
+    try:
+        crowded = in_flight > CROWD
+        if crowded and time.monotonic() > again_at:
+            await now_and_then()
+        return await passed_on(request, behaviour.removesuffix("_under_load") if crowded else behaviour)
+    finally:
+        in_flight -= 1
+
+
+async def passed_on(request, what):
     key = request.method + request.raw_path
-    if behaviour == "cache" and key in seen:
+    if what == "cache" and key in seen:
         status, headers, body = seen[key]
     else:
-        async with request.app["client"].request(request.method, request.app["behind"] + request.raw_path) as got:
+        async with request.app["client"].request(request.method, yarl.URL(request.app["behind"] + request.raw_path, encoded=True)) as got:
             status, body = got.status, await got.read()
-            headers = {name: got.headers[name] for name in ("Content-Type", "Allow") if name in got.headers}
-        if behaviour == "full_name":
+            headers = {name: got.headers[name] for name in ("Content-Type", "Content-Length", "Allow") if name in got.headers}
+        if what == "full_name":
             body = body.replace(b'"full_name":"User ', b'"full_name":"user ')
         if status == 200:
             seen[key] = status, headers, body

@@ -10,6 +10,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from loadtest.harness import cgroups
+
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = os.path.abspath(os.environ.get("RINGPOST", ROOT / "build/ringpost"))
 PROXY = str(Path(__file__).with_name("bad_proxy.py"))
@@ -70,6 +72,59 @@ class Rules(unittest.TestCase):
     @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one CPU can't be made fewer")
     def test_fewer_cpus(self):
         self.assert_void(self.run_with("taskset", "-c", str(min(os.sched_getaffinity(0))), PROGRAM, mode="multi"), "the same CPUs")
+
+    def patched(self, *words):
+        """The server with other SQL, of the same length."""
+        program = Path(PROGRAM).read_bytes()
+        for old, new in words:
+            self.assertEqual((len(old), program.count(old)), (len(new), 1))
+            program = program.replace(old, new)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = Path(folder.name, "ringpost")
+        path.write_bytes(program)
+        path.chmod(0o755)
+        return str(path)
+
+    def test_another_statement(self):
+        self.assert_void(self.run_with(self.patched((b"select count(*) as total", b"select count(1) as total"))), "the same SQL", "count(1)")
+
+    def test_another_wording_of_the_same_statement_counts(self):
+        done, run = self.run_with(self.patched((b"(select count(*) as total", b"(SELECT\tcount(*)    total"), (b"where id = ", b"WHERE\tid =\t")))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIsNone(run["void"])
+
+    def test_a_changed_full_name_under_load_alone(self):
+        self.assert_void(self.run_with(sys.executable, PROXY, "full_name_under_load", PROGRAM), "the same answers under load", "full_name", "user ")
+
+    def test_a_cache_under_load_alone(self):
+        self.assert_void(self.run_with(sys.executable, PROXY, "cache_under_load", PROGRAM), "a statement for each answer under load")
+
+    def test_more_connections_for_half_a_second(self):
+        self.assert_void(self.run_with(sys.executable, PROXY, "connections_under_load", PROGRAM), "the same connection budget", "33 by that name")
+
+    def test_too_much_memory(self):
+        self.assert_void(self.run_with(sys.executable, PROXY, "memory_under_load", PROGRAM), "the same memory limit", "at most 512 MiB")
+
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "there is one CPU")
+    def test_more_cpus_for_half_a_second(self):
+        self.assert_void(self.run_with(sys.executable, PROXY, "cpus_under_load", PROGRAM), "the same CPUs")
+
+    def with_sql(self, sql):
+        """As the role that the contender has."""
+        return self.run_with("sh", "-c", f'psql -q "$DATABASE_URL" -c "{sql}" && exec {PROGRAM}')
+
+    def test_an_index_of_its_own(self):
+        self.assert_void(self.with_sql("create index its_own on users (id) include (email)"), "the same table", "its_own")
+
+    def test_settings_that_stay(self):
+        self.assert_void(self.with_sql("alter role ringpost set plan_cache_mode = force_generic_plan"), "the same table", "force_generic_plan")
+
+    def test_one_that_leaves_its_control_group(self):
+        if not (group := cgroups.make("ringpost-rules-test", 512)):
+            self.skipTest("no control group can be made here")
+        group.remove()
+        self.assert_void(self.run_with("sh", "-c", f"echo $$ >{group.path.parent}/cgroup.procs && exec {PROGRAM}"), "its own control group", "1 outside")
 
     def test_throttled(self):
         group = Path("/sys/fs/cgroup/cpu/ringpost-rules-test")

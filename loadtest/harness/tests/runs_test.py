@@ -57,6 +57,14 @@ class Runs(unittest.TestCase):
         kept = turns.read_text()
         self.assertGreaterEqual(kept.count("\n"), 2)
 
+        run_json = (out / "run.json").read_text()
+        (out / "run.json").write_text(run_json.replace('"commit": "', '"commit": "another'))
+        done = subprocess.run(self.command(out, f"--resume {out}"), cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("this is another run than the one to go on with: commit was another", done.stderr)
+        self.assertEqual(turns.read_text(), kept)
+        (out / "run.json").write_text(run_json)
+
         done = subprocess.run(self.command(out, f"--resume {out}"), cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertTrue(turns.read_text().startswith(kept), "what was measured before is measured again")

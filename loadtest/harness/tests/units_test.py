@@ -1,14 +1,18 @@
 """The harness's own arithmetic and rules, without a database or a server."""
+import dataclasses
+import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import types
 import unittest
 from pathlib import Path
 from unittest import mock
 
-from loadtest.harness import comparison, contender, effort, fairness, generators, machine, processes, results, summary, turn
+from loadtest.harness import cgroups, comparison, contender, contract, effort, fairness, generators, machine, processes, results, summary, turn
 
 
 class Modes(unittest.TestCase):
@@ -79,6 +83,28 @@ class Processes(unittest.TestCase):
         self.assertEqual(processes.affinity([child.pid]), os.sched_getaffinity(0))
         subprocess.run(["pkill", "-P", str(child.pid)], check=False)
 
+    def test_counts_threads_that_have_ended(self):
+        def burn():
+            end = time.thread_time() + 0.2
+            while time.thread_time() < end:
+                pass
+        before = processes.cpu_s([os.getpid()])
+        thread = threading.Thread(target=burn)
+        thread.start()
+        thread.join()
+        self.assertGreater(processes.cpu_s([os.getpid()]) - before, 0.19)
+
+    def test_what_cannot_be_read_is_no_zero(self):
+        child = subprocess.Popen(["true"])
+        child.wait()
+        for read in processes.cpu_s, processes.peak_memory_mib:
+            with self.subTest(read=read), self.assertRaisesRegex(processes.Unreadable, "no process is left"):
+                read([child.pid])
+            self.assertGreaterEqual(read([child.pid, os.getpid()]), 0, "one that has ended is no reason")
+        with mock.patch.object(processes, "waited_for_s", side_effect=PermissionError("denied")):
+            with self.assertRaisesRegex(processes.Unreadable, f"CPU time of process {os.getpid()}: denied"):
+                processes.cpu_s([os.getpid()])
+
     def throttled(self, groups, files):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -92,19 +118,80 @@ class Processes(unittest.TestCase):
     def test_throttling_of_cgroups_1_and_2_and_of_those_above(self):
         self.assertEqual(self.throttled("0::/a/b\n", {"a/cpu.stat": "throttled_usec 1500000\n", "a/b/cpu.stat": "throttled_usec 500000\n"}), 2.0)
         self.assertEqual(self.throttled("3:cpu,cpuacct:/x\n", {"cpu,cpuacct/x/cpu.stat": "nr_throttled 1\nthrottled_time 250000000\n"}), 0.25)
-        self.assertIsNone(self.throttled("4:memory:/x\n", {}))
+        self.assertEqual(self.throttled("0::/\n", {"cpu.stat": "usage_usec 12\n"}), 0, "no quota")
+        with self.assertRaisesRegex(processes.Unreadable, "throttling"):
+            self.throttled("4:memory:/x\n", {})
 
 
-def reading(groups):
+def reading(groups, name="/proc/1/cgroup"):
     real = Path.read_text
-    return lambda path, *rest: groups if str(path) == "/proc/1/cgroup" else real(path, *rest)
+    return lambda path, *rest: groups if str(path) == name else real(path, *rest)
+
+
+class ControlGroups(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        (self.root / "a/b").mkdir(parents=True)
+        (self.root / "cgroup.controllers").write_text("cpu memory\n")
+        for patch in mock.patch.object(processes, "CGROUPS", self.root), mock.patch.object(Path, "read_text", reading("1:cpu:/x\n0::/a/b\n", "/proc/self/cgroup")):
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def test_the_nearest_place_that_limits_memory(self):
+        (self.root / "cgroup.subtree_control").write_text("memory\n")
+        (self.root / "a/cgroup.subtree_control").write_text("cpu memory\n")
+        group = cgroups.make("x", 512)
+        self.assertEqual((group.path, group.limits_memory), (self.root / "a/x", True))
+        self.assertEqual((group.path / "memory.max").read_text(), "512M")
+
+    def test_without_a_limit_where_there_is_none_and_not_at_all(self):
+        group = cgroups.make("x", 512)
+        self.assertEqual((group.path, group.limits_memory, group.killed()), (self.root / "a/b/x", False, 0))
+        (self.root / "cgroup.controllers").unlink()
+        self.assertIsNone(cgroups.make("y", 512))
+
+    def test_its_counters(self):
+        group = cgroups.Group(self.root / "a")
+        with self.assertRaisesRegex(processes.Unreadable, "cpu.stat"):
+            group.cpu_s()
+        (self.root / "a/cpu.stat").write_text("usage_usec 1500000\nuser_usec 1\n")
+        self.assertEqual(group.cpu_s(), 1.5)
+
+    def test_what_the_kernel_ended_for_its_memory_breaks_the_rule(self):
+        group = cgroups.Group(self.root / "a")
+        group.limits_memory = True
+        (self.root / "a/memory.events").write_text("max 9\noom 1\noom_kill 1\n")
+        running = mock.Mock(mode=Arithmetic.MODE, group=group)
+        running.contender.name = "x"
+        rule = fairness.memory(running, 100)
+        self.assertFalse(rule.held)
+        self.assertIn("the same memory limit (x, single): expected at most 512 MiB; seen 100 MiB, 1 processes ended by the kernel", str(rule))
+
+    def test_one_that_was_left_behind_is_counted_and_ended(self):
+        mock.patch.stopall()
+        if not (group := cgroups.make("ringpost-units-test", 512)):
+            self.skipTest("no control group can be made here")
+        self.addCleanup(group.remove)
+        burn = "import time\nend=time.process_time()+0.2\nwhile time.process_time()<end: pass\ntime.sleep(60)"
+        subprocess.run(group.entering(["sh", "-c", f"setsid {sys.executable} -c '{burn}' >&- 2>&- &"]), check=True)
+        end = time.monotonic() + 20
+        while group.cpu_s() < 0.2 and time.monotonic() < end:
+            time.sleep(0.02)
+        self.assertGreaterEqual(group.cpu_s(), 0.2)
+        left = group.pids()
+        self.assertTrue(left and all(group.holds(pid) for pid in left))
+        self.assertFalse(group.holds(os.getpid()))
+        group.remove()
+        self.assertFalse(group.path.exists(), "which only a group without a process allows")
 
 
 class Rules(unittest.TestCase):
     USER = {"id": "a", "full_name": "Ünal", "age": 3, "is_active": True}
 
     def test_first_difference_names_the_field(self):
-        different = fairness.first_difference
+        different = contract.first_difference
         self.assertIsNone(different(self.USER, dict(self.USER)))
         self.assertEqual(different(self.USER, {**self.USER, "full_name": "Unal"}), ('full_name "Ünal"', '"Unal"'))
         self.assertEqual(different({"items": [self.USER]}, {"items": [{**self.USER, "age": "3"}]}), ("items[0].age 3", '"3"'))
@@ -119,6 +206,57 @@ class Rules(unittest.TestCase):
                 "rows": 1}
         other = {"query": "select oid from pg_type", "calls": 1, "rows": 1}
         self.assertEqual(fairness.on_users([one, other, page]), [one, page])
+
+
+    def under_load(self, calls, rows, sampled=3, errors={}):
+        running, database = mock.Mock(mode=Arithmetic.MODE), mock.Mock()
+        running.contender.name = "x"
+        database.identifier.side_effect = lambda types, sql: sql
+        statement = lambda sql, calls, rows: {"id": sql, "query": sql, "calls": calls, "rows": rows}
+        database.statements.return_value = [statement(fairness.LOOKUP[1], calls, rows), statement(fairness.PAGE[1], 10, 500), statement("select 1", 7, 7)]
+        return fairness.statements_under_load(running, database, mock.Mock(requests=1007, errors=errors), sampled).held
+
+    def test_a_statement_and_its_rows_for_each_answer(self):
+        self.assertTrue(self.under_load(1000, 1000))
+        self.assertFalse(self.under_load(999, 999), "one was answered without")
+        self.assertFalse(self.under_load(1000, 1001), "more rows than users")
+        self.assertFalse(self.under_load(1000, 999))
+        self.assertTrue(self.under_load(1200, 1200), "on their way when the count ended")
+        self.assertFalse(self.under_load(1300, 1300))
+        self.assertTrue(self.under_load(1300, 1300, errors={"timeout": 100}))
+        self.assertTrue(self.under_load(993, 993, errors={"status": 7}))
+
+    def test_a_watch_that_saw_no_answer_holds_nothing(self):
+        running = mock.Mock(mode=Arithmetic.MODE)
+        seen = lambda **changes: fairness.answers_under_load(running, mock.Mock(**{"compared": 5, "failed": 0, "difference": None, **changes})).held
+        self.assertTrue(seen())
+        self.assertTrue(seen(compared=0, failed=5), "errors are the generator's to count")
+        self.assertFalse(seen(compared=0))
+        self.assertFalse(seen(difference=("GET /users/x", "age 3", "4")))
+
+    def test_an_unreadable_counter_voids_by_rule_and_contender(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(comparison, "Running") as Running:
+            Running.return_value.mode, Running.return_value.contender.name = Arithmetic.MODE, "x"
+            run = comparison.Comparison.__new__(comparison.Comparison)
+            run.rules, run.database, run.scratch, run.root = [], mock.Mock(url="u"), Path(folder), folder
+            run.check = mock.Mock(side_effect=processes.Unreadable("CPU time of process 5: denied"))
+            one = mock.Mock(settings={})
+            one.name = "x"
+            with self.assertRaisesRegex(fairness.Broken, r"counters that can be read \(x, single\): .*CPU time of process 5: denied"):
+                run.session(one, Arithmetic.MODE, None)
+            Running.return_value.stop.assert_called()
+
+    def test_faults_and_ablations_have_a_cluster_that_nobody_has_used(self):
+        calls = mock.Mock()
+        run = comparison.Comparison.__new__(comparison.Comparison)
+        run.database, run.results, run.ids_file, run.done = calls.database, mock.Mock(), mock.Mock(), 0
+        run.database.users.return_value, run.results.of.return_value = [], []
+        run.effort = dataclasses.replace(effort.QUICK, repeats=0, capacity_repeats=0, fault_repeats=1, ablation_repeats=2)
+        run.modes, run.contenders, run.subject = {"single": Arithmetic.MODE}, [types.SimpleNamespace(name=name) for name in "ab"], mock.Mock(ablations=["one"])
+        run.session, run.ablation, run.say, run.session_s = calls.session, calls.ablation, mock.Mock(), mock.Mock(return_value=0)
+        run.run()
+        self.assertEqual([call[0] for call in calls.method_calls if call[0] in ("database.renew", "session", "ablation")],
+                         ["database.renew", "session"] * 2 + ["database.renew", "ablation", "ablation"])
 
 
 class Arithmetic(unittest.TestCase):
@@ -216,6 +354,36 @@ class Runs(unittest.TestCase):
             again = results.Results(folder)
             self.assertEqual(again.of(mode="single", repeat=0), [{"mode": "single", "repeat": 0}])
             self.assertEqual(again.of(mode="multi"), [])
+
+    RUN = {"void": None, "commit": "abc", "machine": {"cpu_model": "m", "cpus": 2}, "machine_id": "1", "versions": {"wrk": "4"},
+           "postgresql_settings": {"jit": "on"}, "plan": {"rates": (1, 2)}, "modes": {}, "contenders": []}
+
+    def test_another_program_or_machine_is_not_gone_on_with(self):
+        kept = json.loads(json.dumps(self.RUN))
+        results.refuse_another(kept, self.RUN)
+        for change, words in [
+                ({"commit": "abc+1234"}, "commit was abc, here it is abc.1234"), ({"machine": {"cpu_model": "m", "cpus": 4}}, "machine, cpus was 2, here it is 4"),
+                ({"machine_id": "2"}, "machine_id"), ({"versions": {"wrk": "5"}}, "versions, wrk"), ({"postgresql_settings": {"jit": "off"}}, "jit"),
+                ({"plan": {"rates": (1, 3)}}, "plan, rates"), ({"modes": {"multi": {}}}, "modes, multi"), ({"contenders": ["x"]}, "contenders")]:
+            with self.subTest(words=words), self.assertRaisesRegex(contender.Problem, words):
+                results.refuse_another(kept, {**self.RUN, **change})
+        with self.assertRaisesRegex(contender.Problem, "a rule was broken: why"):
+            results.refuse_another({**self.RUN, "void": "why"}, self.RUN)
+
+    def test_a_commit_says_what_differs_from_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertIsNone(results.commit(folder))
+            git = ["git", "-C", folder, "-c", "user.name=x", "-c", "user.email=x"]
+            Path(folder, "file").write_text("1")
+            for words in ["init", "-q"], ["add", "file"], ["commit", "-qm", "one"]:
+                subprocess.run([*git, *words], check=True)
+            clean = results.commit(folder)
+            self.assertRegex(clean, r"^[0-9a-f]{7}$")
+            Path(folder, "file").write_text("2")
+            changed = results.commit(folder)
+            self.assertRegex(changed, rf"^{clean}\+[0-9a-f]{{8}}$")
+            Path(folder, "file").write_text("3")
+            self.assertNotEqual(results.commit(folder), changed)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ class Maker:
                       "generator": self.rng.gauss(8, 0.4) * requests / 1e6},
             "cpu_budget": {"contender": 1.0 if mode == "single" else 2.0}, "rss_peak_mib": rss * self.rng.gauss(1, .01),
             "context_switches": {"voluntary": int(requests * 0.3), "involuntary": int(requests * 0.05)},
-            "throttled_s": 0, "limit": "contender" if load > 0.9 else "none", "void": void, "fault": fault})
+            "limit": "contender" if load > 0.9 else "none", "void": void, "fault": fault})
 
     def all_turns(self):
         for mode in ("single", "multi"):
