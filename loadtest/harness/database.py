@@ -57,7 +57,7 @@ class Database:
 
     def renew(self):
         """A cluster that nobody has used, in place of what was there."""
-        self._cluster("destroy")
+        self.destroy()
         self.make()
         self.made = self.state()
 
@@ -75,6 +75,9 @@ class Database:
 
     def stop(self):
         self._cluster("stop")
+
+    def destroy(self):
+        self._cluster("destroy")
 
     def restart(self):
         """When it took queries again: earlier than the command that starts it says so."""
