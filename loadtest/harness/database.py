@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -25,8 +24,8 @@ STATE = """select json_build_object(
 'indexes', (select json_object_agg(indexrelid::regclass, pg_get_indexdef(indexrelid) order by indexrelid) from pg_index where indrelid = 'users'::regclass),
 'options', (select reloptions from pg_class where oid = 'users'::regclass),
 'settings', (select json_agg(setconfig) from pg_db_role_setting))"""
-CONNECTIONS = """select count(*) filter (where application_name = '%s'), count(*) from pg_stat_activity
-where usename = 'ringpost' and backend_type = 'client backend'"""
+# What a process of PostgreSQL calls itself: cluster, role and database, then where its client is.
+CLIENT = re.compile(rb"postgres: ringpost: ringpost ringpost ")
 SETTINGS = ("shared_buffers", "max_connections", "work_mem", "effective_cache_size", "jit", "fsync", "synchronous_commit",
             "plan_cache_mode", "max_parallel_workers_per_gather", "shared_preload_libraries")
 
@@ -140,6 +139,17 @@ class Database:
                           f"explain (verbose, format json) execute statement ({', '.join(['null'] * (types.count(',') + 1))})")
         return json.loads(plan)[0]["Query Identifier"]
 
+    def connections(self, application_name):
+        """Of the contenders' role: how many by this name, and how many in all."""
+        named, every = self.query(
+            "select count(*) filter (where application_name = '%s'), count(*) from pg_stat_activity "
+            "where usename = 'ringpost' and backend_type = 'client backend'" % application_name.replace("'", "''")).split("|")
+        return int(named), int(every)
+
+    def clients(self):
+        """The same in all, by the processes' titles: so it costs PostgreSQL nothing, whose CPU time is a figure."""
+        return sum(CLIENT.match(title) is not None for title in processes.titles(self.pids()))
+
     def state(self):
         return json.loads(self.query(STATE))
 
@@ -155,23 +165,3 @@ class Database:
 
     def version(self):
         return self.query("select version()")
-
-
-class Connections:
-    """Counts the connections of the contenders' role again and again until its end, by one psql that stays."""
-
-    def __init__(self, database, application_name, cpus):
-        script = database.folder / "connections.sql"
-        script.write_text(CONNECTIONS % application_name.replace("'", "''") + "\n\\watch 0.2\n")
-        with interrupts.held():
-            self.process = programs.start(database.psql_command("-f", script), cpus, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def end(self):
-        """The most that were seen by this name, and in all."""
-        ended = self.process.poll() is not None
-        self.process.terminate()
-        said = self.process.communicate()[0].strip()
-        pairs = re.findall(r"^(\d+)\|(\d+)$", said, re.M)
-        if ended or not pairs:
-            raise processes.Unreadable(f"connections: {said or 'psql said nothing'}")
-        return max(int(named) for named, _ in pairs), max(int(every) for _, every in pairs)

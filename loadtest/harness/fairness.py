@@ -118,10 +118,12 @@ def statements_under_load(running, database, load, sampled=0):
                   f"{calls}, {looked_up} of them for a user; {seen} rows instead of {returned}" if seen != returned else str(calls))
 
 
-def connections(running, database, most_seen):
-    """`most_seen`: by the contender's application_name, and all of the contenders' role, at any time while it was under load."""
-    named, every = most_seen
-    budget = running.mode.connections
+def connections(running, database, most):
+    """`most`: how many the contenders' role had at any time while it was under load; their names are looked at when it is over."""
+    named, every = database.connections(running.contender.name)
+    if every and not most:
+        raise processes.Unreadable("connections: PostgreSQL's processes do not say whom they serve (update_process_title)")
+    every, budget = max(every, most), running.mode.connections
     held = 0 < named <= budget and every <= budget
     return judged("the same connection budget", running, held, f"1 to {budget} connections, all with application_name {running.contender.name}",
                   f"{named} by that name, {every} in all")

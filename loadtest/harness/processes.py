@@ -105,6 +105,11 @@ def context_switches(pids):
     return {"voluntary": voluntary, "involuntary": involuntary}
 
 
+def titles(pids):
+    """What each calls itself (proc_pid_cmdline(5)), as bytes."""
+    return each(pids, "title", lambda pid: Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
 def affinity(pids):
     """Every CPU that one of the threads may run on."""
     cpus = set()

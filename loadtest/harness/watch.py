@@ -1,4 +1,4 @@
-"""What is looked at throughout a turn, beside its load: connections, answers, CPUs, control group. A few looks a second, on the CPUs
+"""What is looked at throughout a turn, beside its load: answers, connections, CPUs, memory, control group. A few looks a second, on the CPUs
 of PostgreSQL and the generator."""
 import http.client
 import os
@@ -6,7 +6,6 @@ import random
 import threading
 
 from . import contract, fairness, processes
-from .database import Connections
 
 EVERY_S = 0.25
 A_PAGE_IN = 8  # of the answers that are compared
@@ -68,30 +67,30 @@ class Watch:
 
     def __init__(self, running, database):
         self.running, self.database = running, database
-        self.cpus, self.outside = set(), set()
+        self.cpus, self.outside, self.most_connections, self.peak_mib = set(), set(), 0, 0
         self.throttled_s = processes.throttled_s(running.process.pid)
         others = running.mode.others_cpus
         self.answers = Answers(f"127.0.0.1:{running.port}", database.users())
-        self.connections = Connections(database, running.contender.name, others)
         self.threads = [Repeated(look, others) for look in (self.look, self.answers.look)]
 
     def look(self):
         pids = self.running.pids()
         self.cpus |= processes.affinity(pids)
         self.outside |= self.running.outside(pids)
+        self.peak_mib = max(self.peak_mib, processes.peak_memory_mib(pids))  # now, for those that end before the load does
+        self.most_connections = max(self.most_connections, self.database.clients())
 
     def end(self, load):
         for thread in self.threads:
             thread.end()
         self.look()
         running, database = self.running, self.database
-        self.peak_mib = processes.peak_memory_mib(running.pids())
         memory = fairness.memory(running, self.peak_mib)
         if not memory.held:
             return [memory]  # what it was ended for, rather than what followed
         return [
             memory, fairness.answers_under_load(running, self.answers), fairness.same_sql(running, database),
             fairness.statements_under_load(running, database, load, self.answers.compared),
-            fairness.connections(running, database, self.connections.end()), fairness.affinity(running, self.cpus),
+            fairness.connections(running, database, self.most_connections), fairness.affinity(running, self.cpus),
             fairness.grouped(running, self.outside),
             fairness.throttling(running, self.throttled_s, processes.throttled_s(running.process.pid))]

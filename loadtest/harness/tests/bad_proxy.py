@@ -5,14 +5,13 @@ first argument says.
 
 honest; full_name: changes one; cache: answers a request that it has seen from memory. Those that end in _under_load do it
 only while there are more requests than a check has: full_name and cache as above; memory: takes 600 MiB; connections: three more,
-for half a second in two; cpus: all of them, for half a second in two.
+for half a second when it begins; cpus: all of them, for half a second when it begins.
 """
 import asyncio
 import os
 import signal
 import socket
 import sys
-import time
 
 import aiohttp
 import yarl
@@ -21,12 +20,11 @@ from aiohttp import web
 CROWD = 20  # requests in flight
 behaviour, server = sys.argv[1], sys.argv[2:]
 seen = {}
-in_flight, again_at, taken = 0, 0, None
+in_flight, crowd, taken = 0, False, None
 
 
-async def now_and_then():
-    global again_at, taken
-    again_at = time.monotonic() + 2
+async def at_its_begin():
+    global taken
     if behaviour == "memory_under_load":
         taken = taken or b"x" * (600 << 20)
     elif behaviour == "cpus_under_load":
@@ -42,15 +40,17 @@ async def now_and_then():
 
 
 async def answer(request):
-    global in_flight
+    global in_flight, crowd
     in_flight += 1
     try:
         crowded = in_flight > CROWD
-        if crowded and time.monotonic() > again_at:
-            await now_and_then()
+        if crowded and not crowd:
+            crowd = True
+            await at_its_begin()
         return await passed_on(request, behaviour.removesuffix("_under_load") if crowded else behaviour)
     finally:
         in_flight -= 1
+        crowd = crowd and in_flight > 0
 
 
 async def passed_on(request, what):

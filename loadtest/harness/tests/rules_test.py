@@ -101,7 +101,7 @@ class Rules(unittest.TestCase):
         self.assert_void(self.run_with(sys.executable, PROXY, "cache_under_load", PROGRAM), "a statement for each answer under load")
 
     def test_more_connections_for_half_a_second(self):
-        self.assert_void(self.run_with(sys.executable, PROXY, "connections_under_load", PROGRAM), "the same connection budget", "33 by that name")
+        self.assert_void(self.run_with(sys.executable, PROXY, "connections_under_load", PROGRAM), "the same connection budget", "33 in all")
 
     def test_too_much_memory(self):
         self.assert_void(self.run_with(sys.executable, PROXY, "memory_under_load", PROGRAM), "the same memory limit", "at most 512 MiB")
