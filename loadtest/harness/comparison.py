@@ -60,6 +60,8 @@ class Comparison:
             self.rules.append(rule)
         elif rule.rule in ("the same memory limit", "the same connection budget"):
             known[0].seen = max(known[0].seen, rule.seen, key=leading_number)
+        elif rule.rule == "the same answers under load":
+            known[0].seen = f"{leading_number(known[0].seen) + leading_number(rule.seen):.0f} compared"
         if not rule.held:
             if known:
                 self.rules[self.rules.index(known[0])] = rule

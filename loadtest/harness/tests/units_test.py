@@ -234,6 +234,27 @@ class Rules(unittest.TestCase):
         self.assertFalse(seen(compared=0))
         self.assertFalse(seen(difference=("GET /users/x", "age 3", "4")))
 
+    def test_evidence_of_all_turns(self):
+        run = comparison.Comparison.__new__(comparison.Comparison)
+        run.rules = []
+        for rule, *seen in [("the same answers under load", "4 compared", "3 compared"), ("the same memory limit", "90 MiB", "120 MiB", "100 MiB")]:
+            for text in seen:
+                run.hold(fairness.Rule(rule, "single", "x", True, "", text))
+        self.assertEqual([rule.seen for rule in run.rules], ["7 compared", "120 MiB"])
+        with self.assertRaises(fairness.Broken):
+            run.hold(fairness.Rule("the same answers under load", "single", "x", False, "", "4"))
+        self.assertEqual([rule.held for rule in run.rules], [False, True])
+
+    def test_the_watchs_own_requests_are_not_in_the_figures(self):
+        running, database = mock.Mock(mode=Arithmetic.MODE), mock.Mock()
+        running.contender.name, running.cpu_s.side_effect = "x", [1.0, 2.0]
+        load = types.SimpleNamespace(requests=75, seconds=1.0, cpu_s=0.5, latency_ms={}, distribution=[], errors={}, name="wrk")
+        with mock.patch.object(turn, "Watch") as Watch, mock.patch.object(turn, "processes") as counters:
+            counters.cpu_s.side_effect, counters.context_switches.return_value = [3.0, 5.0], {}
+            Watch.return_value.answers.asked, Watch.return_value.peak_mib = 25, 1
+            record, _ = turn.measure(running, database, lambda: load, scenario="light", repeat=0, loop="closed", seconds=1)
+        self.assertEqual(record["cpu_s"], {"contender": 0.75, "postgresql": 1.5, "generator": 0.5})
+
     def test_an_unreadable_counter_voids_by_rule_and_contender(self):
         with tempfile.TemporaryDirectory() as folder, mock.patch.object(comparison, "Running") as Running:
             Running.return_value.mode, Running.return_value.contender.name = Arithmetic.MODE, "x"
