@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "proto/pg/backend.h"
+#include "proto/pg/encoder.h"
 #include "proto/wire/bytes.h"
 
 namespace ringpost::proto::pg {
@@ -10,46 +11,6 @@ namespace ringpost::proto::pg {
 using wire::store_big_endian;
 
 namespace {
-
-// One message: its length is filled in when it ends.
-class Encoder {
- public:
-  Encoder(wire::Buffer& out, char type) : out_(out) {
-    out_.append(type);
-    begin();
-  }
-  explicit Encoder(wire::Buffer& out) : out_(out) { begin(); }
-  ~Encoder() {
-    store_big_endian(out_.data() + length_at_, static_cast<int32_t>(out_.size() - length_at_));
-  }
-  Encoder(const Encoder&) = delete;
-  Encoder& operator=(const Encoder&) = delete;
-
-  template <class T>
-  Encoder& integer(T value) {
-    store_big_endian(out_.prepare(sizeof value), value);
-    out_.commit(sizeof value);
-    return *this;
-  }
-  Encoder& string(std::string_view text) {
-    out_.append(text.substr(0, text.find('\0')));
-    out_.append('\0');
-    return *this;
-  }
-  Encoder& bytes(std::string_view data) {
-    out_.append(data);
-    return *this;
-  }
-
- private:
-  void begin() {
-    length_at_ = out_.size();
-    integer<int32_t>(0);
-  }
-
-  wire::Buffer& out_;
-  size_t length_at_ = 0;
-};
 
 constexpr int32_t protocol_version = 3 << 16, cancel_request_code = 80877102;
 

@@ -1,10 +1,5 @@
 // Frontend messages, encoded (PostgreSQL 18 documentation, 54.7 "Message Formats"). Each is
-// appended to `out`:
-//
-//     type (1 byte, but for the first message of a connection)  length (int32, itself included)
-//     body
-//
-// Strings are written up to their first zero byte: the protocol can't carry one.
+// appended to `out`, as encoder.h says.
 #pragma once
 
 #include <cstdint>
