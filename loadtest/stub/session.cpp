@@ -61,6 +61,9 @@ std::optional<Uuid> uuid_of(const Bind::Value& value) {
 
 }  // namespace
 
+constexpr Session::Refusal Session::negative_limit{"2201W", "LIMIT must not be negative"};
+constexpr Session::Refusal Session::negative_offset{"2201X", "OFFSET must not be negative"};
+
 Session::Session(const Table& table, int32_t process_id)
     : table_(table), process_id_(process_id), total_field_(8, '\0') {
   wire::store_big_endian(total_field_.data(), static_cast<int64_t>(table.size()));
@@ -261,8 +264,10 @@ bool Session::list(const Bind::Value& limit, const Bind::Value& offset, Portal& 
   int64_t most = 0, skipped = 0;
   if (!number(limit, std::numeric_limits<int64_t>::max(), most) || !number(offset, 0, skipped))
     return false;
-  if (most < 0) return fail("2201W", "LIMIT must not be negative");
-  if (skipped < 0) return fail("2201X", "OFFSET must not be negative");
+  if (skipped < 0 || most < 0) {
+    portal.refusal = skipped < 0 ? &negative_offset : &negative_limit;
+    return true;
+  }
   portal.users = table_.page(most, skipped);
   portal.rows = std::max<size_t>(portal.users.size(), 1);
   return true;
@@ -316,6 +321,10 @@ void Session::answer(Portal& portal, size_t most_rows) {
   if (statement.kind == Kind::nothing) return out_->append(empty_query_response);
   if (statement.columns.empty())
     return encode_command_complete(*out_, change(statement), std::nullopt);
+  if (portal.refusal != nullptr) {
+    fail(portal.refusal->sqlstate, portal.refusal->message);
+    return;
+  }
   size_t count = 0;
   for (; portal.rows > 0 && (most_rows == 0 || count < most_rows); ++count) answer_row(portal);
   if (most_rows != 0 && count == most_rows) return out_->append(portal_suspended);

@@ -44,6 +44,11 @@ class Session {
   Next take(std::string_view bytes, proto::wire::Buffer& out);
 
  private:
+  struct Refusal {
+    std::string_view sqlstate, message;
+  };
+  static const Refusal negative_limit, negative_offset;
+
   // What was bound: a statement, the form of its columns, the rows that it has yet to answer.
   struct Portal {
     Statement statement;
@@ -51,6 +56,7 @@ class Session {
     uint32_t converted = 0;  // those of them whose text differs
     std::span<const Table::Row> users{};
     size_t rows = 0;
+    const Refusal* refusal = nullptr;  // PostgreSQL's when it is executed
   };
 
   size_t take_messages(std::string_view input);

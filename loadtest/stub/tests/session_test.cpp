@@ -194,9 +194,9 @@ TEST_F(StubSession, AnswersPages) {
   EXPECT_EQ(page(null_value, null_value),
             bound + listed(ada) + listed(bob) + listed(nobody) + complete("SELECT 3") + ready);
   EXPECT_EQ(page(value(int64(-1)), value(int64(0))),
-            error("2201W", "LIMIT must not be negative") + ready);
+            bound + error("2201W", "LIMIT must not be negative") + ready);
   EXPECT_EQ(page(value(int64(1)), value(int64(-1))),
-            error("2201X", "OFFSET must not be negative") + ready);
+            bound + error("2201X", "OFFSET must not be negative") + ready);
 }
 
 TEST_F(StubSession, ANumberMayComeAsText) {
