@@ -1,6 +1,7 @@
 #include "loadtest/stub/table.h"
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 
 #include "proto/pg/statement.h"
@@ -55,21 +56,28 @@ std::expected<Table, std::string> Table::read(std::vector<char> copied) {
     rest.remove_prefix(tuple.size());
   }
   std::ranges::sort(table.rows_, {}, &Row::id);
-  table.by_id_.reserve(table.rows_.size());
-  for (size_t i = 0; i < table.rows_.size(); ++i) table.by_id_.emplace(table.rows_[i].id, i);
+  table.slots_.resize(std::bit_ceil(2 * table.rows_.size() + 1));
+  for (const Row& row : table.rows_) {
+    size_t slot = table.first_slot(row.id);
+    while (!table.slots_[slot].fields.empty()) slot = (slot + 1) & (table.slots_.size() - 1);
+    table.slots_[slot] = row;
+  }
   return table;
 }
 
-size_t Table::Hash::operator()(const Uuid& id) const {
+// Ids may be anything, so both halves count.
+size_t Table::first_slot(const Uuid& id) const {
   const auto* bytes = reinterpret_cast<const char*>(id.bytes.data());
-  return load_big_endian<uint64_t>(bytes) * 0x9e3779b97f4a7c15 ^
-         load_big_endian<uint64_t>(bytes + 8);
+  const uint64_t mixed = (load_big_endian<uint64_t>(bytes) ^ load_big_endian<uint64_t>(bytes + 8)) *
+                         0x9e3779b97f4a7c15;
+  return mixed >> 32 & (slots_.size() - 1);
 }
 
 std::span<const Table::Row> Table::find(const Uuid& id) const {
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return {};
-  return {&rows_[found->second], 1};
+  for (size_t slot = first_slot(id); !slots_[slot].fields.empty();
+       slot = (slot + 1) & (slots_.size() - 1))
+    if (slots_[slot].id == id) return {&slots_[slot], 1};
+  return {};
 }
 
 std::span<const Table::Row> Table::page(int64_t limit, int64_t offset) const {
