@@ -2,7 +2,7 @@
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
 containers := MODE=$(MODE) SCENARIO=$(SCENARIO) loadtest/compose/containers
-.PHONY: help compare run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale
+.PHONY: help compare compare-stub run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale
 .PHONY: up up-go up-py up-ringpost down logs-go logs-py logs-ringpost logs-db bench-go bench-py bench-ringpost bench-all
 MAKEFLAGS += --no-print-directory
 
@@ -63,6 +63,8 @@ lint: ## clang-format, clang-tidy, shellcheck: say what is wrong, change nothing
 ##@ Compare
 compare: ## All contenders under the rules of the comparison, with a report (ARGS=--quick, --full, --help)
 	@tools/compare $(ARGS)
+compare-stub: ## Each contender's own cost: against a stand-in for PostgreSQL, beside PostgreSQL (ARGS=--seconds N, --help)
+	@tools/compare-stub $(ARGS)
 
 ##@ Containers (MODE=single or multi)
 up: ## Build and start PostgreSQL and all contenders: Go on port 8080, Python on 8081, ringpost on 8082
