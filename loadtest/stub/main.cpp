@@ -62,6 +62,7 @@ void run(const Options& options) {
   std::printf("postgres-stub: %zu users, listening on port %u\n", table.size(), options.port);
   std::fflush(stdout);
   std::vector<std::jthread> threads;
+  threads.reserve(sockets.size());
   for (size_t i = 0; i < sockets.size(); ++i)
     threads.emplace_back([&table, fd = sockets[i], i] {
       Server(table, fd, static_cast<int32_t>(i) * ids_of_a_thread + 1).run();

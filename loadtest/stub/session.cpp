@@ -114,14 +114,12 @@ size_t Session::take_startup(std::string_view input) {
   StartupPacket packet;
   const wire::Parse parsed = next_startup_packet(input, packet);
   if (parsed == wire::Parse::partial) return 0;
-  if (parsed == wire::Parse::invalid) {
+  if (parsed == wire::Parse::invalid || packet.code == StartupPacket::cancel_request) {
     next_ = Next::end;
   } else if (packet.code == StartupPacket::ssl_request ||
              packet.code == StartupPacket::gss_request) {
     out_->append('N');
     next_ = Next::send;
-  } else if (packet.code == StartupPacket::cancel_request) {
-    next_ = Next::end;
   } else if (packet.code >> 16 != StartupPacket::version_3 >> 16) {
     violate("unsupported frontend protocol");
   } else {

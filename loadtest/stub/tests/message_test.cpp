@@ -8,7 +8,7 @@ namespace ringpost::stub {
 namespace {
 
 using namespace tests;
-using proto::wire::Buffer, proto::wire::Reader;
+using proto::wire::Buffer;
 namespace wire = proto::wire;
 
 TEST(Message, ComesWholeOrNotAtAll) {
