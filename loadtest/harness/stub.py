@@ -97,14 +97,14 @@ def spread(values, digits=0):
 
 
 def table(records, modes, labels):
-    """The figures as Markdown: medians of the turns, least to most."""
+    """The figures as Markdown: medians of the turns, least to most. `modes`: what is to be noted of each, by its name."""
     lines = ["# Each contender against PostgreSQL, and against a STUB in its place", "",
              "The STUB answers the same statements from memory for next to no CPU: what it shows is the contender's own cost, and is no",
              f"figure of a service. {SATURATION_CONNECTIONS} clients, closed loop; medians of turns, least to most; CPU of the contender alone, in us a request.",
              f"≥: it used less than {AT_ITS_LIMIT:.0%} of its CPUs, so the generator or what shares a CPU with it was the limit."]
-    for mode in modes:
+    for mode, note in modes.items():
         for load in PAGES:
-            lines += ["", f"**{mode}, {load}**", "", f"| | {POSTGRESQL}: requests/s | CPU | {STUB}: requests/s | CPU |", "|---|---:|---:|---:|---:|"]
+            lines += ["", f"**{mode}, {load}**" + (f" ({note})" if note else ""), "", f"| | {POSTGRESQL}: requests/s | CPU | {STUB}: requests/s | CPU |", "|---|---:|---:|---:|---:|"]
             for name, label in labels.items():
                 cells = [label]
                 for against in (POSTGRESQL, STUB):
@@ -181,7 +181,7 @@ def main():
                                       f"{record['rps']:>8,.0f} requests/s, {record['cpu_us']['contender']:>6.1f} us, "
                                       f"{record['busy']:.0%} of its CPUs", flush=True)
             stub.stop()
-        text = table(results.turns, [mode.name for mode in modes], {name: one.label for name, (one, _) in built.items()})
+        text = table(results.turns, {mode.name: mode.note for mode in modes}, {name: one.label for name, (one, _) in built.items()})
         (results.folder / "stub.md").write_text(text)
         results.write("run.json", {"machine": machine.describe(), "postgresql": database.version(), "load": PAGES,
                                    "seconds": options.seconds, "repeats": options.repeats,

@@ -87,7 +87,8 @@ class Table(unittest.TestCase):
     def test_medians_spreads_and_who_was_not_at_its_limit(self):
         records = [self.record("PostgreSQL", 1000, 50.04, 0.5), self.record("PostgreSQL", 3000, 52, 0.6),
                    self.record("PostgreSQL", 2000, 51, 0.95), self.record("STUB", 90000, 10, 0.99)]
-        text = stub.table(records, ["single"], {"x": "The X"})
+        text = stub.table(records, {"single": "on a shared CPU"}, {"x": "The X"})
+        self.assertIn("**single, lookups** (on a shared CPU)\n", text)
         self.assertIn("| The X | ≥ 2,000 (1,000 to 3,000) | 51.0 (50.0 to 52.0) | 90,000 (90,000 to 90,000) | 10.0 (10.0 to 10.0) |", text)
         self.assertIn("| The X | - | - | - | - |", text)  # of the load that was not run
 
