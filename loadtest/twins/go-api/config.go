@@ -2,11 +2,11 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"os"
 	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
@@ -35,7 +35,8 @@ func readConfig() (config, error) {
 		return config{}, err
 	}
 	pool.MaxConns, pool.MinConns = most, min(least, most)
-	pool.HealthCheckPeriod = time.Second // how soon the least connections are there again after an outage
+	// By default a connection that was idle for a second costs a round trip more; here try() asks again instead.
+	pool.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
 	connection := pool.ConnConfig
 	if connection.ConnectTimeout == 0 || connection.ConnectTimeout > queryLimit {
 		connection.ConnectTimeout = queryLimit // who waits for it has given up by then

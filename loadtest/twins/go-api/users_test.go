@@ -148,6 +148,25 @@ func TestLostConnectionsAreNotSeen(t *testing.T) {
 	}
 }
 
+func TestIdleConnectionsAreNotPinged(t *testing.T) {
+	users, other := database(t)
+	connection, err := users.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	connection.Release()
+	time.Sleep(1100 * time.Millisecond) // pgx pings those that were idle for a second
+	if connection, err = users.pool.Acquire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Release()
+	var last string
+	if err := other.QueryRow(t.Context(), "select query from pg_stat_activity where pid = $1",
+		connection.Conn().PgConn().PID()).Scan(&last); err != nil || last == "-- ping" {
+		t.Errorf("its last query is %q, %v", last, err)
+	}
+}
+
 func TestErrorsThatAreNoOutage(t *testing.T) {
 	users, _ := database(t)
 	err := users.try(t.Context(), func() error {

@@ -62,6 +62,7 @@ class Database:
                     # minutes, and its statements are prepared anew each five minutes.
                     max_queries=2**62,
                     max_cached_statement_lifetime=0,
+                    max_inactive_connection_lifetime=0,  # else each release sets a timer, each use ends it
                     timeout=CONNECT_TIMEOUT,
                     reset=keep_session,
                     server_settings={"application_name": APPLICATION_NAME},

@@ -1,6 +1,7 @@
 """The contract's rows, over a database that is not there."""
 
 import datetime
+import gc
 import re
 from pathlib import Path
 from uuid import UUID
@@ -191,3 +192,8 @@ def test_the_statements_are_those_of_the_reference():
     assert f'"{users.FIND}"' in literals
     assert f'"{users.LIST}"' in literals
     assert f'"{users.PING}"' in literals
+
+
+def test_no_collection_looks_at_what_the_start_made(client):
+    assert gc.get_freeze_count() > 10_000
+    assert gc.get_threshold()[0] == 50_000

@@ -56,6 +56,15 @@ def test_sessions_and_statements_are_kept(database_url):
     asyncio.run(run())
 
 
+def test_an_idle_pool_has_no_timers(database_url):
+    async def run():
+        async with opened(database_url, db_pool_min_size=2, db_pool_max_size=2) as database:
+            await asyncio.gather(*(database.fetch(users.PING, deadline=2) for _ in range(10)))
+            assert [timer for timer in asyncio.get_running_loop()._scheduled if not timer.cancelled()] == []
+
+    asyncio.run(run())
+
+
 def test_nothing_is_sent_after_a_query(database_url):
     async def run():
         async with opened(database_url, db_pool_min_size=1, db_pool_max_size=1) as database:
