@@ -26,7 +26,7 @@ func readConfig() (config, error) {
 	if err != nil {
 		return config{}, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	most, err := number("DB_MAX_CONNS", 10, 1)
+	most, err := number("DB_MAX_CONNS", 16, 1)
 	if err != nil {
 		return config{}, err
 	}

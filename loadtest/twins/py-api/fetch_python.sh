@@ -5,6 +5,7 @@ set -eu
 mkdir -p "$1"
 root=$(cd "$1" && pwd -P)
 archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep '/debian/$' | head -n 1)
+[ -n "$archive" ] || { echo "fetch_python.sh: apt-get knows no archive of Debian's" >&2; exit 1; }
 
 # apt-get with lists of its own: the system's are not touched.
 rm -rf "$root"
