@@ -25,6 +25,7 @@ use crate::user::{Page, Record};
 
 const DEFAULT_LIMIT: i64 = 50;
 const MOST_LIMIT: i64 = 200;
+const USER_BYTES: usize = 256; // room for most users' JSON, so that it is written without a second allocation
 const UUID_LENGTH: usize = 36; // 8-4-4-4-12; Uuid::try_parse takes other spellings too
 
 #[derive(Clone)]
@@ -110,7 +111,7 @@ async fn find<U: Users>(State(users): State<Arc<U>>, id: Result<Path<String>, Pa
     let id = id.ok().filter(|Path(id)| id.len() == UUID_LENGTH).and_then(|Path(id)| Uuid::try_parse(&id).ok());
     let Some(id) = id else { return refuse(StatusCode::BAD_REQUEST, "invalid_id") };
     match users.find(id, Instant::now() + QUERY_LIMIT).await {
-        Ok(Some(record)) => record.user().map_or_else(|failure| fail(&failure), |user| json(&user)),
+        Ok(Some(record)) => record.user().map_or_else(|failure| fail(&failure), |user| json(&user, USER_BYTES)),
         Ok(None) => not_found(),
         Err(failure) => fail(&failure),
     }
@@ -140,7 +141,8 @@ fn page<R: Record>(records: &[R], limit: i64, offset: i64) -> Result<Response, F
             items.push(user);
         }
     }
-    Ok(json(&Page { items, limit, offset, total }))
+    let bytes = (items.len() + 1) * USER_BYTES;
+    Ok(json(&Page { items, limit, offset, total }, bytes))
 }
 
 /// The one parameter of this name, digits alone, from 0 to 2^63-1; `otherwise` when it is not there. Form decoders
@@ -192,9 +194,10 @@ fn fail(failure: &Failure) -> Response {
     }
 }
 
-fn json(value: &impl Serialize) -> Response {
-    match serde_json::to_vec(value) {
-        Ok(body) => send(StatusCode::OK, body),
+fn json(value: &impl Serialize, bytes: usize) -> Response {
+    let mut body = Vec::with_capacity(bytes);
+    match serde_json::to_writer(&mut body, value) {
+        Ok(()) => send(StatusCode::OK, body),
         Err(error) => fail(&Failure::Internal { sqlstate: "-".into(), why: error.to_string() }),
     }
 }

@@ -26,11 +26,30 @@ impl PoolKind {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuntimeKind {
+    /// A thread per core, each with its own runtime, listener and connections to PostgreSQL.
+    Cores,
+    /// One runtime, whose threads take work from each other.
+    Multi,
+}
+
+impl RuntimeKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cores => "cores",
+            Self::Multi => "multi",
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Config {
     pub port: u16,
+    pub runtime: RuntimeKind,
+    pub threads: usize,
     pub pool: PoolKind,
-    /// Of PoolKind::Shared, how many connections take the short queries; by default one a worker thread.
+    /// Of PoolKind::Shared, how many connections take the short queries; by default one a thread.
     pub shared_clients: Option<usize>,
     pub db_max_conns: usize,
     pub db_min_conns: usize,
@@ -48,9 +67,17 @@ impl Config {
             Some("deadpool") => PoolKind::Deadpool,
             Some(other) => return Err(format!("RUST_POOL is {other:?}; set it to shared or deadpool")),
         };
+        let runtime = match lookup("RUST_RUNTIME").as_deref() {
+            None | Some("cores") => RuntimeKind::Cores,
+            Some("multi") => RuntimeKind::Multi,
+            Some(other) => return Err(format!("RUST_RUNTIME is {other:?}; set it to cores or multi")),
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from); // affinity and CPU quota heeded
         let db_max_conns = number(lookup, "DB_MAX_CONNS", 10, 1)?;
         Ok(Self {
             port: number(lookup, "PORT", 8080, 1)?,
+            runtime,
+            threads: number(lookup, "TOKIO_WORKER_THREADS", cores, 1)?,
             pool,
             shared_clients: lookup("RUST_SHARED_CLIENTS")
                 .map(|_| number(lookup, "RUST_SHARED_CLIENTS", 1, 1))
@@ -59,6 +86,23 @@ impl Config {
             db_min_conns: number(lookup, "DB_MIN_CONNS", 1, 0)?.min(db_max_conns),
             postgres: postgres(lookup)?,
         })
+    }
+
+    /// What each runtime gets: the thread counts and connections of all together are this one's.
+    pub fn split(&self) -> Vec<Self> {
+        if self.runtime == RuntimeKind::Multi {
+            return vec![self.clone()];
+        }
+        let parts = self.threads.min(self.db_max_conns); // each needs a connection
+        let part = |total: usize, index: usize| total / parts + usize::from(index < total % parts);
+        let one = |index| Self {
+            threads: 1,
+            shared_clients: self.shared_clients.map(|total| part(total, index).max(1)),
+            db_max_conns: part(self.db_max_conns, index),
+            db_min_conns: part(self.db_min_conns, index),
+            ..self.clone()
+        };
+        (0..parts).map(one).collect()
     }
 }
 
@@ -138,11 +182,30 @@ mod tests {
             ("RUST_SHARED_CLIENTS", "0"),
             ("DB_MAX_CONNS", "x"),
             ("RUST_POOL", "many"),
+            ("RUST_RUNTIME", "none"),
+            ("TOKIO_WORKER_THREADS", "0"),
             ("DATABASE_URL", "nonsense"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
             assert!(error.starts_with(name), "{error}");
         }
+    }
+
+    #[test]
+    fn splits_one_ceiling() {
+        let split = |threads, runtime, most| {
+            let variables = [
+                ("TOKIO_WORKER_THREADS", threads),
+                ("RUST_RUNTIME", runtime),
+                ("DB_MAX_CONNS", most),
+                ("DB_MIN_CONNS", "3"),
+            ];
+            let parts = read(&variables).unwrap().split().into_iter();
+            parts.map(|part| (part.threads, part.db_max_conns, part.db_min_conns)).collect::<Vec<_>>()
+        };
+        assert_eq!(split("4", "cores", "30"), [(1, 8, 1), (1, 8, 1), (1, 7, 1), (1, 7, 0)]);
+        assert_eq!(split("4", "cores", "2"), [(1, 1, 1), (1, 1, 1)]);
+        assert_eq!(split("4", "multi", "30"), [(4, 30, 3)]);
     }
 
     #[test]

@@ -1,17 +1,18 @@
 use std::process::ExitCode;
+use std::thread;
 
-use rust_api::config::{self, Config, PoolKind};
+use rust_api::config::{self, Config, PoolKind, RuntimeKind};
 use rust_api::{pooled, server, shared};
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 
 // What the stack's users take where allocation shows.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main] // as many threads as TOKIO_WORKER_THREADS says, or as affinity and CPU quota allow
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_writer(std::io::stderr).init();
-    match run().await {
+    match run() {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -21,26 +22,58 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<bool, String> {
+fn run() -> Result<bool, String> {
     let config = Config::from_environment()?;
-    let workers = tokio::runtime::Handle::current().metrics().num_workers();
-    let signals = server::Signals::new().map_err(|error| format!("can't handle signals: {error}"))?;
-    let listener = TcpListener::bind(("::", config.port))
-        .await
-        .map_err(|error| format!("can't listen on PORT {}: {error}; choose another", config.port))?;
+    let busy = |error| format!("can't listen on PORT {}: {error}; choose another", config.port);
+    // Listeners share the port with one another, and so would another rust-api: this one does not.
+    drop(std::net::TcpListener::bind(("::", config.port)).map_err(busy)?);
+    let workers = config.split().into_iter().map(Worker::new).collect::<Result<Vec<_>, _>>().map_err(busy)?;
     tracing::info!(
         name = config::NAME,
         port = config.port,
         pid = std::process::id(),
-        workers,
+        runtime = config.runtime.name(),
+        runtimes = workers.len(),
+        threads = config.threads,
         pool = config.pool.name(),
         db_max_conns = config.db_max_conns,
         db_min_conns = config.db_min_conns,
         application_name = config.postgres.get_application_name(),
         "listening"
     );
-    Ok(match config.pool {
-        PoolKind::Shared => server::serve(listener, shared::Users::open(&config, workers), signals).await,
-        PoolKind::Deadpool => server::serve(listener, pooled::Users::open(&config)?, signals).await,
-    })
+    let threads: Vec<_> = workers.into_iter().map(|worker| thread::spawn(|| worker.run())).collect();
+    let ends: Vec<_> = threads.into_iter().map(|thread| thread.join().expect("a panic aborts")).collect();
+    ends.into_iter().try_fold(true, |all, end| Ok(all & end?))
+}
+
+/// A runtime, its listener and its part of the connections.
+struct Worker {
+    runtime: Runtime,
+    listener: TcpListener,
+    signals: server::Signals,
+    config: Config,
+}
+
+impl Worker {
+    fn new(config: Config) -> std::io::Result<Self> {
+        let mut builder = match config.runtime {
+            RuntimeKind::Cores => Builder::new_current_thread(),
+            RuntimeKind::Multi => Builder::new_multi_thread(),
+        };
+        let runtime = builder.worker_threads(config.threads).enable_all().build()?;
+        let context = runtime.enter();
+        let (listener, signals) = (server::listen(config.port)?, server::Signals::new()?);
+        drop(context);
+        Ok(Self { runtime, listener, signals, config })
+    }
+
+    fn run(self) -> Result<bool, String> {
+        let Self { runtime, listener, signals, config } = self;
+        runtime.block_on(async {
+            Ok(match config.pool {
+                PoolKind::Shared => server::serve(listener, shared::Users::open(&config), signals).await,
+                PoolKind::Deadpool => server::serve(listener, pooled::Users::open(&config)?, signals).await,
+            })
+        })
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
@@ -23,7 +24,17 @@ use crate::pg;
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 const MOST_HEAD_BYTES: usize = 16 * 1024;
+const BACKLOG: u32 = 1024;
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Several runtimes may listen on the one port: the kernel spreads the clients over them. Within a runtime's context.
+pub fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v6()?; // with IPv4, as Linux has it
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind((Ipv6Addr::UNSPECIFIED, port).into())?;
+    socket.listen(BACKLOG)
+}
 
 pub struct Signals {
     terminate: Signal,

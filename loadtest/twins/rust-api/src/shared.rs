@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use tokio::sync::{OnceCell, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, NoTls, Row, Statement};
 use uuid::Uuid;
 
@@ -18,8 +17,8 @@ use crate::pg::{self, Failure};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// Connections of a worker thread that take the short queries. The fewer, the more answers a wake-up brings.
-const BUSY_PER_WORKER: usize = 1;
+/// Connections of a thread that take the short queries. The fewer, the more answers a wake-up brings.
+const BUSY_PER_THREAD: usize = 1;
 
 pub struct Users {
     slots: Arc<[Slot]>,
@@ -53,6 +52,10 @@ impl Session {
         self.statements[query as usize].get_or_try_init(|| self.client.prepare(sql)).await
     }
 
+    async fn query(&self, query: Query, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
+        self.client.query(self.statement(query).await?, parameters).await
+    }
+
     /// Ends the connection; keep() makes another. What else was asked on it is asked again elsewhere.
     fn discard(&self) {
         self.task.abort();
@@ -61,8 +64,8 @@ impl Session {
 
 impl Users {
     /// Does not wait for PostgreSQL: /healthz answers without it, and /readyz says when it is there.
-    pub fn open(config: &Config, workers: usize) -> Self {
-        let busy = config.shared_clients.unwrap_or(BUSY_PER_WORKER * workers).min(config.db_max_conns);
+    pub fn open(config: &Config) -> Self {
+        let busy = config.shared_clients.unwrap_or(BUSY_PER_THREAD * config.threads).min(config.db_max_conns);
         let slots: Arc<[Slot]> = (0..busy.max(config.db_min_conns)).map(|_| Slot::empty()).collect();
         let (count, connected) = watch::channel(0);
         for index in 0..slots.len() {
@@ -91,17 +94,17 @@ impl Users {
         }
     }
 
-    async fn ask<T>(
+    async fn ask(
         &self,
         kind: Query,
+        parameters: &[&(dyn ToSql + Sync)],
         deadline: Instant,
-        query: impl for<'a> Fn(&'a Session) -> BoxFuture<'a, Result<T, Error>>,
-    ) -> Result<T, Failure> {
+    ) -> Result<Vec<Row>, Failure> {
         let mut tries = self.slots.len();
         loop {
             let session = self.session(kind, deadline).await?;
             let (sent, answers) = (Instant::now(), session.answers.load(Ordering::Relaxed));
-            let Ok(result) = timeout_at(deadline, query(&session)).await else {
+            let Ok(result) = timeout_at(deadline, session.query(kind, parameters)).await else {
                 // Nothing came in a time in which PostgreSQL ends any statement: it, or the network, is stuck.
                 if sent.elapsed() >= pg::STATEMENT_LIMIT && session.answers.load(Ordering::Relaxed) == answers {
                     session.discard();
@@ -110,7 +113,7 @@ impl Users {
             };
             session.answers.fetch_add(1, Ordering::Relaxed);
             match result {
-                Ok(value) => return Ok(value),
+                Ok(rows) => return Ok(rows),
                 Err(error) if tries > 0 && pg::lost(&error) => {
                     session.discard();
                     tries -= 1;
@@ -125,24 +128,15 @@ impl pg::Users for Users {
     type Record = Row;
 
     async fn find(&self, id: Uuid, deadline: Instant) -> Result<Option<Row>, Failure> {
-        self.ask(Query::Find, deadline, |session| {
-            async move { session.client.query_opt(session.statement(Query::Find).await?, &[&id]).await }.boxed()
-        })
-        .await
+        Ok(self.ask(Query::Find, &[&id], deadline).await?.pop())
     }
 
     async fn list(&self, limit: i64, offset: i64, deadline: Instant) -> Result<Vec<Row>, Failure> {
-        self.ask(Query::List, deadline, |session| {
-            async move { session.client.query(session.statement(Query::List).await?, &[&limit, &offset]).await }.boxed()
-        })
-        .await
+        self.ask(Query::List, &[&limit, &offset], deadline).await
     }
 
     async fn ping(&self, deadline: Instant) -> Result<(), Failure> {
-        self.ask(Query::Ping, deadline, |session| {
-            async move { session.client.query_one(session.statement(Query::Ping).await?, &[]).await.map(drop) }.boxed()
-        })
-        .await
+        self.ask(Query::Ping, &[], deadline).await.map(drop)
     }
 }
 
