@@ -13,11 +13,16 @@ struct Server {
 }
 
 impl Server {
-    fn start(database: &str, pool: &str) -> Self {
+    fn start(database: &str, runtime: &str, pool: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let child = Command::new(env!("CARGO_BIN_EXE_rust-api"))
             .envs([("DATABASE_URL", database), ("RUST_POOL", pool), ("PORT", &port.to_string())])
-            .envs([("DB_MAX_CONNS", "3"), ("DB_MIN_CONNS", "3")])
+            .envs([
+                ("DB_MAX_CONNS", "3"),
+                ("DB_MIN_CONNS", "3"),
+                ("RUST_RUNTIME", runtime),
+                ("TOKIO_WORKER_THREADS", "2"),
+            ])
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -71,11 +76,13 @@ impl Asked {
 
 #[test]
 fn starts_and_drains_without_a_database() {
-    for (pool, signal) in [("shared", "-TERM"), ("deadpool", "-INT")] {
+    for (runtime, pool, signal) in
+        [("cores", "shared", "-TERM"), ("cores", "deadpool", "-INT"), ("multi", "shared", "-INT")]
+    {
         // Takes connections and says nothing: what is asked is held until its deadline.
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("postgresql://nobody@127.0.0.1:{}/none?sslmode=disable", silent.local_addr().unwrap().port());
-        let server = Server::start(&url, pool);
+        let server = Server::start(&url, runtime, pool);
         assert_eq!(server.ask("/healthz").0, 200);
         let start = Instant::now();
         let held = server.send("/users");
@@ -99,13 +106,26 @@ fn says_what_is_wrong_with_its_settings() {
 }
 
 #[test]
+fn shares_its_port_with_no_other() {
+    let url = "postgresql://nobody@127.0.0.1:1/none";
+    let server = Server::start(url, "cores", "shared");
+    let output = Command::new(env!("CARGO_BIN_EXE_rust-api"))
+        .envs([("DATABASE_URL", url), ("PORT", &server.port.to_string())])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(&format!("can't listen on PORT {}", server.port)), "{said}");
+}
+
+#[test]
 fn serves_the_table() {
     let Ok(url) = std::env::var("DATABASE_URL") else {
         eprintln!("set DATABASE_URL to a database with the table users, seeded");
         return;
     };
-    for pool in ["shared", "deadpool"] {
-        let server = Server::start(&url, pool);
+    for (runtime, pool) in [("cores", "shared"), ("cores", "deadpool"), ("multi", "shared")] {
+        let server = Server::start(&url, runtime, pool);
         assert_eq!(server.ask("/readyz"), (200, r#"{"status":"ok"}"#.into()));
         let mut seen = 0;
         loop {
