@@ -109,7 +109,8 @@ fn says_what_is_wrong_with_its_settings() {
 fn shares_its_port_with_no_other() {
     let url = "postgresql://nobody@127.0.0.1:1/none";
     let server = Server::start(url, "cores", "shared");
-    let output = Command::new(env!("CARGO_BIN_EXE_rust-api"))
+    let output = Command::new("timeout") // one that listens would stay
+        .args(["5", env!("CARGO_BIN_EXE_rust-api")])
         .envs([("DATABASE_URL", url), ("PORT", &server.port.to_string())])
         .output()
         .unwrap();
