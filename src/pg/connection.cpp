@@ -230,7 +230,6 @@ io::Task<void> Connection::close() {
   ready_ = false;
   if (Flush::linked())
     Flush::unlink();  // the session is over: a group that is open will never be answered
-  if (std::exchange(works_, false)) co_await cancel_running();
   if (!stream_->failed()) {
     messages::encode_terminate(stream_->out());
     stream_->send();
@@ -238,6 +237,7 @@ io::Task<void> Connection::close() {
     const io::Result<void> drained = co_await draining;
     (void)drained;  // a farewell: nothing depends on it
   }
+  if (std::exchange(works_, false)) co_await end_work();
   co_await stream_->close();
   stream_.reset();
   unread_.release();
@@ -442,10 +442,21 @@ void Connection::skipped(const Pipeline::Answer& answer) {
   send(query);
 }
 
+// Until the session has left its place in max_connections, which the next one is to take. A cancel
+// ends one statement, and the next may wait for the same lock.
+io::Task<void> Connection::end_work() {
+  const io::Until until{reactor_.now() + cancel_timeout};
+  for (bool ended = false; !ended;) {
+    co_await cancel_running(until);
+    auto reading = stream_->read(until);
+    const io::Result<std::string_view> bytes = co_await reading;
+    ended = !bytes;
+  }
+}
+
 // Asks the server to end what this session is running, over a connection of its own (54.2.7
 // "Canceling Requests in Progress").
-io::Task<void> Connection::cancel_running() {
-  const io::Until until{reactor_.now() + cancel_timeout};
+io::Task<void> Connection::cancel_running(io::Until until) {
   const io::Result<int> fd = co_await io::connect(reactor_, *peer_, until);
   if (!fd) co_return;
   io::Stream stream(reactor_, buffers_, *fd, send_timeout);

@@ -106,7 +106,8 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   // none.
   void watch(io::Time next_look);
   void expired() override;
-  io::Task<void> cancel_running();
+  io::Task<void> end_work();
+  io::Task<void> cancel_running(io::Until until);
 
   Pool& pool_;
   io::Reactor& reactor_;

@@ -2,6 +2,7 @@
 import os
 import random
 import signal
+import socket
 import threading
 import time
 import unittest
@@ -232,6 +233,21 @@ class Away(Database):
         for n in range(1, 50):
             self.assertEqual(server.get("/users/" + seed_id(n)).json()["id"], seed_id(n))
 
+    def test_locked_while_connections_open(self):
+        """To prepare waits for the lock. Sessions that are given up leave PostgreSQL: they would use all its places up."""
+        lock = cluster.session()
+        lock.stdin.write("begin; lock table users in access exclusive mode; select 'locked';\n")
+        lock.stdin.flush()
+        self.assertEqual(lock.stdout.readline(), "locked\n")
+        server = stage.Server(cluster.url + "?connect_timeout=1", wait=False, DB_MAX_CONNS=3, DB_MIN_CONNS=3)
+        self.addCleanup(server.stop)
+        most, end = 0, time.monotonic() + 4
+        while time.monotonic() < end:
+            most = max(most, len(cluster.backends()))
+            time.sleep(0.1)
+        lock.communicate("rollback;\n")
+        self.assertTrue(1 <= most <= 3, most)
+        server.wait_ready(limit_s=3)
 
     def test_given_up_by_postgres(self):
         """PostgreSQL's own limits of time end a statement before the deadline does: at once 503, and logged as
@@ -396,6 +412,13 @@ class Login(Database):
                     cluster.query("select distinct application_name from pg_stat_activity where usename = 'ringpost'"),
                     "ringpost")
                 self.assertEqual(server.stop(), 0)
+
+    def test_the_first_of_two_hosts_is_silent(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+            here = f"127.0.0.1:{urllib.parse.urlsplit(cluster.url).port}"
+            hosts = f"127.0.0.1:{silent.getsockname()[1]},{here}"
+            server = self.serve(cluster.url.replace(here, hosts) + "?connect_timeout=1")
+            self.assertEqual(server.get("/users/" + seed_id(1)).status, 200)
 
     def test_passwords_that_need_care(self):
         _, environment = self.parts()
