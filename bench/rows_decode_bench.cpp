@@ -120,7 +120,7 @@ class OurClient {
   ~OurClient() { ::close(fd_); }
 
   Sum query() {
-    app::find_user.encode_bind(out_, id_);
+    benchmark::DoNotOptimize(app::find_user.encode_bind(out_, id_));
     pipeline_.push(out_, pg::Pipeline::Expect::execute, this);
     require(::write(fd_, out_.data(), out_.size()) == static_cast<ssize_t>(out_.size()),
             "a short write");
@@ -209,7 +209,7 @@ void encode_bind(benchmark::State& state) {
   wire::Buffer out;
   for (auto _ : state) {
     out.clear();
-    app::find_user.encode_bind(out, id);
+    benchmark::DoNotOptimize(app::find_user.encode_bind(out, id));
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();
   }

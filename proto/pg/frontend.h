@@ -1,5 +1,9 @@
 // Frontend messages, encoded (PostgreSQL 18 documentation, 54.7 "Message Formats"). Each is
 // appended to `out`, as encoder.h says.
+//
+// A length that wrapped would make the rest of a value a message of its own (CVE-2024-27304), so
+// what a program's values decide, the length of Bind, is judged before anything is written. All
+// other messages are of names, SQL and passwords, and a Buffer ends at 2 GiB.
 #pragma once
 
 #include <cstdint>
@@ -29,13 +33,24 @@ void encode_terminate(wire::Buffer& out);
 // The only message of a connection of its own.
 void encode_cancel_request(wire::Buffer& out, const BackendKeyData& key);
 
+// The most that PostgreSQL takes for a message's length (PQ_LARGE_MESSAGE_LIMIT of its
+// src/include/libpq/libpq.h): it closes the session on a longer one.
+inline constexpr size_t max_message_length = 0x3fff'fffe;
+
 // Bind of the unnamed portal, with the parameters and the results in binary, then Execute without a
 // limit of rows. The body of each parameter is written by `write(char*)`, behind its length.
 //
 //     B length  "" \0  name \0  1 1  n  (length value)*n  1 1      E length  "" \0  0
 class BindEncoder {
  public:
-  // `value_bytes`: what the values take, without their lengths.
+  // Whether Bind's length allows for that; `value_bytes` is what the values take, without their
+  // lengths.
+  static constexpr bool fits(std::string_view name, uint16_t parameters, size_t value_bytes) {
+    const size_t others = bare_length + name.size() + 4 * size_t{parameters};
+    return others <= max_message_length && value_bytes <= max_message_length - others;
+  }
+
+  // REQUIRES: it fits.
   BindEncoder(wire::Buffer& out, std::string_view name, uint16_t parameters, size_t value_bytes);
 
   // The next parameter: where to write its `size` bytes.
@@ -46,6 +61,8 @@ class BindEncoder {
   void finish();
 
  private:
+  static constexpr size_t bare_length = 16;  // of a Bind without name and parameters
+
   wire::Buffer& out_;
   char* begin_;
   char* at_;

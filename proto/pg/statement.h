@@ -10,10 +10,12 @@
 //
 // When the statement is prepared, its declaration is checked against the server's description: a
 // column of another type is found then, and not in a row. Rows are decoded where they were
-// received, without a copy or an allocation: text in a row, and the Rows themselves, live as long
-// as those bytes, which is until the coroutine that awaited them suspends again.
+// received, without a copy or an allocation (but for the members that own: proto/pg/values.h): text
+// in a row, and the Rows themselves, live as long as those bytes, which is until the coroutine that
+// awaited them suspends again.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <expected>
@@ -159,14 +161,29 @@ struct Statement<Row(Parameters...)> : StatementDescription {
       : StatementDescription{statement_name, text, parameter_types,
                              detail::ColumnsOf<Row>::descriptions, reads_only} {}
 
-  // Appends Bind and Execute.
-  void encode_bind(wire::Buffer& out, const Parameters&... values) const {
-    BindEncoder bind(out, name, sizeof...(Parameters), (size_t{0} + ... + size_of(values)));
+  // Whether PostgreSQL takes a message with these values.
+  bool fits(const Parameters&... values) const {
+    return BindEncoder::fits(name, sizeof...(Parameters), sum_of(values...));
+  }
+
+  // Appends Bind and Execute; false, and nothing is appended, when the values do not fit.
+  [[nodiscard]] bool encode_bind(wire::Buffer& out, const Parameters&... values) const {
+    const size_t value_bytes = sum_of(values...);
+    if (!BindEncoder::fits(name, sizeof...(Parameters), value_bytes)) return false;
+    BindEncoder bind(out, name, sizeof...(Parameters), value_bytes);
     (encode_one(bind, values), ...);
     bind.finish();
+    return true;
   }
 
  private:
+  static_assert(sizeof...(Parameters) <= 0xffff, "Bind counts its parameters in 16 bits");
+
+  // Of values that are too long by themselves, some number that is too large; never one that
+  // wrapped.
+  static size_t sum_of(const Parameters&... values) {
+    return (size_t{0} + ... + std::min(size_of(values), max_message_length));
+  }
   template <class T>
   static size_t size_of(const T& value) {
     if constexpr (is_nullable<T>)

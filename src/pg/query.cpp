@@ -17,6 +17,13 @@ bool QueryBase::submit(std::coroutine_handle<> awaiter) {
   return true;
 }
 
+bool QueryBase::refuse() {
+  error_ = Error{Error::Kind::too_large, nullptr,
+                 "statement " + std::string(statement_.name) +
+                     ": its parameters are larger than PostgreSQL's 1 GiB for a message"};
+  return false;
+}
+
 Result<std::string_view> QueryBase::outcome_of_query() {
   if (error_) return std::unexpected(std::move(*error_));
   switch (outcome()) {

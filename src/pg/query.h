@@ -8,6 +8,7 @@
 // forgotten by its connection, which drains the answer.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -36,6 +37,8 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
 
   // Hands the query to the pool; false when it ended at once.
   bool submit(std::coroutine_handle<> awaiter);
+  // Ends the query, whose parameters are too large to be sent; false.
+  bool refuse();
   // What came of it; the rows' messages, or why there are none.
   Result<std::string_view> outcome_of_query();
 
@@ -75,7 +78,11 @@ class [[nodiscard]] Query final : public QueryBase {
         parameters_(std::move(parameters)...) {}
 
   bool await_ready() const { return false; }
-  bool await_suspend(std::coroutine_handle<> awaiter) { return submit(awaiter); }
+  bool await_suspend(std::coroutine_handle<> awaiter) {
+    const bool fits =
+        std::apply([&](const Parameters&... each) { return typed_.fits(each...); }, parameters_);
+    return fits ? submit(awaiter) : refuse();
+  }
   Result<proto::pg::Rows<Row>> await_resume() {
     Result<std::string_view> rows = outcome_of_query();
     if (!rows) return std::unexpected(std::move(rows.error()));
@@ -84,7 +91,9 @@ class [[nodiscard]] Query final : public QueryBase {
 
  private:
   void encode(proto::wire::Buffer& out) const override {
-    std::apply([&](const Parameters&... each) { typed_.encode_bind(out, each...); }, parameters_);
+    [[maybe_unused]] const bool fitted = std::apply(
+        [&](const Parameters&... each) { return typed_.encode_bind(out, each...); }, parameters_);
+    assert(fitted);
   }
 
   const proto::pg::Statement<Row(Parameters...)>& typed_;

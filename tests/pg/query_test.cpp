@@ -42,6 +42,36 @@ TEST(Query, ALateAnswerIsDrainedAndTheNextQueryGetsItsOwn) {
   }
 }
 
+constexpr proto::pg::Statement<Number(std::string_view)> find_by_name{
+    "find_by_name", "select n from numbers where name = $1"};
+
+TEST(Query, ParametersThatNoMessageHoldsAreRefusedUnsent) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
+    Client client(reactor, server);
+    co_await client.connected();
+    // Of a made-up length, which 32 bits would take for 1: nothing reads it.
+    const std::string_view endless("x", (size_t{1} << 32) + 1);
+    auto query = client.pool->query(find_by_name, {reactor.now() + 3s, nullptr}, endless);
+    const auto rows = co_await query;
+    EXPECT_FALSE(rows);
+    if (!rows) {
+      EXPECT_EQ(rows.error().kind, Error::Kind::too_large);
+      EXPECT_FALSE(rows.error().outage());
+      EXPECT_EQ(rows.error().message(),
+                "statement find_by_name: its parameters are larger than PostgreSQL's 1 GiB for a "
+                "message");
+    }
+    Answer next;
+    co_await client.run(next, 2);
+    EXPECT_TRUE(next.is({2})) << next;
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
 TEST(Query, ADeadlineAmidTheRows) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);

@@ -63,21 +63,48 @@ TEST(Statement, HasItsParametersTypes) {
 
 TEST(Statement, EncodesBindAndExecute) {
   wire::Buffer out;
-  find_person.encode_bind(out, id);
+  EXPECT_TRUE(find_person.encode_bind(out, id));
   EXPECT_EQ(out.view(), "B\0\0\0\x2f\0find_person\0\0\1\0\1\0\1\0\0\0\x10"s +
                             std::string(id_bytes) + "\0\1\0\1E\0\0\0\x09\0\0\0\0\0"s);
 }
 
 TEST(Statement, EncodesEachParameterByItsType) {
   wire::Buffer out;
-  search.encode_bind(out, 7, "hi"sv, true);
-  search.encode_bind(out, -1, std::nullopt, false);
+  EXPECT_TRUE(search.encode_bind(out, 7, "hi"sv, true));
+  EXPECT_TRUE(search.encode_bind(out, -1, std::nullopt, false));
   EXPECT_EQ(out.view(),
             "B\0\0\0\x2d\0search\0\0\1\0\1\0\3\0\0\0\x08\0\0\0\0\0\0\0\7\0\0\0\2hi\0\0\0\1\1\0\1\0"
             "\1E\0\0\0\x09\0\0\0\0\0"
             "B\0\0\0\x2b\0search\0\0\1\0\1\0\3\0\0\0\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
             "\xff\xff\0\0\0\1\0\0\1\0\1"
             "E\0\0\0\x09\0\0\0\0\0"sv);
+}
+
+constexpr Statement<Count(std::string_view, std::string_view)> two_texts{"two", "select ..."};
+
+// Of a made-up length: nothing reads it.
+std::string_view text_of(size_t length) {
+  return {"x", length};
+}
+
+TEST(Statement, RefusesWhatAMessageCantHold) {
+  // 16 bytes and the name, three lengths of 4 bytes, an int8 and a bool.
+  constexpr size_t longest = 0x3fff'fffe - 16 - 6 - 12 - 9;
+  EXPECT_TRUE(search.fits(1, text_of(longest), true));
+  for (const size_t length : {longest + 1, size_t{1} << 30, size_t{1} << 31, (size_t{1} << 32) - 1,
+                              size_t{1} << 32, (size_t{1} << 32) + 1, (size_t{1} << 32) + 100,
+                              size_t{1} << 63, ~size_t{0} - 8, ~size_t{0}}) {
+    wire::Buffer out;
+    EXPECT_FALSE(search.fits(1, text_of(length), true)) << length;
+    EXPECT_FALSE(search.encode_bind(out, 1, text_of(length), true)) << length;
+    EXPECT_TRUE(out.empty());
+  }
+  wire::Buffer out;
+  EXPECT_FALSE(two_texts.encode_bind(out, text_of(size_t{1} << 63), text_of(size_t{1} << 63)))
+      << "whose sum wraps to nothing";
+  EXPECT_FALSE(two_texts.encode_bind(out, text_of(size_t{1} << 29), text_of(size_t{1} << 29)))
+      << "which fit one by one";
+  EXPECT_TRUE(out.empty());
 }
 
 TEST(DecodeRow, ReadsEachColumn) {
