@@ -8,7 +8,8 @@ std::expected<void, std::string> StatementDescription::check(
   std::string wrong;
   size_t count = 0;
   if (!for_each_parameter(parameter_description, [&](Oid type) {
-        if (wrong.empty() && count < parameters.size() && type != parameters[count])
+        if (wrong.empty() && count < parameters.size() && type != parameters[count] &&
+            parameters[count] != oid::unspecified)
           wrong = "parameter $" + std::to_string(count + 1) + " is " + type_name(type) +
                   ", the program sends " + type_name(parameters[count]);
         ++count;

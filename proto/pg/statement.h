@@ -74,26 +74,6 @@ struct ColumnsOf {
   }(std::make_index_sequence<count>());
 };
 
-// Reads one column at `at`, which ends at `end`, and moves on; false when it does not fit its type.
-template <class T>
-bool decode_column(const char*& at, const char* end, T& value) {
-  if (end - at < 4) return false;
-  const auto size = wire::load_big_endian<int32_t>(at);
-  at += 4;
-  if (size < 0) {
-    if constexpr (is_nullable<T>) {
-      value = std::nullopt;
-      return size == -1;
-    }
-    return false;
-  }
-  if (Value<T>::size >= 0 && size != Value<T>::size) return false;
-  if (end - at < size) return false;
-  value = Value<T>::decode({at, static_cast<size_t>(size)});
-  at += size;
-  return true;
-}
-
 }  // namespace detail
 
 // Reads the columns of one DataRow into `row`; false when they are not what Row declares, and `row`
@@ -104,9 +84,8 @@ bool decode_row(std::string_view body, Row& row) {
   if (body.size() < 2 || wire::load_big_endian<uint16_t>(body.data()) != Columns::count)
     return false;
   const char *at = body.data() + 2, *const end = body.data() + body.size();
-  return std::apply(
-             [&](auto... member) { return (detail::decode_column(at, end, row.*member) && ...); },
-             Row::columns) &&
+  return std::apply([&](auto... member) { return (decode_field(at, end, row.*member) && ...); },
+                    Row::columns) &&
          at == end;
 }
 

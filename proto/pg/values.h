@@ -1,19 +1,42 @@
-// Values in PostgreSQL's binary format, and the C++ types that stand for them.
+// Values in PostgreSQL's binary format, and the C++ types that stand for them. Each is what the
+// server's send and receive functions of the type read and write (numeric_send, numeric_recv...).
 //
-//     bool 1 byte | int2 int4 int8 big-endian | float8 IEEE 754 | timestamptz int64 | uuid 16 bytes
-//     | text and its kin: the bytes
+//     bool                    bool          1 byte
+//     int16_t int32_t int64_t int2 4 8      big-endian
+//     float double            float4 8      IEEE 754
+//     Numeric                 numeric       proto/pg/numeric.h
+//     Date                    date          int32
+//     Timestamp Timestamptz   timestamp(tz) int64
+//     Interval                interval      int64, int32, int32
+//     Uuid                    uuid          16 bytes
+//     std::string_view        text and its kin: the bytes
+//     std::string             the same, owned
+//     Enum                    any enum      the label
+//     Bytea Json              bytea, json   the bytes
+//     Jsonb                   jsonb         a byte 1, then the text
+//     Inet                    inet, cidr    proto/pg/inet.h
+//     std::vector<T>          T[]           one dimension; NULL elements as std::optional<T>
 //
-// Text is a view of the message it came in. A value of the wrong length is refused, never read
-// past.
+// All but std::string, Numeric and std::vector are views of the message they came in or hold all
+// they have in themselves. Malformed bytes are refused, never read past.
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <compare>
 #include <concepts>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "proto/pg/frontend.h"
+#include "proto/pg/inet.h"
+#include "proto/pg/numeric.h"
 #include "proto/pg/oid.h"
 #include "proto/pg/timestamptz.h"
 #include "proto/pg/uuid.h"
@@ -21,27 +44,109 @@
 
 namespace ringpost::proto::pg {
 
+// Days since 2000-01-01, in the proleptic Gregorian calendar.
+struct Date {
+  int32_t days = 0;
+
+  auto operator<=>(const Date&) const = default;
+};
+inline constexpr Date date_infinity{std::numeric_limits<int32_t>::max()};
+inline constexpr Date date_minus_infinity{std::numeric_limits<int32_t>::min()};
+
+// Microseconds since 2000-01-01 00:00 on a clock of no known zone: no point in time, as a
+// Timestamptz is.
+struct Timestamp {
+  int64_t microseconds = 0;
+
+  auto operator<=>(const Timestamp&) const = default;
+};
+inline constexpr Timestamp timestamp_infinity{std::numeric_limits<int64_t>::max()};
+inline constexpr Timestamp timestamp_minus_infinity{std::numeric_limits<int64_t>::min()};
+
+// The three do not add up: a month has no fixed days, a day no fixed hours. Each has its own sign.
+struct Interval {
+  int64_t microseconds = 0;
+  int32_t days = 0, months = 0;
+
+  bool operator==(const Interval&) const = default;
+};
+// PostgreSQL 17 and newer.
+inline constexpr Interval interval_infinity{std::numeric_limits<int64_t>::max(),
+                                            std::numeric_limits<int32_t>::max(),
+                                            std::numeric_limits<int32_t>::max()};
+inline constexpr Interval interval_minus_infinity{std::numeric_limits<int64_t>::min(),
+                                                  std::numeric_limits<int32_t>::min(),
+                                                  std::numeric_limits<int32_t>::min()};
+
+struct Bytea {
+  std::string_view bytes;
+
+  bool operator==(const Bytea&) const = default;
+};
+
+// As it was stored, blanks and all.
+struct Json {
+  std::string_view text;
+
+  bool operator==(const Json&) const = default;
+};
+
+// As PostgreSQL writes it: keys in its own order, one of each.
+struct Jsonb {
+  std::string_view text;
+
+  bool operator==(const Jsonb&) const = default;
+};
+
+// A value of any enum type. As a parameter its type is found out by the server; arrays of enums
+// can be read and not sent, as they say their type themselves, by a number that differs between
+// databases.
+struct Enum {
+  std::string_view label;
+
+  bool operator==(const Enum&) const = default;
+};
+
+template <class T>
+inline constexpr bool is_nullable = false;
+template <class T>
+inline constexpr bool is_nullable<std::optional<T>> = true;
+
 // What a C++ type is to PostgreSQL: the type it is sent as, those it can be read from, its size on
-// the wire (-1: any), and both ways.
+// the wire (-1: any), and both ways. Where every value of that size decodes, decode() returns it;
+// else it is `bool decode(bytes, value)`, false for what is malformed.
 template <class T>
 struct Value;
 
-template <class T, Oid Type>
-struct IntegerValue {
+// One number in network order, whatever T makes of its bits.
+template <class T, std::integral Wire, Oid Type>
+struct ScalarValue {
   static constexpr Oid sent_as = Type;
   static constexpr bool reads(Oid type) { return type == Type; }
-  static constexpr int32_t size = sizeof(T);
-  static T decode(std::string_view bytes) { return wire::load_big_endian<T>(bytes.data()); }
-  static size_t encoded_size(T) { return sizeof(T); }
-  static void encode(char* at, T value) { wire::store_big_endian(at, value); }
+  static constexpr int32_t size = sizeof(Wire);
+  static T decode(std::string_view bytes) {
+    return std::bit_cast<T>(wire::load_big_endian<Wire>(bytes.data()));
+  }
+  static size_t encoded_size(T) { return sizeof(Wire); }
+  static void encode(char* at, T value) { wire::store_big_endian(at, std::bit_cast<Wire>(value)); }
 };
 
 template <>
-struct Value<int16_t> : IntegerValue<int16_t, oid::int2> {};
+struct Value<int16_t> : ScalarValue<int16_t, int16_t, oid::int2> {};
 template <>
-struct Value<int32_t> : IntegerValue<int32_t, oid::int4> {};
+struct Value<int32_t> : ScalarValue<int32_t, int32_t, oid::int4> {};
 template <>
-struct Value<int64_t> : IntegerValue<int64_t, oid::int8> {};
+struct Value<int64_t> : ScalarValue<int64_t, int64_t, oid::int8> {};
+template <>
+struct Value<float> : ScalarValue<float, uint32_t, oid::float4> {};
+template <>
+struct Value<double> : ScalarValue<double, uint64_t, oid::float8> {};
+template <>
+struct Value<Date> : ScalarValue<Date, int32_t, oid::date> {};
+template <>
+struct Value<Timestamp> : ScalarValue<Timestamp, int64_t, oid::timestamp> {};
+template <>
+struct Value<Timestamptz> : ScalarValue<Timestamptz, int64_t, oid::timestamptz> {};
 
 template <>
 struct Value<bool> {
@@ -54,30 +159,20 @@ struct Value<bool> {
 };
 
 template <>
-struct Value<double> {
-  static constexpr Oid sent_as = oid::float8;
-  static constexpr bool reads(Oid type) { return type == oid::float8; }
-  static constexpr int32_t size = 8;
-  static double decode(std::string_view bytes) {
-    return std::bit_cast<double>(wire::load_big_endian<uint64_t>(bytes.data()));
+struct Value<Interval> {
+  static constexpr Oid sent_as = oid::interval;
+  static constexpr bool reads(Oid type) { return type == oid::interval; }
+  static constexpr int32_t size = 16;
+  static Interval decode(std::string_view bytes) {
+    return {.microseconds = wire::load_big_endian<int64_t>(bytes.data()),
+            .days = wire::load_big_endian<int32_t>(bytes.data() + 8),
+            .months = wire::load_big_endian<int32_t>(bytes.data() + 12)};
   }
-  static size_t encoded_size(double) { return 8; }
-  static void encode(char* at, double value) {
-    wire::store_big_endian(at, std::bit_cast<uint64_t>(value));
-  }
-};
-
-template <>
-struct Value<Timestamptz> {
-  static constexpr Oid sent_as = oid::timestamptz;
-  static constexpr bool reads(Oid type) { return type == oid::timestamptz; }
-  static constexpr int32_t size = 8;
-  static Timestamptz decode(std::string_view bytes) {
-    return {wire::load_big_endian<int64_t>(bytes.data())};
-  }
-  static size_t encoded_size(Timestamptz) { return 8; }
-  static void encode(char* at, Timestamptz value) {
-    wire::store_big_endian(at, value.microseconds);
+  static size_t encoded_size(const Interval&) { return 16; }
+  static void encode(char* at, const Interval& value) {
+    at = wire::store_big_endian(at, value.microseconds);
+    at = wire::store_big_endian(at, value.days);
+    wire::store_big_endian(at, value.months);
   }
 };
 
@@ -95,29 +190,213 @@ struct Value<Uuid> {
   static void encode(char* at, const Uuid& value) { std::memcpy(at, value.bytes.data(), 16); }
 };
 
-// UTF-8, as client_encoding says; PostgreSQL keeps it well-formed.
 template <>
-struct Value<std::string_view> {
-  static constexpr Oid sent_as = oid::text;
+struct Value<Numeric> {
+  static constexpr Oid sent_as = oid::numeric;
+  static constexpr bool reads(Oid type) { return type == oid::numeric; }
+  static constexpr int32_t size = -1;
+  static bool decode(std::string_view bytes, Numeric& value) {
+    return decode_numeric(bytes, value);
+  }
+  // More digits than their count can say are too many for any message.
+  static size_t encoded_size(const Numeric& value) {
+    return value.digits.size() > 0xffff ? max_message_length : 8 + 2 * value.digits.size();
+  }
+  static void encode(char* at, const Numeric& value) { encode_numeric(at, value); }
+};
+
+template <>
+struct Value<Inet> {
+  static constexpr Oid sent_as = oid::inet;
+  static constexpr bool reads(Oid type) { return type == oid::inet || type == oid::cidr; }
+  static constexpr int32_t size = -1;
+  static bool decode(std::string_view bytes, Inet& value) { return decode_inet(bytes, value); }
+  static size_t encoded_size(const Inet& value) { return 4 + value.address_size(); }
+  static void encode(char* at, const Inet& value) { encode_inet(at, value); }
+};
+
+// The bytes themselves; T is a string or a struct of one view.
+template <class T, Oid Type>
+struct BytesValue {
+  static constexpr Oid sent_as = Type;
+  static constexpr bool reads(Oid type) { return type == Type; }
+  static constexpr int32_t size = -1;
+  static T decode(std::string_view bytes) { return T{bytes}; }
+  static size_t encoded_size(const T& value) { return view(value).size(); }
+  static void encode(char* at, const T& value) {
+    const std::string_view bytes = view(value);
+    if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
+  }
+
+ private:
+  static std::string_view view(const T& value) {
+    if constexpr (std::convertible_to<const T&, std::string_view>) {
+      return value;
+    } else {
+      const auto& [bytes] = value;
+      return bytes;
+    }
+  }
+};
+
+// UTF-8, as client_encoding says; PostgreSQL keeps it well-formed.
+template <class T>
+struct TextValue : BytesValue<T, oid::text> {
   static constexpr bool reads(Oid type) {
     return type == oid::text || type == oid::varchar || type == oid::bpchar || type == oid::name ||
            type == oid::unknown;
   }
+};
+template <>
+struct Value<std::string_view> : TextValue<std::string_view> {};
+template <>
+struct Value<std::string> : TextValue<std::string> {};
+
+template <>
+struct Value<Bytea> : BytesValue<Bytea, oid::bytea> {};
+template <>
+struct Value<Json> : BytesValue<Json, oid::json> {};
+template <>
+struct Value<Enum> : BytesValue<Enum, oid::unspecified> {
+  static constexpr bool reads(Oid type) { return type >= oid::first_of_users; }
+};
+
+template <>
+struct Value<Jsonb> {
+  static constexpr Oid sent_as = oid::jsonb;
+  static constexpr bool reads(Oid type) { return type == oid::jsonb; }
   static constexpr int32_t size = -1;
-  static std::string_view decode(std::string_view bytes) { return bytes; }
-  static size_t encoded_size(std::string_view value) { return value.size(); }
-  static void encode(char* at, std::string_view value) {
-    if (!value.empty()) std::memcpy(at, value.data(), value.size());
+  static bool decode(std::string_view bytes, Jsonb& value) {
+    if (bytes.empty() || bytes.front() != version) return false;
+    value.text = bytes.substr(1);
+    return true;
   }
+  static size_t encoded_size(const Jsonb& value) {
+    return 1 + std::min(value.text.size(), max_message_length);
+  }
+  static void encode(char* at, const Jsonb& value) {
+    *at = version;
+    if (!value.text.empty()) std::memcpy(at + 1, value.text.data(), value.text.size());
+  }
+
+ private:
+  static constexpr char version = 1;
 };
 
 // A column that may be NULL. For any other type a NULL is an error.
 template <class T>
 struct Value<std::optional<T>> : Value<T> {};
 
+// Reads one value behind its length (int32, -1 for NULL) at `at`, which ends at `end`, and moves
+// on; false when it does not fit its type.
 template <class T>
-inline constexpr bool is_nullable = false;
+bool decode_field(const char*& at, const char* end, T& value) {
+  if (end - at < 4) return false;
+  const auto size = wire::load_big_endian<int32_t>(at);
+  at += 4;
+  if (size < 0) {
+    if constexpr (is_nullable<T>) {
+      value = std::nullopt;
+      return size == -1;
+    }
+    return false;
+  }
+  if (Value<T>::size >= 0 && size != Value<T>::size) return false;
+  if (end - at < size) return false;
+  const std::string_view bytes(at, static_cast<size_t>(size));
+  at += size;
+  if constexpr (requires { Value<T>::decode(bytes); }) {
+    value = Value<T>::decode(bytes);
+    return true;
+  } else if constexpr (is_nullable<T>) {
+    return Value<T>::decode(bytes, value.emplace());
+  } else {
+    return Value<T>::decode(bytes, value);
+  }
+}
+
+// array_send, array_recv (src/backend/utils/adt/arrayfuncs.c), of one dimension or of none, which
+// is how an empty one comes. Where it is numbered from is not kept; what is sent is numbered
+// from 1.
+//
+//     int32 dimensions  int32 has NULLs (0, 1)  Oid of the elements  int32 count  int32 first
+//     number then each element behind its length
 template <class T>
-inline constexpr bool is_nullable<std::optional<T>> = true;
+struct Value<std::vector<T>> {
+  static constexpr Oid sent_as = array_of(Value<T>::sent_as);
+  static constexpr bool reads(Oid type) {
+    const Oid element = element_of(type);
+    if (element != oid::unspecified) return Value<T>::reads(element);
+    // What a type made by users is an array of is seen when it comes.
+    return type >= oid::first_of_users && Value<T>::reads(type);
+  }
+  static constexpr int32_t size = -1;
+
+  static bool decode(std::string_view bytes, std::vector<T>& values) {
+    wire::Reader reader(bytes);
+    const auto dimensions = reader.integer<int32_t>();
+    const auto has_nulls = reader.integer<uint32_t>();
+    const auto element = reader.integer<Oid>();
+    values.clear();
+    if (!reader.ok() || has_nulls > 1 || !Value<T>::reads(element)) return false;
+    if (dimensions == 0) return reader.finished();
+    const auto count = reader.integer<uint32_t>();
+    reader.integer<int32_t>();
+    // Each takes a length at least, so a count that is a lie reserves nothing; a negative one is
+    // larger than any.
+    if (dimensions != 1 || !reader.ok() || count > reader.remaining() / 4) return false;
+    values.reserve(count);
+    const std::string_view elements = reader.bytes(reader.remaining());
+    const char *at = elements.data(), *const end = at + elements.size();
+    for (uint32_t i = 0; i < count; ++i) {
+      T value{};
+      if (!decode_field(at, end, value)) return false;
+      values.push_back(std::move(value));
+    }
+    return at == end;
+  }
+
+  static size_t encoded_size(const std::vector<T>& values) {
+    size_t sum = values.empty() ? 12 : 20;
+    for (auto&& value : values) sum += 4 + std::min(element_size(value), max_message_length);
+    return sum;
+  }
+
+  static void encode(char* at, const std::vector<T>& values) {
+    static_assert(sent_as != oid::unspecified, "arrays of this type can be read and not sent");
+    bool has_nulls = false;
+    for (auto&& value : values) has_nulls |= is_null(value);
+    at = wire::store_big_endian<int32_t>(at, values.empty() ? 0 : 1);
+    at = wire::store_big_endian<int32_t>(at, has_nulls ? 1 : 0);
+    at = wire::store_big_endian(at, Value<T>::sent_as);
+    if (values.empty()) return;
+    at = wire::store_big_endian(at, static_cast<int32_t>(values.size()));
+    at = wire::store_big_endian<int32_t>(at, 1);
+    for (auto&& value : values) {
+      const size_t length = element_size(value);
+      at = wire::store_big_endian(at, is_null(value) ? -1 : static_cast<int32_t>(length));
+      if constexpr (is_nullable<T>) {
+        if (value) Value<T>::encode(at, *value);
+      } else {
+        Value<T>::encode(at, value);
+      }
+      at += length;
+    }
+  }
+
+ private:
+  static bool is_null(const T& value) {
+    if constexpr (is_nullable<T>)
+      return !value;
+    else
+      return false;
+  }
+  static size_t element_size(const T& value) {
+    if constexpr (is_nullable<T>)
+      return value ? Value<T>::encoded_size(*value) : 0;
+    else
+      return Value<T>::encoded_size(value);
+  }
+};
 
 }  // namespace ringpost::proto::pg

@@ -1,6 +1,7 @@
-// Invariant: a row that decodes, encoded again, is the very row, but for a bool, which is true for
+// Invariants: a row that decodes, encoded again, is the very row, but for a bool, which is true for
 // any byte that is not zero; so a row of the wrong shape never decodes, and Rows neither loses,
-// repeats nor invents one.
+// repeats nor invents one. A value of a type with several forms, encoded again, is of a form that
+// decodes to the same value. The text of a numeric is read as that number.
 #include <cstdlib>
 #include <string>
 
@@ -30,6 +31,23 @@ struct Everything {
   static constexpr auto columns = std::tuple{
       &Everything::uuid, &Everything::text,    &Everything::int2,   &Everything::int4,
       &Everything::int8, &Everything::boolean, &Everything::float8, &Everything::timestamptz};
+};
+
+struct Others {
+  std::optional<float> float4;
+  std::optional<Date> date;
+  std::optional<Timestamp> timestamp;
+  std::optional<Interval> interval;
+  std::optional<std::string> owned;
+  std::optional<Json> json;
+  std::optional<Jsonb> jsonb;
+  std::optional<Bytea> bytea;
+  std::optional<Enum> label;
+  std::optional<Inet> inet;
+
+  static constexpr auto columns = std::tuple{
+      &Others::float4, &Others::date,  &Others::timestamp, &Others::interval, &Others::owned,
+      &Others::json,   &Others::jsonb, &Others::bytea,     &Others::label,    &Others::inet};
 };
 
 struct Narrow {
@@ -69,6 +87,25 @@ bool decodes(std::string_view body) {
   return true;
 }
 
+// A value by itself, of the whole input.
+template <class T>
+void keeps_its_value(std::string_view bytes) {
+  T value, again;
+  if (!Value<T>::decode(bytes, value)) return;
+  std::string written(Value<T>::encoded_size(value), '\0');
+  Value<T>::encode(written.data(), value);
+  require(Value<T>::decode(written, again) && again == value);
+  if constexpr (std::is_same_v<T, Numeric>) {
+    // Without zeros in front and behind, and cut after its scale.
+    const std::string text = write_numeric(value);
+    const auto read = parse_numeric(text);
+    require(read.has_value());
+    const std::string_view sign = read->kind == value.kind ? "" : "-";
+    require(sign.empty() || read->digits.empty());
+    require(std::string(sign) + write_numeric(*read) == text);
+  }
+}
+
 template <class Row>
 void count_rows(std::string_view messages) {
   size_t expected = 0;
@@ -95,6 +132,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const tests::Exact input({reinterpret_cast<const char*>(data), size});
   decodes<Everything>(input.view());
   decodes<Narrow>(input.view());
+  decodes<Others>(input.view());
+  keeps_its_value<Numeric>(input.view());
+  keeps_its_value<std::vector<std::optional<int32_t>>>(input.view());
+  keeps_its_value<std::vector<std::optional<std::string_view>>>(input.view());
+  keeps_its_value<std::vector<Numeric>>(input.view());
   count_rows<Everything>(input.view());
   count_rows<Narrow>(input.view());
   return 0;

@@ -208,6 +208,47 @@ TEST(Check, AcceptsWhatIsDeclared) {
   EXPECT_TRUE(count_people.check("\0\0"sv, int16(1) + field("count", 20)));
 }
 
+struct Mood {
+  Enum mood;
+  std::vector<std::optional<int32_t>> days;
+  static constexpr auto columns = std::tuple{&Mood::mood, &Mood::days};
+};
+constexpr Statement<Mood(Enum)> find_mood{"find_mood",
+                                          "select mood, days from moods where mood = $1"};
+
+TEST(Check, LeavesTheTypeOfAnEnumToTheServer) {
+  const std::string parameter = int16(1) + int32(16418);
+  EXPECT_EQ(find_mood.parameters[0], 0u);
+  EXPECT_TRUE(find_mood.check(parameter, int16(2) + field("mood", 16418) + field("days", 1007)));
+  EXPECT_EQ(find_mood.check(parameter, int16(2) + field("mood", 25) + field("days", 1007)).error(),
+            "statement find_mood: column 1 'mood' is text, the program reads an enum");
+  EXPECT_EQ(
+      find_mood.check(parameter, int16(2) + field("mood", 16418) + field("days", 1016)).error(),
+      "statement find_mood: column 2 'days' is int8[], the program reads int4[]");
+}
+
+TEST(DecodeRow, OwnsWhatIsAString) {
+  struct Text {
+    std::optional<std::string> text;
+    std::vector<std::string> words;
+    std::optional<Numeric> number;
+  };
+  Text text;
+  const std::string words = "\0\0\0\1\0\0\0\0\0\0\0\x19\0\0\0\1\0\0\0\1\0\0\0\1a"s;
+  const std::string fields = value("Zoe") + value(words) + value("\0\1\0\0\0\0\0\0\0\1"sv);
+  {
+    const Exact bytes(fields);
+    const char *at = bytes.view().data(), *const end = at + bytes.view().size();
+    EXPECT_TRUE(decode_field(at, end, text.text));
+    EXPECT_TRUE(decode_field(at, end, text.words));
+    EXPECT_TRUE(decode_field(at, end, text.number));
+    EXPECT_EQ(at, end);
+  }
+  EXPECT_EQ(text.text, "Zoe");
+  EXPECT_EQ(text.words, std::vector{"a"s});
+  EXPECT_EQ(write_numeric(*text.number), "1");
+}
+
 TEST(Check, SaysWhatDiffers) {
   const std::string one_uuid = int16(1) + int32(2950);
   struct Case {
