@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-SHORT = ("repeats=2,saturation_s=1,mixed_s=1,light_s=1,heavy_s=1,rates=,capacity_repeats=0,fault_repeats=1,frozen_s=1,after_fault_s=1,"
+SHORT = ("repeats=1,saturation_s=1,mixed_s=1,light_s=1,heavy_s=1,rates=,capacity_repeats=0,fault_repeats=1,frozen_s=1,after_fault_s=1,"
          "ablation_repeats=0")
 
 
@@ -69,8 +69,8 @@ class Runs(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertTrue(turns.read_text().startswith(kept), "what was measured before is measured again")
         records = [json.loads(line) for line in turns.read_text().splitlines()]
-        self.assertEqual(len(records), 2 * 4 + 4)
-        self.assertEqual(len({(r["scenario"], r["repeat"], json.dumps(r["fault"] and r["fault"]["kind"])) for r in records}), 12)
+        self.assertEqual(len(records), 4 + 4)
+        self.assertEqual(len({(r["scenario"], r["repeat"], json.dumps(r["fault"] and r["fault"]["kind"])) for r in records}), 8)
         summary = json.loads((out / "summary.json").read_text())
         self.assertEqual({row["scenario"] for row in summary["rows"]}, {"saturation", "mixed", "light", "heavy", "faults"})
         self.assertEqual(max(row["fault"]["wrong"] for row in summary["rows"] if row["fault"]), 0)
