@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from . import fairness, faults, generators, interrupts, processes, summary, turn
-from .contender import Problem, Running, fill
+from .contender import Running, fill
 from .effort import OBJECTIVE
 
 SATURATION_CONNECTIONS = 64

@@ -48,7 +48,6 @@ struct ServerConnection::Body {
   wire::Buffer head;
 };
 
-// A request that was taken, until its answer is written.
 // An answer that is here before its turn.
 struct ServerConnection::Kept {
   // Its body follows, of about `expected` bytes.

@@ -140,7 +140,7 @@ class ServerConnection {
  private:
   struct Body;
   struct Kept;
-  // A request that was taken.
+  // A request that was taken, until its answer is written.
   struct Exchange {
     bool head_only = false, http_1_0 = false, last = false;
     std::unique_ptr<Kept> kept;

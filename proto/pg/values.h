@@ -98,9 +98,10 @@ struct Jsonb {
   bool operator==(const Jsonb&) const = default;
 };
 
-// A value of any enum type. As a parameter its type is found out by the server; arrays of enums
-// can be read and not sent, as they say their type themselves, by a number that differs between
-// databases.
+// A value of any enum type; of a type that users made the server tells no more than its number, so
+// that it is an enum is the program's word. As a parameter its type is found out by the server;
+// arrays of enums can be read and not sent, as they say their type themselves, by a number that
+// differs between databases.
 struct Enum {
   std::string_view label;
 

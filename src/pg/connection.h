@@ -86,7 +86,6 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   io::Task<Result<void>> start(io::Until until);
   io::Task<Result<void>> prepare_statements(io::Until until);
   io::Task<io::Result<std::string_view>> receive(io::Until until);
-  void consume(size_t length);
 
   // Hands out all whole answers in `input`; why the session has to end, if it has to.
   std::optional<std::string> take(std::string_view& input);

@@ -27,6 +27,14 @@ class Database(unittest.TestCase):
         self.addCleanup(server.stop)
         return server
 
+    def lock_table(self):
+        """A session that holds up whoever reads users, until it rolls back."""
+        lock = cluster.session()
+        lock.stdin.write("begin; lock table users in access exclusive mode; select 'locked';\n")
+        lock.stdin.flush()
+        self.assertEqual(lock.stdout.readline(), "locked\n")
+        return lock
+
     def assert_unavailable(self, response):
         self.assertEqual((response.status, response.body.decode()), (503, UNAVAILABLE))
         self.assertEqual(response.headers["retry-after"], "1")
@@ -222,10 +230,7 @@ class Away(Database):
     def test_locked(self):
         """A statement that takes longer than the deadline costs its own request alone."""
         server = self.serve()
-        lock = cluster.session()
-        lock.stdin.write("begin; lock table users in access exclusive mode; select 'locked';\n")
-        lock.stdin.flush()
-        self.assertEqual(lock.stdout.readline(), "locked\n")
+        lock = self.lock_table()
         start = time.monotonic()
         self.assert_unavailable(server.get("/users/" + seed_id(1)))
         self.assertTrue(1.5 <= time.monotonic() - start <= 2.6 * stage.SLOW)
@@ -235,10 +240,7 @@ class Away(Database):
 
     def test_locked_while_connections_open(self):
         """To prepare waits for the lock. Sessions that are given up leave PostgreSQL: they would use all its places up."""
-        lock = cluster.session()
-        lock.stdin.write("begin; lock table users in access exclusive mode; select 'locked';\n")
-        lock.stdin.flush()
-        self.assertEqual(lock.stdout.readline(), "locked\n")
+        lock = self.lock_table()
         server = stage.Server(cluster.url + "?connect_timeout=1", wait=False, DB_MAX_CONNS=3, DB_MIN_CONNS=3)
         self.addCleanup(server.stop)
         most, end = 0, time.monotonic() + 4
@@ -257,10 +259,7 @@ class Away(Database):
                 cluster.query(f"alter role ringpost set {setting} = '100ms'")
                 try:
                     server = self.serve()
-                    lock = cluster.session()
-                    lock.stdin.write("begin; lock table users in access exclusive mode; select 'locked';\n")
-                    lock.stdin.flush()
-                    self.assertEqual(lock.stdout.readline(), "locked\n")
+                    lock = self.lock_table()
                     start = time.monotonic()
                     self.assert_unavailable(server.get("/users/" + seed_id(1)))
                     self.assertLess(time.monotonic() - start, 1 * stage.SLOW)
