@@ -118,7 +118,7 @@ def main():
         wanted = [row for row in wanted if axis_of(row) in names]
     contender = contenders.read(ROOT / "loadtest/twins/ringpost")
     contender.start = [str(Path(program).resolve())]
-    stage = Stage(ROOT, scratch, os.environ["OPEN_LOOP"], effort, contender)
+    stage = Stage(ROOT, scratch, effort, contender)
     try:
         end = time.monotonic() + 60 * options.minutes if options.minutes is not None else float("inf")
         measure_all(stage, wanted, effort, data, end)

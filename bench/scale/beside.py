@@ -115,7 +115,7 @@ def main():
         raise Problem("--apart needs two CPUs")
     mode = Mode("apart", {cpus[0]}, {cpus[1]}, 1, 30) if options.apart else Mode("beside", set(cpus), set(cpus), 1, 30)
     effort = dataclasses.replace(FULL, rounds=options.rounds, seconds=options.seconds)
-    stage = Stage(ROOT, SCRATCH, os.environ["OPEN_LOOP"], effort, mode=mode)
+    stage = Stage(ROOT, SCRATCH, effort, mode=mode)
     print(f"server on CPUs {sorted(mode.cpus)}, PostgreSQL and generator on {sorted(mode.others_cpus)}"
           f"{', generator by ' + ' '.join(stage.by) if stage.by else ''}; {options.rounds} rounds of {options.seconds} s; ms; "
           "medians (least-most), x: median of the ratios to the first of the same round", flush=True)

@@ -3,13 +3,11 @@ CPUs; the generator comes first there (SCHED_FIFO), where it may, so that it is 
 import collections
 import contextlib
 import dataclasses
-import json
 import random
 import re
 import resource
 import shutil
 import socket
-import subprocess
 import time
 import types
 from pathlib import Path
@@ -24,23 +22,14 @@ TARGETS = 20_000             # that a load draws from at random
 BYTES_A_USER = 800           # with both indexes, and the log that is written meanwhile
 
 
-def first_in_line():
-    """The command that gives a generator its priority; none, and that is said, where this user may not."""
-    by = ["chrt", "-f", "1"]
-    if shutil.which("chrt") and subprocess.run([*by, "true"], capture_output=True).returncode == 0:
-        return by
-    print("scale: the generator has no priority of its own: that needs chrt and root (SCHED_FIFO)", flush=True)
-    return []
-
-
 class Stage:
-    """`contender` is the server, built into `places`; `generator` the program open_loop; `mode` says which CPUs are whose, None: all of
-    them everybody's."""
+    """`contender` is the server, built into `places`; `mode` says which CPUs are whose, None: all of them everybody's."""
 
-    def __init__(self, root, scratch, generator, effort, contender=None, places=None, mode=None):
+    def __init__(self, root, scratch, effort, contender=None, places=None, mode=None):
         self.root, self.scratch, self.contender, self.places = Path(root), Path(scratch), contender, places or {}
-        self.generator, self.effort = str(Path(generator).resolve()), effort
-        self.by, self.databases = first_in_line(), {}
+        self.effort, self.databases = effort, {}
+        if not generators.priority()[0]:
+            print("scale: the generator has no priority of its own: that needs root", flush=True)
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # what is started from here inherits it
         self.descriptors = most
@@ -130,24 +119,23 @@ class Stage:
     def closed(self, row, running):
         """A function that keeps it at work for so many seconds."""
         file = self.targets(row)
-        return lambda seconds: generators.closed_loop(running.url, file, self.mode.others_cpus, seconds, row.clients, by=self.by)
+        return lambda seconds: generators.closed_loop(running.port, file, self.mode.others_cpus, seconds, row.clients)
 
     def due(self, running, **streams):
         """The same by the clock: each stream has a row, whose targets it asks for, and a rate. Latency is the lookups'."""
-        words = [f"{name}={self.targets(row)},{rate:.3f},{OPEN_CONNECTIONS}" for name, (row, rate) in streams.items()]
+        streams = {name: (self.targets(row), rate, OPEN_CONNECTIONS, 0) for name, (row, rate) in streams.items()}
 
         def run(seconds):
-            before = generators.children_cpu_s()
-            seen = json.loads(generators.run([*self.by, self.generator, str(running.port), str(seconds), *words],
-                                             self.mode.others_cpus, seconds + 30))
+            seen = generators.apply(running.port, self.mode.others_cpus, seconds, **streams)
             errors = collections.Counter()
             for stream in seen.values():
-                errors.update(stream["errors"])
-            more = {"late_p99_ms": seen["lookups"]["late_ms"]["p99"]}
+                errors.update(stream.errors)
+            lookups = seen["lookups"]
+            more = {"late_p99_ms": lookups.late_ms}
             if "pages" in seen:
-                more |= {f"pages_{point}_ms": seen["pages"]["latency_ms"][point] for point in ("p50", "p99")}
-            return types.SimpleNamespace(requests=sum(stream["answered"] for stream in seen.values()), seconds=seconds, errors=dict(errors),
-                                         latency_ms=seen["lookups"]["latency_ms"], cpu_s=generators.children_cpu_s() - before, more=more)
+                more |= {f"pages_{point}_ms": seen["pages"].latency_ms[point] for point in ("p50", "p99")}
+            return types.SimpleNamespace(requests=sum(stream.requests for stream in seen.values()), seconds=seconds, errors=dict(errors),
+                                         latency_ms=lookups.latency_ms, cpu_s=lookups.cpu_s, more=more)
         return run
 
     def loaded(self, load, running, database):

@@ -14,7 +14,7 @@ OPEN_CONNECTIONS = 128         # of an open load: more than are ever busy where 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """`load`: closed (wrk), capacity (open_loop without a clock), open (open_loop, at `value` of the capacity), mixed (the same with pages
+    """`load`: closed, capacity (closed too), open (by the clock, at `value` of the capacity), mixed (the same with pages
     among the lookups, of their own capacity; and the lookups alone), idle (none)."""
     axis: str
     value: float

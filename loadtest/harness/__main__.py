@@ -4,12 +4,13 @@ import dataclasses
 import datetime
 import os
 import shlex
-import shutil
 import sys
 from pathlib import Path
 
+from loadtest.report import summary
+
 from . import contender as contenders
-from . import effort, fairness, interrupts, machine, programs, results, summary
+from . import effort, fairness, generators, interrupts, machine, programs, results
 from .comparison import Comparison
 from .contender import Problem
 from .database import Database
@@ -41,14 +42,6 @@ def chosen_effort(options):
     return dataclasses.replace(chosen, **changes)
 
 
-def first_line(*command):
-    try:
-        done = programs.run(command)
-    except OSError:
-        return None
-    return ((done.stdout + done.stderr).strip().splitlines() or [None])[0]
-
-
 def build_all(found, places, only):
     """Those that can be built; what is left out is said, and why."""
     built, left_out = [], {}
@@ -68,9 +61,8 @@ def build_all(found, places, only):
     return built, left_out
 
 
-def describe(options, chosen, comparison, left_out, oha, started):
+def describe(options, chosen, comparison, left_out, started):
     """run.json, as it stands."""
-    wrk = (first_line("wrk", "-v") or "").split(" [")[0]
     entries = []
     for one in comparison.contenders:
         environments = {mode.name: {k: v for k, v in comparison.environment(one, mode).items() if k != "DATABASE_URL"}
@@ -79,11 +71,11 @@ def describe(options, chosen, comparison, left_out, oha, started):
                         "versions": contenders.versions(one, comparison.places(one)), "settings": environments, "left_out": None})
     entries += [{"name": name, "label": name, "note": "", "subject": False, "versions": {}, "settings": {}, "left_out": why}
                 for name, why in left_out.items()]
-    return {"schema": 1, "started": started, "finished": None, "seconds": None,
+    return {"schema": 2, "started": started, "finished": None, "seconds": None,
             "command": shlex.join(["make", "compare", *(["ARGS=" + shlex.join(sys.argv[1:])] if sys.argv[1:] else [])]),
             "effort": chosen.name, "plan": dataclasses.asdict(chosen), "commit": results.commit(ROOT), "machine": machine.describe(), "machine_id": results.machine_id(),
-            "versions": {"postgresql": comparison.database.version(), "wrk": wrk, "oha": first_line(oha, "--version") if oha else None,
-                         "python": sys.version.split()[0]},
+            "versions": {"postgresql": comparison.database.version(), "python": sys.version.split()[0]},
+            "generator_priority": generators.priority()[1],
             "postgresql_settings": comparison.database.settings(),
             "modes": {name: mode.as_json() for name, mode in comparison.modes.items()},
             "contenders": entries, "fairness": [], "void": None}
@@ -93,11 +85,7 @@ def main():
     options = arguments(sys.argv[1:])
     chosen = chosen_effort(options)
     interrupts.listen()
-    oha = os.environ.get("OHA") or shutil.which("oha")
-    if not shutil.which("wrk"):
-        raise Problem("wrk is missing (on Debian: apt install wrk)")
-    if not oha and (chosen.rates or chosen.capacity_repeats):
-        raise Problem("oha is missing, and cargo, which would build it: install one of them, or set OHA to where it is")
+    generators.program()
     begun = datetime.datetime.now(datetime.timezone.utc)
     stamp = begun.strftime("%Y-%m-%dT%H-%M-%S")
     folder = options.resume or options.out or ROOT / "loadtest/results" / stamp
@@ -120,8 +108,8 @@ def main():
     kept, status = results.Results(folder), 0
     try:
         database.renew()
-        comparison = Comparison(ROOT, built, modes, database, kept, chosen, oha, scratch)
-        run = describe(options, chosen, comparison, left_out, oha, begun.isoformat(timespec="seconds").replace("+00:00", "Z"))
+        comparison = Comparison(ROOT, built, modes, database, kept, chosen, scratch)
+        run = describe(options, chosen, comparison, left_out, begun.isoformat(timespec="seconds").replace("+00:00", "Z"))
         if options.resume:
             if not (earlier := kept.read("run.json")):
                 raise Problem(f"{folder} does not say what it was measured with (run.json)")

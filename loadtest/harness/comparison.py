@@ -3,7 +3,9 @@ each is started anew for its turn, checked, warmed, loaded by every scenario, an
 import time
 from pathlib import Path
 
-from . import fairness, faults, generators, interrupts, processes, summary, turn
+from loadtest.report import summary
+
+from . import fairness, faults, generators, interrupts, processes, turn
 from .contender import Running, fill
 from .effort import OBJECTIVE
 
@@ -11,14 +13,15 @@ SATURATION_CONNECTIONS = 64
 # As the original's figures imply: about 10 requests/s a user.
 THINK_MS, LIGHT_USERS, HEAVY_USERS = 95, 10, 100
 MIXED_PAGES = 0.2
+TRIES = 3  # of a turn, where the machine was busy with something else
 
 
 class Comparison:
-    def __init__(self, root, contenders, modes, database, results, effort, oha, scratch):
+    def __init__(self, root, contenders, modes, database, results, effort, scratch):
         self.contenders, self.modes, self.database, self.results = contenders, modes, database, results
-        self.effort, self.oha, self.scratch = effort, oha, Path(scratch)
+        self.effort, self.scratch = effort, Path(scratch)
         self.root, self.rules, self.users = root, [], None
-        self.ids_file = self.scratch / "ids"
+        self.lookups, self.mixed, self.control = (self.scratch / name for name in ("lookups", "mixed", "control"))
         self.subject = next((c for c in contenders if c.subject), None)
         self.begun, self.done, self.planned = time.monotonic(), 0.0, self.plan_s()
 
@@ -27,10 +30,10 @@ class Comparison:
     def session_s(self):
         e = self.effort
         loads = [e.saturation_s, e.mixed_s, e.light_s, e.heavy_s, *[e.rate_s] * len(e.rates)]
-        return 2 + e.warm_up_s + sum(loads) + 0.3 * len(loads)
+        return 2 + e.warm_up_s + sum(loads) + (turn.CONTROL_S + 0.5) * len(loads)
 
     def capacity_session_s(self):
-        return 2 + self.effort.warm_up_s + 1.5 * self.effort.capacity_steps * (self.effort.capacity_s + 0.4)  # half are tried again
+        return 2 + self.effort.warm_up_s + self.effort.capacity_steps * (self.effort.capacity_s + turn.CONTROL_S + 0.5)
 
     def faults_session_s(self):
         return 3 + len(faults.KINDS) * (faults.BEFORE_S + self.effort.after_fault_s + 0.7) + self.effort.frozen_s
@@ -97,28 +100,35 @@ class Comparison:
                                     "killed" if status is None else str(status)))
 
     def closed(self, running, scenario, seconds, connections, think_ms=0, pages=0.0, repeat=0, variant=None):
-        load = lambda: generators.closed_loop(running.url, self.ids_file, running.mode.others_cpus, seconds, connections, think_ms,
-                                              pages, seed=repeat + 1)
-        return self.take(running, load, scenario=scenario, repeat=repeat, loop="closed", seconds=seconds, variant=variant)
+        targets = self.mixed if pages else self.lookups
+        load = lambda: generators.closed_loop(running.port, targets, running.mode.others_cpus, seconds, connections, think_ms)
+        rate = connections * 1000 / think_ms if think_ms else 0
+        return self.take(running, load, rate, scenario=scenario, repeat=repeat, loop="closed", variant=variant)
 
-    def open(self, running, scenario, seconds, rate, urls, repeat, variant=None):
-        load = lambda: generators.open_loop(self.oha, urls, running.mode.others_cpus, seconds, rate)
-        return self.take(running, load, scenario=scenario, repeat=repeat, loop="open", seconds=seconds, step=rate, variant=variant)
+    def open(self, running, scenario, seconds, rate, repeat, variant=None):
+        load = lambda: generators.open_loop(running.port, self.lookups, running.mode.others_cpus, seconds, rate)
+        return self.take(running, load, rate, scenario=scenario, repeat=repeat, loop="open", step=rate, variant=variant)
 
-    def take(self, running, load, **named):
-        seen = {"step": None, "variant": None, **{name: value for name, value in named.items() if name not in ("loop", "seconds")}}
-        if earlier := self.results.of(mode=running.mode.name, contender=running.contender.name, **seen):
-            return earlier[0]  # of the run that is gone on with
-        interrupts.check()
-        record, rules = turn.measure(running, self.database, load, **named)
-        for rule in rules:
-            self.hold(rule)
-        self.results.add(record)
-        return record
+    def take(self, running, load, rate, **named):
+        """A turn behind its control; one that is void for what the machine did meanwhile is made again, TRIES times in all."""
+        seen = {"step": None, "variant": None, **{name: value for name, value in named.items() if name != "loop"}}
+        earlier = self.results.of(mode=running.mode.name, contender=running.contender.name, **seen)
+        for _ in range(len(earlier), TRIES):
+            if earlier and not earlier[-1]["void"]:
+                break  # of the run that is gone on with, or of the last try
+            interrupts.check()
+            controlled = turn.control(running, self.control, rate)
+            record, rules = turn.measure(running, self.database, load, controlled=controlled, **named)
+            for rule in rules:
+                self.hold(rule)
+            self.results.add(record)
+            earlier.append(record)
+            if record["limit"] == "generator":
+                break  # it would be again
+        return earlier[-1]
 
     def warm(self, running):
-        generators.closed_loop(running.url, self.ids_file, running.mode.others_cpus, self.effort.warm_up_s, SATURATION_CONNECTIONS,
-                               pages=0.05)
+        generators.closed_loop(running.port, self.mixed, running.mode.others_cpus, self.effort.warm_up_s, SATURATION_CONNECTIONS)
 
     def check(self, running):
         self.hold(fairness.same_table(running, self.database))
@@ -133,48 +143,42 @@ class Comparison:
 
         def work(running):
             self.warm(running)
-            urls = generators.url_list(running.url, self.ids_file, self.scratch / "urls")
             self.closed(running, "saturation", e.saturation_s, SATURATION_CONNECTIONS, repeat=repeat)
             self.closed(running, "mixed", e.mixed_s, SATURATION_CONNECTIONS, pages=MIXED_PAGES, repeat=repeat)
             self.closed(running, "light", e.light_s, LIGHT_USERS, THINK_MS, repeat=repeat)
             self.closed(running, "heavy", e.heavy_s, HEAVY_USERS, THINK_MS, repeat=repeat)
             for rate in e.rates:
-                self.open(running, "rate", e.rate_s, rate, urls, repeat)
+                self.open(running, "rate", e.rate_s, rate, repeat)
 
         here = {"mode": mode.name, "contender": contender.name, "repeat": repeat, "variant": None}
         wanted = {"saturation": 1, "mixed": 1, "light": 1, "heavy": 1, "rate": len(e.rates)}
-        if any(len(self.results.of(scenario=scenario, **here)) < count for scenario, count in wanted.items()):
+        if any(len({record["step"] for record in self.results.of(scenario=scenario, **here)}) < count for scenario, count in wanted.items()):
             self.session(contender, mode, work)
-        seen = self.results.of(scenario="saturation", **here)[0]
+        seen = self.results.of(scenario="saturation", **here)[-1]
         cost = seen["cpu_s"]["contender"] / max(1, seen["requests"]) * 1e6
         self.say(f"{mode.name:>6} {repeat + 1}/{e.repeats} {contender.name:<10} {seen['rps']:>8,.0f} requests/s, "
                  f"p99 {seen['latency_ms']['p99']:.2f} ms, {cost:.1f} us of CPU a request, limit: {seen['limit']}", self.session_s())
 
     def capacity(self, contender, mode, repeat):
-        """By bisection between nothing and a little more than it answers at saturation. A rate that failed is tried once more: a
-        pause of the machine is nobody's failure."""
-        known = self.results.of(mode=mode.name, contender=contender.name, repeat=repeat, scenario="capacity")
-        if len({record["step"] for record in known}) >= self.effort.capacity_steps:
+        """Each rate where the turns so far leave most open, those of earlier repeats too (statistics.Threshold)."""
+        found = lambda: self.results.of(mode=mode.name, contender=contender.name, scenario="capacity")
+        known = len([record for record in found() if record["repeat"] == repeat])
+        if known >= self.effort.capacity_steps:
             self.done += self.capacity_session_s()
             return
-        best = [0.0]
+        threshold = summary.threshold(self.results.turns, mode.name, contender.name, OBJECTIVE)
 
         def work(running):
             self.warm(running)
-            urls = generators.url_list(running.url, self.ids_file, self.scratch / "urls")
-            saturation = self.results.of(mode=mode.name, contender=contender.name, scenario="saturation")
-            low, high = 0.0, 1.15 * max(record["rps"] for record in saturation)
-            for _ in range(self.effort.capacity_steps):
-                rate = round((low + high) / 2)
-                if any(summary.meets(self.open(running, "capacity", self.effort.capacity_s, rate, urls, repeat, variant), OBJECTIVE)
-                       for variant in (None, "again")):
-                    low = best[0] = rate
-                else:
-                    high = rate
+            for _ in range(known, self.effort.capacity_steps):
+                record = self.open(running, "capacity", self.effort.capacity_s, round(threshold.next()), repeat)
+                if not record["void"]:
+                    threshold.observe(record["step"], summary.keeps(record, OBJECTIVE))
 
         self.session(contender, mode, work)
-        self.say(f"{mode.name:>6} {repeat + 1}/{self.effort.capacity_repeats} {contender.name:<10} holds {best[0]:,.0f} requests/s "
-                 f"with p99 under {OBJECTIVE['p99_ms']} ms", self.capacity_session_s())
+        self.say("{:>6} {}/{} {:<10} holds {:,.0f} requests/s ({:,.0f} to {:,.0f}) with p99 under {} ms".format(
+            mode.name, repeat + 1, self.effort.capacity_repeats, contender.name, *threshold.quantiles(0.5, 0.025, 0.975), OBJECTIVE["p99_ms"]),
+            self.capacity_session_s())
 
     def fault(self, contender, mode, repeat):
         known = self.results.of(mode=mode.name, contender=contender.name, repeat=repeat, scenario="faults")
@@ -218,7 +222,10 @@ class Comparison:
 
     def run(self):
         self.users = self.database.users()
-        self.ids_file.write_text("\n".join(user["id"] for user in self.users) + "\n")
+        ids = [user["id"] for user in self.users]
+        generators.write_targets(self.lookups, ids)
+        generators.write_targets(self.mixed, ids, MIXED_PAGES)
+        self.control.write_text("/healthz\n")
         e = self.effort
         for mode in self.modes.values():
             for repeat in range(e.repeats):

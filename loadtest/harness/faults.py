@@ -99,10 +99,10 @@ def run(running, database, users, kind, repeat, held_s, after_s):
     at = lambda percentile: round(latencies[min(len(latencies) - 1, int(len(latencies) * percentile / 100))], 3)
     return {
         "scenario": "faults", "mode": running.mode.name, "contender": running.contender.name, "repeat": repeat, "step": RATE,
-        "variant": None, "started": started, "seconds": round(seconds, 3), "generator": "aiohttp", "loop": "open",
+        "variant": None, "started": started, "seconds": round(seconds, 3), "loop": "open",
         "requests": len(checker.outcomes), "rps": round(len(checker.outcomes) / seconds, 2),
         "latency_ms": {"p50": at(50), "p90": at(90), "p95": at(95), "p99": at(99), "p99.9": at(99.9), "max": at(100)},
-        "distribution": [], "errors": errors, "cpu_s": None, "rss_peak_mib": None, "context_switches": None,
+        "distribution": [], "windows": [], "errors": errors, "cpu_s": None, "memory_mib": None, "context_switches": None,
         "compared": None, "limit": "none", "void": None,
         "fault": {"kind": kind, "errors": sum(errors.values()), "wrong": wrong, "recovered_s": round(recovered_s, 3),
                   "held_s": round(end - begin, 3)}}

@@ -1,38 +1,76 @@
-"""The load: wrk for closed loops (a user waits for its answer), oha for open ones (requests are due by the clock, and
-latency counts from then). README.md says why these. Each runs as a process on CPUs of the harness's choice."""
+"""The load: ../generator, in closed loops (a user waits for his answer) and open ones (requests are due by the clock). It runs on
+CPUs of the harness's choice and before whatever else is ready there, so that it is not what a request waits for."""
+import functools
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 from . import programs
 from .contender import Problem
 
-HERE = Path(__file__).parent
-CLOSED_TIMEOUT_S, OPEN_CONNECTIONS = 10, 128
+FOLDER = Path(__file__).parents[1] / "generator"
+CONNECTIONS = 128  # of an open loop
+PATIENCE_S = 40    # more than the generator's own, which it counts as errors
+PAGE_ROWS = 50     # of every page that a load asks for
 POINTS = ("p50", "p90", "p95", "p99", "p99.9", "max")
 
 
 class Load:
-    """One generator's run: its figures, and what it cost. `errors` by kind, none left out."""
+    """What one stream measured. `requests` were answered with 200; `errors` by kind, none left out; `windows`: [requests, p99 in ms]
+    of each half second; `late_ms`: how late its p99 left. `cpu_s` is the generator's, of all its streams."""
 
-    def __init__(self, name, figures, cpu_s, seconds):
-        self.name, self.cpu_s, self.seconds = name, cpu_s, seconds
-        self.requests = figures["requests"]
-        self.latency_ms = {point: figures[point] for point in POINTS}
-        self.distribution = figures["distribution"]
-        self.errors = {kind: count for kind, count in figures["errors"].items() if count}
+    def __init__(self, figures, cpu_s):
+        refused = sum(count for kind, count in figures["errors"].items() if kind.startswith("status"))
+        self.requests, self.errors = figures["answered"] - refused, figures["errors"]
+        self.seconds, self.cpu_s = figures["seconds"], cpu_s
+        self.latency_ms = {point: figures["latency_ms"][point] if self.requests else None for point in POINTS}
+        self.distribution, self.windows = figures["distribution"], figures["windows"]
+        self.late_ms = figures["late_ms"]["p99"]
 
 
-def run(command, cpus, limit_s):
-    """Its output."""
+@functools.cache
+def priority():
+    """The command that puts a program before all others, and what it is called."""
+    for by, name in (["chrt", "-f", "1"], "SCHED_FIFO"), (["nice", "-n", "-20"], "nice -20"):
+        if shutil.which(by[0]):
+            tried = subprocess.run([*by, "true"], capture_output=True, text=True)
+            if tried.returncode == 0 and not tried.stderr:  # nice says that it may not, and goes on
+                return by, name
+    return [], "none: that needs root"
+
+
+def program():
+    """Its path: LOAD_GENERATOR, else where the build puts it."""
+    path = os.environ.get("LOAD_GENERATOR") or Path(__file__).parents[2] / "build/loadtest/generator/load_generator"
+    if not Path(path).exists():
+        raise Problem(f"there is no load generator at {path}: tools/build release loadtest/generator/load_generator")
+    return str(Path(path).resolve())
+
+
+def apply(port, cpus, seconds, **streams):
+    """Streams at the same time, each (file of targets, requests/s or 0 for a closed loop, connections, think time in ms); the Load of
+    each by its name."""
+    words = [f"{name}={file},{rate:.3f},{connections}" + (f",{think_ms}" if think_ms else "")
+             for name, (file, rate, connections, think_ms) in streams.items()]
+    before = children_cpu_s()
     try:
-        done = programs.run(command, cpus, limit_s)
+        done = programs.run([*priority()[0], program(), str(port), str(seconds), *words], cpus, seconds + PATIENCE_S)
     except subprocess.TimeoutExpired:
-        raise Problem(f"{command[0]} did not end within {limit_s:.0f} s") from None
+        raise Problem(f"the load generator did not end within {seconds + PATIENCE_S} s") from None
     if done.returncode != 0:
-        raise Problem(f"{command[0]} failed (status {done.returncode}): {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout
+        raise Problem(f"the load generator failed (status {done.returncode}): {done.stderr.strip() or done.stdout.strip()}")
+    cpu_s = children_cpu_s() - before
+    return {name: Load(figures, cpu_s) for name, figures in json.loads(done.stdout).items()}
+
+
+def closed_loop(port, targets, cpus, seconds, connections, think_ms=0):
+    return apply(port, cpus, seconds, load=(targets, 0, connections, think_ms))["load"]
+
+
+def open_loop(port, targets, cpus, seconds, rate, connections=CONNECTIONS):
+    return apply(port, cpus, seconds, load=(targets, rate, connections, 0))["load"]
 
 
 def children_cpu_s():
@@ -40,39 +78,8 @@ def children_cpu_s():
     return times.children_user + times.children_system
 
 
-# `by` is a command that starts the generator, such as chrt.
-def closed_loop(url, ids_file, cpus, seconds, connections, think_ms=0, pages=0.0, seed=1, by=()):
-    command = [*by, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={CLOSED_TIMEOUT_S}s", "-s", str(HERE / "wrk.lua"), url,
-               "--", str(ids_file), str(pages), str(think_ms), str(seed)]
-    before = children_cpu_s()
-    out = run(command, cpus, seconds + 3 * CLOSED_TIMEOUT_S)
-    figures = json.loads(out.rsplit("JSON ", 1)[1])
-    return Load("wrk", figures, children_cpu_s() - before, figures["duration_s"])
-
-
-def open_loop(oha, url_list, cpus, seconds, rate, connections=OPEN_CONNECTIONS, by=()):
-    """Without a rate: the same generator as a closed loop."""
-    due = ["--latency-correction", "-q", str(rate)] if rate else []
-    command = [*by, oha, "--no-tui", "--output-format", "json", "-w", "-z", f"{seconds}s", *due,
-               "-c", str(connections), "-t", f"{CLOSED_TIMEOUT_S}s", "--urls-from-file", str(url_list)]
-    before = children_cpu_s()
-    report = json.loads(run(command, cpus, seconds + 3 * CLOSED_TIMEOUT_S))
-    return Load("oha", oha_figures(report), children_cpu_s() - before, report["summary"]["total"])
-
-
-def oha_figures(report):
-    statuses = {status: count for status, count in report["statusCodeDistribution"].items()}
-    errors = {f"status {status}": count for status, count in statuses.items() if not status.startswith("2")}
-    errors.update(report["errorDistribution"])
-    at = {name: seconds * 1000 if seconds is not None else None for name, seconds in report["latencyPercentiles"].items()}
-    figures = {"requests": sum(statuses.values()), "errors": errors, "p50": at["p50"], "p90": at["p90"], "p95": at["p95"],
-               "p99": at["p99"], "p99.9": at["p99.9"], "max": report["summary"]["slowest"] * 1000}
-    figures["distribution"] = [[float(name[1:]), ms] for name, ms in at.items() if ms is not None]
-    return figures
-
-
-def url_list(base, ids_file, path):
-    """Writes what oha draws from at random."""
-    ids = Path(ids_file).read_text().split()
-    Path(path).write_text("".join(f"{base}/users/{id}\n" for id in ids[:4000]))
-    return path
+def write_targets(path, ids, pages=0.0):
+    """What the generator draws from at random; `pages` is their share."""
+    done = subprocess.run([FOLDER / "targets", str(pages)], input="\n".join(ids) + "\n", capture_output=True, text=True, check=True)
+    Path(path).write_text(done.stdout)
+    return Path(path)

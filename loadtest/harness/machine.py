@@ -43,6 +43,37 @@ def modes(allowed=None):
             "multi": Mode("multi", set(four), set(rest), len(four), 40, note="; ".join(notes) or None)}
 
 
+class Clocks:
+    """What the machine's CPUs did since it was made: each one's busy share, what a hypervisor took away (steal), and how fast they
+    run now, where that can be read."""
+
+    def __init__(self):
+        self.before = self.times()
+
+    @staticmethod
+    def times():
+        """By CPU: clock ticks in the order of proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal."""
+        lines = re.findall(r"^cpu(\d+) (.+)$", Path("/proc/stat").read_text(), re.M)
+        return {int(cpu): [int(ticks) for ticks in rest.split()[:8]] for cpu, rest in lines}
+
+    def read(self):
+        busy, stolen, every = {}, 0, 0
+        for cpu, after in self.times().items():
+            used = [b - a for a, b in zip(self.before.get(cpu, after), after)]
+            busy[cpu] = round(1 - (used[3] + used[4]) / max(1, sum(used)), 3)
+            stolen, every = stolen + used[7], every + sum(used)
+        return {"cpus_busy": busy, "steal": round(stolen / max(1, every), 4), "mhz": megahertz()}
+
+
+def megahertz():
+    """The mean over the CPUs; None where the kernel does not say it."""
+    files = list(Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq"))
+    if files:
+        return round(sum(int(file.read_text()) for file in files) / len(files) / 1000)
+    found = re.findall(r"^cpu MHz\s*:\s*([\d.]+)", Path("/proc/cpuinfo").read_text(), re.M)
+    return round(sum(map(float, found)) / len(found)) if found else None
+
+
 def describe():
     cpuinfo, meminfo = Path("/proc/cpuinfo").read_text(), Path("/proc/meminfo").read_text()
     model = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", cpuinfo, re.M)

@@ -90,6 +90,28 @@ def peak_memory_mib(pids):
     return sum(each(pids, "peak memory", peak)) / 1024
 
 
+def memory_mib(pids):
+    """Now: pages that processes share are divided among them (Pss of proc_pid_smaps(5))."""
+    def share(pid):
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        return int(match[1]) if (match := re.search(r"^Pss:\s+(\d+)", text, re.M)) else 0  # it is ending, and has none left
+
+    return sum(each(pids, "memory", share)) / 1024
+
+
+def threads_cpu_s(pids):
+    """CPU seconds of each thread that is there, by its id (proc_pid_schedstat(5), in nanoseconds)."""
+    found = {}
+    for task in (task for pid in pids for task in tasks(pid)):
+        try:
+            found[task.name] = int((task / "schedstat").read_text().split()[0]) / 1e9
+        except GONE:
+            continue
+        except (OSError, ValueError, IndexError) as error:
+            raise Unreadable(f"CPU time of thread {task.name}: {error}") from None
+    return found
+
+
 def context_switches(pids):
     """Of the threads that are there."""
     voluntary = involuntary = 0

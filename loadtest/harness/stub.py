@@ -62,12 +62,11 @@ def environment(contender, mode, url):
     return {**{name: fill(str(value), values) for name, value in contender.settings.items()}, "DATABASE_URL": url}
 
 
-def measure(running, backing, ids_file, seconds, pages, repeat):
+def measure(running, backing, targets, seconds):
     """One load; `backing` is what answers the contender's queries."""
     begin = time.monotonic()
     before = processes.cpu_s(running.pids()), processes.cpu_s(backing.pids())
-    load = generators.closed_loop(running.url, ids_file, running.mode.others_cpus, seconds, SATURATION_CONNECTIONS, pages=pages,
-                                  seed=repeat + 1)
+    load = generators.closed_loop(running.port, targets, running.mode.others_cpus, seconds, SATURATION_CONNECTIONS)
     contender_s, backing_s = processes.cpu_s(running.pids()) - before[0], processes.cpu_s(backing.pids()) - before[1]
     if load.errors:
         raise Problem(f"{running.contender.name} answered with errors, so no figure counts: {load.errors}")
@@ -77,7 +76,7 @@ def measure(running, backing, ids_file, seconds, pages, repeat):
             "busy": contender_s / (time.monotonic() - begin) / len(running.mode.cpus)}
 
 
-def session(contender, mode, places, against, backing, users, ids_file, seconds, repeat, log):
+def session(contender, mode, places, against, backing, users, targets, seconds, repeat, log):
     """Starts it, checks its answers, loads it, drains it; a record for each load."""
     running = Running(contender, places, mode, environment(contender, mode, backing.url), log)
     try:
@@ -85,9 +84,9 @@ def session(contender, mode, places, against, backing, users, ids_file, seconds,
         running.wait_ready()
         if not (rule := fairness.same_answers(running, users)).held:
             raise Problem(f"against {against}: {rule}")
-        generators.closed_loop(running.url, ids_file, mode.others_cpus, WARM_UP_S, SATURATION_CONNECTIONS, pages=0.05)
+        generators.closed_loop(running.port, targets["mixed"], mode.others_cpus, WARM_UP_S, SATURATION_CONNECTIONS)
         return [{"mode": mode.name, "contender": contender.name, "against": against, "load": load, "repeat": repeat,
-                 **measure(running, backing, ids_file, seconds, pages, repeat)} for load, pages in PAGES.items()]
+                 **measure(running, backing, file, seconds)} for load, file in targets.items()]
     finally:
         running.stop()
 
@@ -164,8 +163,8 @@ def main():
     try:
         database.make()
         stub, users = Stub(program, database, scratch), database.users()
-        ids_file = scratch / "ids"
-        ids_file.write_text("\n".join(user["id"] for user in users) + "\n")
+        ids = [user["id"] for user in users]
+        targets = {load: generators.write_targets(scratch / f"stub-{load}", ids, pages) for load, pages in PAGES.items()}
         for mode in modes:
             database.move_to(mode.others_cpus)
             stub.start(mode.others_cpus, min(len(mode.cpus), len(mode.others_cpus)))
@@ -175,7 +174,7 @@ def main():
                     for against, backing in rotated([(POSTGRESQL, database), (STUB, stub)], repeat):
                         interrupts.check()
                         with open(scratch / f"{name}.log", "a") as log:
-                            for record in session(one, mode, places, against, backing, users, ids_file, options.seconds, repeat, log):
+                            for record in session(one, mode, places, against, backing, users, targets, options.seconds, repeat, log):
                                 results.add(record)
                                 print(f"{mode.name:>6} {repeat + 1}/{options.repeats} {name:<10} {against:<10} {record['load']:<7} "
                                       f"{record['rps']:>8,.0f} requests/s, {record['cpu_us']['contender']:>6.1f} us, "

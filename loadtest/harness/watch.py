@@ -67,7 +67,7 @@ class Watch:
 
     def __init__(self, running, database):
         self.running, self.database = running, database
-        self.cpus, self.outside, self.most_connections, self.peak_mib = set(), set(), 0, 0
+        self.cpus, self.outside, self.most_connections, self.peak_mib, self.memory_mib = set(), set(), 0, 0, 0
         self.throttled_s = processes.throttled_s(running.process.pid)
         others = running.mode.others_cpus
         self.answers = Answers(f"127.0.0.1:{running.port}", database.users())
@@ -78,6 +78,7 @@ class Watch:
         self.cpus |= processes.affinity(pids)
         self.outside |= self.running.outside(pids)
         self.peak_mib = max(self.peak_mib, processes.peak_memory_mib(pids))  # now, for those that end before the load does
+        self.memory_mib = max(self.memory_mib, processes.memory_mib(pids))
         self.most_connections = max(self.most_connections, self.database.clients())
 
     def end(self, load):
