@@ -73,7 +73,8 @@ def describe(options, chosen, comparison, left_out, started):
                 for name, why in left_out.items()]
     return {"schema": 2, "started": started, "finished": None, "seconds": None,
             "command": shlex.join(["make", "compare", *(["ARGS=" + shlex.join(sys.argv[1:])] if sys.argv[1:] else [])]),
-            "effort": chosen.name, "plan": dataclasses.asdict(chosen), "commit": results.commit(ROOT), "machine": machine.describe(), "machine_id": results.machine_id(),
+            "effort": chosen.name, "objective": effort.OBJECTIVE, "plan": dataclasses.asdict(chosen), "commit": results.commit(ROOT),
+            "machine": machine.describe(), "machine_id": results.machine_id(),
             "versions": {"postgresql": comparison.database.version(), "python": sys.version.split()[0]},
             "generator_priority": generators.priority()[1],
             "postgresql_settings": comparison.database.settings(),

@@ -6,7 +6,8 @@ from . import generators, machine, processes
 from .watch import Watch
 
 FULL = 0.9  # of a thread's or a CPU's time
-CONTROL_S, CONTROL_RATE, CONTROL_P99_MS = 0.5, 2000, 2.0  # the least rate of which half a second has a p99
+CONTROL_S, CONTROL_P99_MS = 0.5, 2.0
+CONTROL_RATE, CONTROL_MOST = 2000, 10_000  # the least of which half a second has a p99; the most that is no load by itself
 
 
 def now():
@@ -28,8 +29,8 @@ def limit(mode, busiest, contender, busy):
 
 
 def control(running, targets, rate):
-    """The same rate, of what costs next to nothing and asks no database: what the machine adds by itself."""
-    rate = max(rate, CONTROL_RATE)
+    """About the same rate, of what costs next to nothing and asks no database: what the machine adds by itself."""
+    rate = min(max(rate, CONTROL_RATE), CONTROL_MOST)
     load = generators.open_loop(running.port, targets, running.mode.others_cpus, CONTROL_S, rate)
     return {"rate": rate, "p99_ms": load.latency_ms["p99"], "errors": sum(load.errors.values())}
 

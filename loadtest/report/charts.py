@@ -11,7 +11,7 @@ import vl_convert
 
 from .claim import short
 from .figures import METRICS, cpus, number, times
-from .model import LESS_IS_BETTER, objective_ms
+from .summary import LESS_IS_BETTER
 
 # Placeholder: CSS variable. Altair lets only real colours pass; no chart uses these for anything else.
 INK, FAINT, GRID, PAPER = "#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04"
@@ -30,6 +30,8 @@ CONFIG = {
               "titleY": -12, "domain": False, "ticks": False},
     "text": {"color": INK, "fontSize": 11},
 }
+# What the balance shows, in this order.
+FOREST = ["total_cpu_us", "cpu_us", "capacity", "rps", "p50", "p95", "p99", "memory_mib"]
 counter = itertools.count()
 
 
@@ -119,7 +121,7 @@ def latency(run, style, mode, shared):
     points = latency_points(run, mode)
     domain, ticks = decades(shared)
     steps = sorted({p["step"] for p in points})
-    limit = next((objective_ms(c["objective"]) for c in run.capacity), None)
+    limit = run.run["objective"]["p99_ms"] if run.capacity else None
 
     def draw(width, narrow):
         height = 300 if not narrow else 280
@@ -302,7 +304,7 @@ def forest(run, style, mode, items):
             alt.Chart(rows_data([{"low": 1}])).mark_rule(color=INK, strokeWidth=1.2).encode(x=x),
             base.mark_rule(strokeWidth=2.4).encode(x=x, x2="high:Q"),
             base.mark_point(size=46, strokeWidth=1.8, opacity=1).encode(
-                x="median:Q", fill=alt.condition("datum.alone", alt.value(PAPER), color),
+                x="median:Q", fill=alt.condition("datum.unproven", alt.value(PAPER), color),
                 shape=alt.Shape("against:N", scale=style.shapes(run.names), legend=None),
                 description="say:N"),
         ]
@@ -314,20 +316,16 @@ def forest(run, style, mode, items):
 def forest_items(run, mode):
     items = []
     for c in run.comparisons:
-        if c["mode"] != mode or c["step"] is not None or c["metric"] == "rps" and c["scenario"] in ("light", "heavy"):
+        ratio = c["ratio"]
+        if c["mode"] != mode or c["step"] is not None or c["metric"] not in FOREST or min(ratio["median"], ratio["low"] or 1) <= 0:
             continue
-        ratio, less = c["ratio"], c["metric"] in LESS_IS_BETTER
-        if min(ratio.values()) <= 0:
-            continue
-        turn = (lambda v: 1 / v) if less else (lambda v: v)
-        low, high = sorted((turn(ratio["low"]), turn(ratio["high"])))
+        turn = (lambda v: 1 / v) if c["metric"] in LESS_IS_BETTER else (lambda v: v)
+        low, high = sorted((turn(ratio["low"] or ratio["median"]), turn(ratio["high"] or ratio["median"])))
         what = METRICS[c["metric"]][0] + ("" if c["scenario"] == "capacity" else f", {c['scenario']}")
         items.append({"what": what, "against": c["against"], "median": turn(ratio["median"]), "low": low, "high": high,
-                      "alone": run.alone(c),
+                      "unproven": c["verdict"] == "unproven", "metric": c["metric"],
                       "say": f"{what} against {c['against']}: {times(turn(ratio['median']))} better"})
-    order = ["capacity", "rps", "cpu_us", "p99", "rss_peak_mib"]
-    rank = {METRICS[m][0]: i for i, m in enumerate(order)}
-    return sorted(items, key=lambda i: rank.get(i["what"].split(",")[0], 9))
+    return sorted(items, key=lambda i: FOREST.index(i["metric"]))
 
 
 def where(run, mode):

@@ -11,10 +11,12 @@ METRICS = {
     "p99": ("p99", "ms", False),
     "p99.9": ("p99.9", "ms", False),
     "max": ("slowest", "ms", False),
+    "p99_windows": ("p99 of half seconds", "ms", False),
+    "total_cpu_us": ("CPU with PostgreSQL's per request", "µs", False),
     "cpu_us": ("CPU per request", "µs", False),
     "postgresql_cpu_us": ("PostgreSQL's CPU per request", "µs", False),
     "generator_cpu_us": ("generator's CPU per request", "µs", False),
-    "rss_peak_mib": ("peak memory", "MiB", False),
+    "memory_mib": ("peak memory", "MiB", False),
     "switches": ("context switches per request", "", False),
 }
 SCENARIOS = {
@@ -67,8 +69,8 @@ def span(figure, write=number):
 
 
 def ratio_span(figure):
-    if figure["low"] == figure["high"]:
-        return "no spread seen"
+    if figure["low"] is None:
+        return f"{figure['pairs']} {'pair' if figure['pairs'] == 1 else 'pairs'}, too few to prove"
     return f"{times(figure['low'])[:-1]} to {times(figure['high'])[:-1]}"
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import jinja2
 
 from . import charts, claim, figures, original, readme
-from .model import LATENCIES, key, key_text
+from .model import key_text
 
 TEMPLATES = Path(__file__).parent / "templates"
-FIGURES = ("rps", "p50", "p95", "p99", "p99.9", "max", "cpu_us", "postgresql_cpu_us", "generator_cpu_us",
-           "rss_peak_mib", "switches")
+FIGURES = ("rps", "p50", "p95", "p99", "p99.9", "p99_windows", "max", "total_cpu_us", "cpu_us", "postgresql_cpu_us", "generator_cpu_us",
+           "memory_mib", "switches")
 # Closed loops: their latency is that of a full queue, so only one figure of it.
-LOADS = {"saturation": ("rps", "p99", "cpu_us", "postgresql_cpu_us", "generator_cpu_us", "rss_peak_mib", "switches"),
-         "mixed": ("rps", "p50", "p99", "cpu_us", "postgresql_cpu_us", "rss_peak_mib")}
+LOADS = {"saturation": ("rps", "p99", "total_cpu_us", "cpu_us", "postgresql_cpu_us", "generator_cpu_us", "memory_mib", "switches"),
+         "mixed": ("rps", "p50", "p99", "total_cpu_us", "cpu_us", "postgresql_cpu_us", "memory_mib")}
 
 
 def environment():
@@ -22,13 +22,17 @@ def environment():
     env.filters.update(number=figures.number, times=figures.times, span=figures.span, ratio_span=figures.ratio_span,
                        count=figures.count, first_upper=figures.first_upper,
                        count_span=lambda f: figures.span(f, figures.count))
-    env.globals.update(METRICS=figures.METRICS, SCENARIOS=figures.SCENARIOS, FAULTS=figures.FAULTS, key=key,
-                       key_text=key_text, original=original)
+    env.globals.update(METRICS=figures.METRICS, SCENARIOS=figures.SCENARIOS, FAULTS=figures.FAULTS, key_text=key_text, row_key=row_key,
+                       original=original)
     return env
 
 
+def row_key(row):
+    return row["scenario"], row["mode"], row["step"], row["variant"], row["contender"], row["fault"] and row["fault"]["kind"]
+
+
 def best(rows, metric):
-    """The contender whose interval lies apart from every other's, on the better side; None when there is none."""
+    """The contender whose turns lie apart from every other's, on the better side; None when there is none."""
     more = figures.METRICS[metric][2]
     found = [(n, f) for n, r in rows if (f := r["metrics"].get(metric)) and f.get("low") is not None]
     if any(r["turns"] < 2 for _, r in rows):
@@ -53,18 +57,19 @@ def table(run, scenario, mode, metrics, step=None):
 
 def held(run, mode):
     """Whether anybody kept the objective at any rate in this mode."""
-    return any(c["mode"] == mode and c["rps"]["median"] for c in run.capacity)
+    return any(c["mode"] == mode and c["kept"] for c in run.capacity)
 
 
 def glance(run):
-    """The first mode in four figures a contender, for the first screen: {"mode", "columns": [(title, unit, scenario,
+    """The first mode in some figures a contender, for the first screen: {"mode", "step", "columns": [(title, unit, scenario, step,
     metric)]}; capacity's scenario is None."""
     mode = run.modes[0]
-    columns = [("capacity", "req/s", None, "capacity")] if held(run, mode) else \
-        [("saturation", "req/s", "saturation", "rps")]
-    columns += [("CPU", "µs/req", "saturation", "cpu_us"), ("p99", "ms", "heavy", "p99"),
-                ("memory", "MiB", "saturation", "rss_peak_mib")]
-    return {"mode": mode, "columns": [c for c in columns if c[2] is None or run.has(c[2], mode)]}
+    step = readme.shared_step(run, mode, "last")
+    load = ("rate", step) if step else ("saturation", None)
+    columns = [("CPU with PostgreSQL's", "µs/req", *load, "total_cpu_us"), ("its own CPU", "µs/req", *load, "cpu_us")]
+    columns += [("capacity", "req/s", None, None, "capacity")] if held(run, mode) else [("saturation", "req/s", "saturation", None, "rps")]
+    columns += [("p99", "ms", "heavy", None, "p99"), ("memory", "MiB", "saturation", None, "memory_mib")]
+    return {"mode": mode, "step": step, "columns": [c for c in columns if c[2] is None or run.has(c[2], mode)]}
 
 
 def uncounted(run):
@@ -73,20 +78,28 @@ def uncounted(run):
     for (scenario, mode, step, variant, name, fault), row in run.rows.items():
         if row["turns"] == 0 and variant is None:
             what = f"{figures.SCENARIOS.get(scenario, scenario).split(':')[0]}" + (f" at {step:,.0f}/s" if step else "")
-            why = next((t["void"] for t in run.groups[key(row)]), "no turn")
+            why = next((t["void"] for t in run.groups[row_key(row)]), "no turn")
             found.setdefault((name, mode, why), []).append(what)
     return [{"name": n, "mode": m, "why": why, "what": what} for (n, m, why), what in found.items()]
 
 
 def held_back(run):
-    """Where something else than the contender was the limit of saturation: [{"mode", "limit", "names"}]."""
+    """Where something else than the contender was at an end in most turns of saturation: [{"mode", "limit", "names"}]."""
     found = {}
     for mode in run.modes:
         for name in run.names:
             row = run.row("saturation", mode, name)
-            if row and row.get("limit") not in (None, "contender"):
-                found.setdefault((mode, row["limit"]), []).append(name)
+            if row and row["limits"] and row["limits"][0][0] != "contender":
+                found.setdefault((mode, row["limits"][0][0]), []).append(name)
     return [{"mode": mode, "limit": limit, "names": names} for (mode, limit), names in found.items()]
+
+
+def noise(run):
+    """What the machine did by itself: {"steal": the most of any turn, "controls": p99 of the controls, in ms, sorted, "mhz"}."""
+    turns = [t for t in run.turns if not t["fault"]]
+    controls = sorted(t["control"]["p99_ms"] for t in turns if t["control"] and t["control"]["p99_ms"] is not None)
+    return {"steal": max((t["steal"] for t in turns), default=0), "controls": controls,
+            "mhz": sorted({t["mhz"] for t in turns if t["mhz"]})}
 
 
 def original_mode(run):
@@ -142,7 +155,7 @@ def ablations(run, style):
                   "who": f"{name} {r['variant'] or 'as compared'}"}
                  for r in shown]
         found.append({"title": f"{run.labels[name]}, {scenario}; {charts.where(run, mode)}", "rows": shown,
-                      "metrics": [m for m in ("rps", "p99", "cpu_us")
+                      "metrics": [m for m in ("rps", "p99", "total_cpu_us", "cpu_us")
                                   if any(r["metrics"].get(m) for r in shown)],
                       "svg": charts.bars(items, "requests/s")})
     return found
@@ -166,7 +179,7 @@ def faults(run):
     for (kind, mode), rows in kinds.items():
         rows.sort(key=lambda r: order[r["contender"]])
         for row in rows:
-            held = [t["fault"].get("held_s") for t in run.counting(key(row))]
+            held = [t["fault"].get("held_s") for t in run.counting(row_key(row))]
             row["held_s"] = max((h for h in held if h is not None), default=None)
     return [{"kind": kind, "mode": mode, "rows": rows} for (kind, mode), rows in kinds.items()]
 
@@ -180,17 +193,17 @@ def context(run, draw=True):
     judged = claim.judgements(run)
     data = {
         "run": run, "style": style, "short": lambda n: claim.short(run, n),
-        "standing": lambda c: readme.standing(run, c), "interval": lambda c: readme.interval(run, c),
+        "standing": readme.standing, "noise": noise(run),
+        "sentences": "\n\n".join(text for text in readme.claimed(run)) if not run.void else "",
         "told": lambda j: readme.told_figure(run, j), "cpus": lambda m: figures.cpus(run, m),
         "where": lambda m: charts.where(run, m), "date": date(run.run["started"]), "figures": FIGURES,
-        "latencies": LATENCIES, "claims": claim.claims(run), "fairness": fairness(run), "faults": faults(run),
+        "claims": claim.claims(run), "fairness": fairness(run), "faults": faults(run),
         "losses": claim.lines(judged, "worse"), "ties": claim.lines(judged, "tie"),
         "lost": claim.families(judged, "worse"), "tied": claim.families(judged, "tie"), "judged": len(judged),
         "unproven": len([j for j in judged if j["verdict"] == "unproven"]),
         "glance": glance(run), "held_back": held_back(run), "uncounted": uncounted(run),
         "originals": [t for s in ("light", "heavy") for m in run.modes
-                      if (t := table(run, s, m, ("p50", "p95", "p99", "p99.9", "max", "rps", "cpu_us",
-                                                 "rss_peak_mib")))],
+                      if (t := table(run, s, m, ("p50", "p95", "p99", "max", "rps", "total_cpu_us", "cpu_us", "memory_mib")))],
         "loads": [t for s, metrics in LOADS.items() for m in run.modes if (t := table(run, s, m, metrics))],
         "turns": len([t for t in run.turns if not t.get("void")]), "void_turns": run.void_turns(),
         "original_mode": original_mode(run),

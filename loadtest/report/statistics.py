@@ -37,8 +37,8 @@ def paired_ratio(ours, theirs):
     differences = [math.log(a / b) for a, b in zip(ours, theirs, strict=True) if a > 0 and b > 0]
     if not differences or len(differences) < len(ours):
         return None
-    median, low, high = shift(differences)
-    return {"median": math.exp(median), "low": low and math.exp(low), "high": high and math.exp(high), "pairs": len(differences)}
+    names = ("median", "low", "high")
+    return {**{name: None if log is None else math.exp(log) for name, log in zip(names, shift(differences))}, "pairs": len(differences)}
 
 
 class Threshold:

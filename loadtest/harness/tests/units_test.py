@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from loadtest.harness import cgroups, comparison, contender, contract, effort, fairness, generators, machine, processes, results, summary, turn
+from loadtest.harness import cgroups, comparison, contender, contract, effort, fairness, machine, processes, results, turn
 
 
 class Modes(unittest.TestCase):
@@ -224,7 +224,7 @@ class Rules(unittest.TestCase):
         self.assertTrue(self.under_load(1200, 1200), "on their way when the count ended")
         self.assertFalse(self.under_load(1300, 1300))
         self.assertTrue(self.under_load(1300, 1300, errors={"timeout": 100}))
-        self.assertTrue(self.under_load(993, 993, errors={"status": 7}))
+        self.assertTrue(self.under_load(1007, 1007, errors={"status 503": 7}))
 
     def test_a_watch_that_saw_no_answer_holds_nothing(self):
         running = mock.Mock(mode=Arithmetic.MODE)
@@ -245,16 +245,6 @@ class Rules(unittest.TestCase):
             run.hold(fairness.Rule("the same answers under load", "single", "x", False, "", "4"))
         self.assertEqual([rule.held for rule in run.rules], [False, True])
 
-    def test_the_watchs_own_requests_are_not_in_the_figures(self):
-        running, database = mock.Mock(mode=Arithmetic.MODE), mock.Mock()
-        running.contender.name, running.cpu_s.side_effect = "x", [1.0, 2.0]
-        load = types.SimpleNamespace(requests=75, seconds=1.0, cpu_s=0.5, latency_ms={}, distribution=[], errors={}, name="wrk")
-        with mock.patch.object(turn, "Watch") as Watch, mock.patch.object(turn, "processes") as counters:
-            counters.cpu_s.side_effect, counters.context_switches.return_value = [3.0, 5.0], {}
-            Watch.return_value.answers.asked, Watch.return_value.peak_mib = 25, 1
-            record, _ = turn.measure(running, database, lambda: load, scenario="light", repeat=0, loop="closed", seconds=1)
-        self.assertEqual(record["cpu_s"], {"contender": 0.75, "postgresql": 1.5, "generator": 0.5})
-
     def test_an_unreadable_counter_voids_by_rule_and_contender(self):
         with tempfile.TemporaryDirectory() as folder, mock.patch.object(comparison, "Running") as Running:
             Running.return_value.mode, Running.return_value.contender.name = Arithmetic.MODE, "x"
@@ -270,12 +260,14 @@ class Rules(unittest.TestCase):
     def test_faults_and_ablations_have_a_cluster_that_nobody_has_used(self):
         calls = mock.Mock()
         run = comparison.Comparison.__new__(comparison.Comparison)
-        run.database, run.results, run.ids_file, run.done = calls.database, mock.Mock(), mock.Mock(), 0
+        run.database, run.results, run.done = calls.database, mock.Mock(), 0
+        run.lookups, run.mixed, run.control = "lookups", "mixed", mock.Mock()
         run.database.users.return_value, run.results.of.return_value = [], []
         run.effort = dataclasses.replace(effort.QUICK, repeats=0, capacity_repeats=0, fault_repeats=1, ablation_repeats=2)
         run.modes, run.contenders, run.subject = {"single": Arithmetic.MODE}, [types.SimpleNamespace(name=name) for name in "ab"], mock.Mock(ablations=["one"])
         run.session, run.ablation, run.say, run.session_s = calls.session, calls.ablation, mock.Mock(), mock.Mock(return_value=0)
-        run.run()
+        with mock.patch.object(comparison, "generators"):
+            run.run()
         self.assertEqual([call[0] for call in calls.method_calls if call[0] in ("database.renew", "session", "ablation")],
                          ["database.renew", "session"] * 2 + ["database.renew", "ablation", "ablation"])
 
@@ -284,83 +276,60 @@ class Arithmetic(unittest.TestCase):
     MODE = machine.Mode("single", {0}, {1}, 1, 30)
     SHARED = machine.Mode("multi", {0, 1}, {0, 1}, 2, 40)
 
-    def test_who_was_the_limit(self):
-        limit = lambda mode, contender, postgresql, generator: turn.limit(
-            mode, {"contender": contender, "postgresql": postgresql, "generator": generator}, 1.0)
-        self.assertEqual(limit(self.MODE, 0.95, 0.3, 0.2), "contender")
-        self.assertEqual(limit(self.MODE, 0.5, 0.6, 0.35), "postgresql")
-        self.assertEqual(limit(self.MODE, 0.5, 0.3, 0.65), "generator")
-        self.assertEqual(limit(self.MODE, 0.5, 0.3, 0.2), "none")
-        self.assertEqual(limit(self.SHARED, 0.9, 0.5, 0.5), "contender")
-        self.assertEqual(limit(self.SHARED, 0.2, 1.2, 0.5), "postgresql")
+    def test_who_was_at_an_end_is_judged_by_thread(self):
+        def limit(mode, contender=0.2, postgresql=0.2, generator=0.2, share=0.2, busy=(0.5, 0.5)):
+            return turn.limit(mode, {"contender": contender, "postgresql": postgresql, "generator": generator}, share, dict(enumerate(busy)))
+        self.assertEqual(limit(self.MODE), "none")
+        self.assertEqual(limit(self.MODE, contender=0.95), "contender")
+        self.assertEqual(limit(self.MODE, contender=0.5, share=0.93), "contender", "threads that share one CPU")
+        self.assertEqual(limit(self.MODE, contender=0.95, generator=0.91), "generator", "whose figures then are its own")
+        self.assertEqual(limit(self.MODE, postgresql=0.95), "postgresql")
+        # Thirty backends fill a CPU and none of them has it.
+        self.assertEqual(limit(self.MODE, busy=(0.5, 0.95)), "postgresql")
+        self.assertEqual(limit(self.SHARED, busy=(0.95, 0.93)), "shared CPUs")
+        self.assertEqual(limit(self.SHARED, busy=(0.95, 0.5)), "none")
 
-    def record(self, contender, rps, **changes):
-        latencies = {name: 1.0 for name in summary.LATENCIES}
-        return {"scenario": "saturation", "mode": "single", "contender": contender, "repeat": 0, "step": None, "variant": None, "requests": 1000,
-                "rps": rps, "latency_ms": latencies, "errors": {}, "cpu_s": {"contender": 0.01, "postgresql": 0.02, "generator": 0.005},
-                "rss_peak_mib": 10, "context_switches": {"voluntary": 1000, "involuntary": 0}, "limit": "contender", "void": None, "fault": None,
-                **changes}
+    def measured(self, controlled, busiest=0.2):
+        running, database = mock.Mock(mode=self.MODE), mock.Mock()
+        running.contender.name = "x"
+        load = types.SimpleNamespace(requests=75, seconds=1.0, cpu_s=0.5, latency_ms={}, late_ms=0, distribution=[], windows=[], errors={})
+        with mock.patch.object(turn, "Watch") as Watch, mock.patch.object(turn, "Meter") as Meter:
+            Watch.return_value.answers.asked, Watch.return_value.memory_mib = 25, 1
+            Meter.return_value.read.return_value = (
+                1.0, {"contender": 0.4, "postgresql": 0.8, "generator": 0.5}, {"contender": 0.4, "postgresql": 0.2, "generator": busiest}, {},
+                {"cpus_busy": {0: 0.4, 1: 0.8}, "steal": 0.0, "mhz": None})
+            return turn.measure(running, database, lambda: load, scenario="light", repeat=0, loop="closed", controlled=controlled)[0]
 
-    def test_medians_intervals_and_void_turns(self):
-        turns = [self.record("a", rps) for rps in (100, 110, 130)] + [self.record("a", 9, void="why")]
-        row = summary.summarize(turns, effort.OBJECTIVE, "a")["rows"][0]
-        self.assertEqual((row["turns"], row["void_turns"], row["metrics"]["rps"]["median"]), (3, 1, 110))
-        self.assertEqual((row["metrics"]["rps"]["low"], row["metrics"]["rps"]["high"]), (100, 130))
-        self.assertEqual((row["metrics"]["cpu_us"]["median"], row["metrics"]["switches"]["median"]), (10, 1))
+    def test_the_watchs_own_requests_are_not_in_the_figures(self):
+        self.assertEqual(self.measured(None)["cpu_s"], {"contender": 0.3, "postgresql": 0.6, "generator": 0.5})
 
-    def verdict(self, ours, theirs, metric="rps"):
-        turns = [self.record("a", rps) for rps in ours] + [self.record("b", rps) for rps in theirs]
-        found = summary.summarize(turns, effort.OBJECTIVE, "a")["comparisons"]
-        return next(entry["verdict"] for entry in found if entry["metric"] == metric)
+    def test_a_turn_is_void_for_its_control_and_for_its_generator(self):
+        self.assertIsNone(self.measured({"rate": 2000, "p99_ms": 1.9, "errors": 0})["void"])
+        self.assertEqual(self.measured({"rate": 2000, "p99_ms": 2.1, "errors": 0})["void"],
+                         "the control before it (/healthz) had a p99 of 2.1 ms: the machine was busy otherwise")
+        self.assertIsNotNone(self.measured({"rate": 2000, "p99_ms": 0.1, "errors": 1})["void"])
+        self.assertEqual(self.measured(None, busiest=0.95)["void"], "the load generator was the bottleneck")
 
-    def test_verdicts(self):
-        self.assertEqual(self.verdict([200, 210, 220], [100, 105, 110]), "better")
-        self.assertEqual(self.verdict([100, 105, 110], [200, 210, 220]), "worse")
-        self.assertEqual(self.verdict([100, 150, 200], [110, 140, 190]), "tie")
-        self.assertEqual(self.verdict([200], [100]), "tie")
-        self.assertEqual(self.verdict([200, 210, 220], [100, 105, 110], "cpu_us"), "tie")
+    def test_a_turn_that_is_void_is_made_again(self):
+        def taken(*voids):
+            run = comparison.Comparison.__new__(comparison.Comparison)
+            run.results, run.database, run.rules, run.control = mock.Mock(), mock.Mock(), [], "file"
+            run.results.of.return_value = []
+            records = [({"void": void, "limit": "generator" if void == "generator" else "none"}, []) for void in voids]
+            with mock.patch.object(comparison, "turn") as made:
+                made.measure.side_effect = records
+                found = run.take(mock.Mock(mode=self.MODE), None, 1000, scenario="light", repeat=0, loop="closed")
+                return made.measure.call_count, found["void"]
+        self.assertEqual(taken(None, "never"), (1, None))
+        self.assertEqual(taken("control", None), (2, None))
+        self.assertEqual(taken("control", "control", "control", None), (3, "control"))
+        self.assertEqual(taken("generator", None), (1, "generator"))
 
-    def test_requests_per_second_are_compared_where_the_contender_decides_them(self):
-        turns = [self.record(name, rps, scenario=scenario, repeat=repeat) for name, rps in (("a", 999), ("b", 1000))
-                 for scenario in ("saturation", "mixed", "light", "heavy", "rate") for repeat in (0, 1)]
-        found = summary.summarize(turns, effort.OBJECTIVE, "a")["comparisons"]
-        self.assertEqual({entry["scenario"] for entry in found if entry["metric"] == "rps"}, {"saturation", "mixed"})
-        self.assertEqual({entry["scenario"] for entry in found if entry["metric"] == "cpu_us"},
-                         {"saturation", "mixed", "light", "heavy", "rate"})
-
-    def at(self, rate, p99, contender="a", **changes):
-        return self.record(contender, changes.pop("rps", rate), scenario="capacity", step=rate, latency_ms={"p99": p99}, **changes)
-
-    def capacity(self, *turns):
-        found = summary.summarize(turns, effort.OBJECTIVE, "a")["capacity"][0]
-        return found["rps"]["median"], found["at_least"]
-
-    def test_capacity_is_the_highest_rate_that_met_the_objective(self):
-        at, void = self.at, "the load generator was the bottleneck"
-        missed = [at(3000, 10.1), at(2500, 3, errors={"status 503": 1}), at(2600, 3, rps=2000)]
-        self.assertEqual(self.capacity(at(1000, 2.0), at(2000, 9.9), *missed), (2000, False))
-        self.assertEqual(self.capacity(*missed), (0, False))
-        self.assertEqual(self.capacity(at(2000, 11), at(2000, 9, variant="again")), (2000, True))
-        # A generator at its limit proves nothing against the contender, but what was in time was in time.
-        self.assertEqual(self.capacity(at(2000, 9), at(2200, 3, void=void), *missed), (2200, False))
-        self.assertEqual(self.capacity(at(2000, 9), at(2200, 30, void=void), *missed), (2000, True))
-        self.assertEqual(self.capacity(at(2000, 9), at(2200, 30, void=void), at(2200, 30, variant="again")), (2000, False))
-
-    def test_a_capacity_that_the_generator_ended_loses_nothing(self):
-        def verdict(void_of_a):
-            turns = [self.at(rate, 9, name, repeat=repeat) for name, rate in (("a", 1000), ("b", 2000)) for repeat in (0, 1, 2)]
-            turns += [self.at(1100, 90, "a", repeat=repeat, void=void_of_a) for repeat in (0, 1, 2)]
-            found = summary.summarize(turns, effort.OBJECTIVE, "a")["comparisons"]
-            return next(entry["verdict"] for entry in found if entry["metric"] == "capacity")
-        self.assertEqual(verdict(None), "worse")
-        self.assertEqual(verdict("the load generator was the bottleneck"), "tie")
-
-    def test_no_error_of_oha_is_left_out(self):
-        report = {"summary": {"slowest": 0.02, "total": 1.0}, "statusCodeDistribution": {"200": 8, "503": 2}, "errorDistribution": {"timeout": 1},
-                  "latencyPercentiles": {"p50": 0.001, "p90": 0.002, "p95": 0.003, "p99": 0.004, "p99.9": None}}
-        figures = generators.oha_figures(report)
-        self.assertEqual((figures["requests"], figures["errors"]), (10, {"status 503": 2, "timeout": 1}))
-        self.assertEqual((figures["p50"], figures["max"], figures["distribution"][0]), (1.0, 20.0, [50.0, 1.0]))
+    def test_what_the_machine_did(self):
+        stat = "cpu  9 9\ncpu0 {} 0 0 {} 0 0 0 {}\ncpu1 0 0 0 {} 0 0 0 0\n"
+        with mock.patch.object(Path, "read_text", side_effect=[stat.format(100, 100, 0, 100), stat.format(150, 140, 10, 200), ""]), \
+                mock.patch.object(Path, "glob", return_value=[]):
+            self.assertEqual(machine.Clocks().read(), {"cpus_busy": {0: 0.6, 1: 0.0}, "steal": 0.05, "mhz": None})
 
 
 class Runs(unittest.TestCase):
@@ -376,7 +345,7 @@ class Runs(unittest.TestCase):
             self.assertEqual(again.of(mode="single", repeat=0), [{"mode": "single", "repeat": 0}])
             self.assertEqual(again.of(mode="multi"), [])
 
-    RUN = {"void": None, "commit": "abc", "machine": {"cpu_model": "m", "cpus": 2}, "machine_id": "1", "versions": {"wrk": "4"},
+    RUN = {"void": None, "commit": "abc", "machine": {"cpu_model": "m", "cpus": 2}, "machine_id": "1", "versions": {"python": "4"},
            "postgresql_settings": {"jit": "on"}, "plan": {"rates": (1, 2)}, "modes": {}, "contenders": []}
 
     def test_another_program_or_machine_is_not_gone_on_with(self):
@@ -384,7 +353,7 @@ class Runs(unittest.TestCase):
         results.refuse_another(kept, self.RUN)
         for change, words in [
                 ({"commit": "abc+1234"}, "commit was abc, here it is abc.1234"), ({"machine": {"cpu_model": "m", "cpus": 4}}, "machine, cpus was 2, here it is 4"),
-                ({"machine_id": "2"}, "machine_id"), ({"versions": {"wrk": "5"}}, "versions, wrk"), ({"postgresql_settings": {"jit": "off"}}, "jit"),
+                ({"machine_id": "2"}, "machine_id"), ({"versions": {"python": "5"}}, "versions, python"), ({"postgresql_settings": {"jit": "off"}}, "jit"),
                 ({"plan": {"rates": (1, 3)}}, "plan, rates"), ({"modes": {"multi": {}}}, "modes, multi"), ({"contenders": ["x"]}, "contenders")]:
             with self.subTest(words=words), self.assertRaisesRegex(contender.Problem, words):
                 results.refuse_another(kept, {**self.RUN, **change})

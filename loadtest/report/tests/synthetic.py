@@ -2,10 +2,10 @@
 import json
 import math
 import random
-import statistics
-from collections import defaultdict
 
-from loadtest.report.model import LESS_IS_BETTER, LATENCIES, key, turn_metric
+from loadtest.report.summary import summarize
+
+OBJECTIVE = {"p99_ms": 10}
 
 # name, label, requests/s on one CPU, its CPU (us/request), floor of latency (ms), heaviness of the tail, memory
 CONTENDERS = [
@@ -26,14 +26,9 @@ def tail(percentile, floor, heavy, load):
     return floor * (1 + 0.12 * queue * heavy * (-math.log(1 - rank)) ** 1.35)
 
 
-def interval(rng, values):
-    draws = sorted(statistics.median(rng.choices(values, k=len(values))) for _ in range(300))
-    return {"median": statistics.median(values), "low": draws[7], "high": draws[292]}
-
-
 class Maker:
-    def __init__(self, seed=7, repeats=5):
-        self.rng, self.repeats, self.turns, self.capacity = random.Random(seed), repeats, [], {}
+    def __init__(self, seed=7, repeats=6):
+        self.rng, self.repeats, self.turns = random.Random(seed), repeats, []
 
     def turn(self, scenario, mode, contender, repeat, rate, loop, *, step=None, variant=None, seconds=5.0, fault=None,
              void=None, cpu=None):
@@ -54,15 +49,16 @@ class Maker:
         own = (cpu or own) * self.rng.gauss(1, 0.02)
         self.turns.append({
             "scenario": scenario, "mode": mode, "contender": name, "repeat": repeat, "step": step, "variant": variant,
-            "started": "2026-11-24T15:00:00Z", "seconds": seconds, "generator": "wrk" if loop == "closed" else "oha",
-            "loop": loop, "requests": requests, "rps": round(rps, 1),
+            "started": "2026-11-24T15:00:00Z", "seconds": seconds, "loop": loop, "requests": requests, "rps": round(rps, 1),
             "latency_ms": {"p50": at[50], "p90": at[90], "p95": at[95], "p99": at[99], "p99.9": at[99.9],
                            "max": at[100]},
-            "distribution": spread, "errors": errors,
+            "late_ms": 0.05, "distribution": spread, "errors": errors,
+            "windows": [[requests // 10, round(at[99] * self.rng.gauss(1, 0.03), 4)] for _ in range(10)],
             "cpu_s": {"contender": own * requests / 1e6, "postgresql": self.rng.gauss(29, 1) * requests / 1e6,
                       "generator": self.rng.gauss(8, 0.4) * requests / 1e6},
-            "cpu_budget": {"contender": 1.0 if mode == "single" else 2.0}, "rss_peak_mib": rss * self.rng.gauss(1, .01),
+            "cpu_budget": {"contender": 1.0 if mode == "single" else 2.0}, "memory_mib": rss * self.rng.gauss(1, .01),
             "context_switches": {"voluntary": int(requests * 0.3), "involuntary": int(requests * 0.05)},
+            "control": {"rate": 2000, "p99_ms": round(self.rng.uniform(0.1, 0.9), 3), "errors": 0}, "steal": 0.001, "mhz": 2600,
             "limit": "contender" if load > 0.9 else "none", "void": void, "fault": fault})
 
     def all_turns(self):
@@ -82,9 +78,8 @@ class Maker:
         for step in (500, 1000, 2000, 4000, 8000, 16000, 24000):
             if step < peak * 1.6:
                 self.turn("rate", mode, contender, repeat, step, "open", step=step)
-        found = round(peak * 0.7 * self.rng.gauss(1, 0.02))
-        self.capacity.setdefault((mode, contender[0]), []).append(found)
-        for step in (found // 2, found, round(peak * 1.1)):  # two that meet the objective, one that does not
+        for share in (0.5, 0.66, 0.74, 1.1):  # two that keep the objective, one that may, one that does not
+            step = round(peak * share * self.rng.gauss(1, 0.02))
             self.turn("capacity", mode, contender, repeat, step, "open", step=step)
         if mode == "multi":
             for kind, base in (("restart", 40), ("freeze", 0), ("terminate", 12), ("column", 0)):
@@ -98,67 +93,6 @@ class Maker:
                                   ("connections=10", 1.02), ("shards=2", 0.9), ("socket=unix", 1.09)):
                 self.turn("saturation", mode, contender, repeat, peak * gain, "closed", variant=variant, cpu=31 / gain)
 
-    def summary(self):
-        groups = defaultdict(list)
-        for turn in self.turns:
-            groups[key(turn)].append(turn)
-        rows, capacity, by_key = [], [], {}
-        for k, turns in groups.items():
-            scenario, mode, step, variant, contender, kind = k
-            good = [t for t in turns if not t["void"]]
-            if scenario == "capacity":
-                continue
-            if not good:
-                rows.append({"scenario": scenario, "mode": mode, "step": step, "variant": variant, "contender": contender,
-                             "turns": 0, "void_turns": len(turns), "metrics": {}, "errors": 0, "limit": None,
-                             "fault": None})
-                continue
-            metrics = {m: interval(self.rng, [turn_metric(t, m) for t in good])
-                       for m in ("rps", *LATENCIES, "cpu_us", "postgresql_cpu_us", "generator_cpu_us", "rss_peak_mib",
-                                 "switches")}
-            fault = None
-            if kind:
-                fault = {"kind": kind, "wrong": max(t["fault"]["wrong"] for t in good),
-                         "errors": interval(self.rng, [t["fault"]["errors"] for t in good]),
-                         "recovered_s": interval(self.rng, [t["fault"]["recovered_s"] for t in good])}
-            rows.append({"scenario": scenario, "mode": mode, "step": step, "variant": variant, "contender": contender,
-                         "turns": len(good), "void_turns": len(turns) - len(good), "metrics": metrics,
-                         "errors": sum(sum(t["errors"].values()) for t in good), "limit": good[0]["limit"],
-                         "fault": fault})
-            by_key[k] = metrics
-        for mode in ("single", "multi"):
-            for name, *_ in CONTENDERS:
-                found = self.capacity[mode, name]
-                if not any((t["scenario"], t["mode"], t["contender"]) == ("capacity", mode, name) for t in self.turns):
-                    continue
-                capacity.append({"mode": mode, "contender": name, "rps": interval(self.rng, found), "at_least": False,
-                                 "objective": "p99 < 10 ms, no error"})
-        return {"rows": rows, "capacity": capacity, "comparisons": self.comparisons(by_key, capacity)}
-
-    def comparisons(self, by_key, capacity):
-        out = []
-
-        def compare(scenario, mode, step, metric, other, a, b):
-            ratio = {"median": a["median"] / b["median"], "low": a["low"] / b["high"], "high": a["high"] / b["low"]}
-            above, below = ratio["low"] > 1, ratio["high"] < 1
-            better = above if metric not in LESS_IS_BETTER else below
-            out.append({"scenario": scenario, "mode": mode, "step": step, "metric": metric, "contender": "ringpost",
-                        "against": other, "ratio": ratio,
-                        "verdict": "tie" if not (above or below) else "better" if better else "worse"})
-
-        for (scenario, mode, step, variant, name, kind), metrics in by_key.items():
-            mine = by_key.get((scenario, mode, step, variant, "ringpost", kind))
-            if name == "ringpost" or variant or kind or not mine:
-                continue
-            wanted = {"saturation": ("rps", "cpu_us", "rss_peak_mib"), "rate": ("p99", "cpu_us")}
-            for metric in wanted.get(scenario, ("p99", "cpu_us")):
-                compare(scenario, mode, step, metric, name, mine[metric], metrics[metric])
-        for c in capacity:
-            if c["contender"] != "ringpost":
-                mine = next(d for d in capacity if (d["mode"], d["contender"]) == (c["mode"], "ringpost"))
-                compare("capacity", c["mode"], None, "capacity", c["contender"], mine["rps"], c["rps"])
-        return out
-
 
 def header(void=None):
     fairness = [{"rule": rule, "mode": mode, "contender": name, "held": True,
@@ -169,11 +103,11 @@ def header(void=None):
         bad = next(f for f in fairness if f["rule"] == RULES[3] and f["contender"] == "go-api")
         bad.update(held=False, seen="40 connections")
     return {
-        "schema": 1, "started": "2026-11-24T15:00:00Z", "finished": "2026-11-24T15:18:20Z", "seconds": 1100,
-        "command": "make compare", "effort": "standard", "commit": "abc1234",
+        "schema": 2, "started": "2026-11-24T15:00:00Z", "finished": "2026-11-24T15:18:20Z", "seconds": 1100,
+        "command": "make compare", "effort": "standard", "objective": OBJECTIVE, "generator_priority": "SCHED_FIFO", "commit": "abc1234",
         "machine": {"cpu_model": "SYNTHETIC CPU @ 2.60GHz", "cpus": 2, "memory_mib": 7000, "kernel": "6.18",
                     "os": "Debian GNU/Linux 12 (bookworm)", "virtualised": True},
-        "versions": {"postgresql": "PostgreSQL 15.9", "wrk": "wrk 4.1.0", "oha": "oha 1.4.7"},
+        "versions": {"postgresql": "PostgreSQL 17.2", "python": "3.13.1"},
         "postgresql_settings": {"shared_buffers": "128MB", "max_connections": "100", "fsync": "on"},
         "modes": {"single": {"cpus": [0], "others_cpus": [1], "workers": 1, "connections": 30, "memory_mib": 512,
                              "note": None},
@@ -197,7 +131,7 @@ def write(folder, void=None, seed=7, keep=lambda turn: True):
     maker.turns = [turn for turn in maker.turns if keep(turn)]
     (folder / "run.json").write_text(json.dumps(header(void), indent=1))
     (folder / "turns.jsonl").write_text("".join(json.dumps(t) + "\n" for t in maker.turns))
-    (folder / "summary.json").write_text(json.dumps(maker.summary(), indent=1))
+    (folder / "summary.json").write_text(json.dumps(summarize(maker.turns, OBJECTIVE, "ringpost"), indent=1))
     return folder
 
 

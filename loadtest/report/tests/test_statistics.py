@@ -44,6 +44,9 @@ class PairedRatioTest(unittest.TestCase):
         self.assertTrue(0.78 < found["low"] < found["high"] < 0.82)
         self.assertEqual(6, found["pairs"])
 
+    def test_alike_is_one(self):
+        self.assertEqual({"median": 1, "low": 1, "high": 1, "pairs": 5}, statistics.paired_ratio([3.0] * 5, [3.0] * 5))
+
     def test_without_a_figure_there_is_no_ratio(self):
         self.assertIsNone(statistics.paired_ratio([1, 0], [1, 1]))
         self.assertIsNone(statistics.paired_ratio([], []))
