@@ -13,7 +13,7 @@ from . import contender as contenders
 from . import effort, fairness, generators, interrupts, machine, programs, results
 from .comparison import Comparison
 from .contender import Problem
-from .database import Database
+from .database import Database, programs_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,7 +38,7 @@ def chosen_effort(options):
     changes = {}
     for word in filter(None, options.effort.split(",")):
         name, value = word.split("=")
-        changes[name] = tuple(int(n) for n in value.split("/") if n) if name == "rates" else int(value)
+        changes[name] = tuple(int(n) for n in value.split("/") if n) if name in ("rates", "clients") else int(value)
     return dataclasses.replace(chosen, **changes)
 
 
@@ -105,7 +105,7 @@ def main():
         if mode.note:
             print(f"{mode.name}: {mode.note}", flush=True)
 
-    database = Database(ROOT, scratch / "pg")
+    database = Database(ROOT, scratch / "pg", bindir=programs_folder(ROOT))
     kept, status = results.Results(folder), 0
     try:
         database.renew()

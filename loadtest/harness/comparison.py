@@ -29,7 +29,7 @@ class Comparison:
 
     def session_s(self):
         e = self.effort
-        loads = [e.saturation_s, e.mixed_s, e.light_s, e.heavy_s, *[e.rate_s] * len(e.rates)]
+        loads = [e.saturation_s, e.mixed_s, e.light_s, e.heavy_s, *[e.rate_s] * len(e.rates), *[e.clients_s] * len(e.clients)]
         return 2 + e.warm_up_s + sum(loads) + (turn.CONTROL_S + 0.5) * len(loads)
 
     def capacity_session_s(self):
@@ -99,11 +99,11 @@ class Comparison:
             self.hold(fairness.Rule("SIGTERM drains", mode.name, contender.name, False, "exit status 0 within 15 s",
                                     "killed" if status is None else str(status)))
 
-    def closed(self, running, scenario, seconds, connections, think_ms=0, pages=0.0, repeat=0, variant=None):
+    def closed(self, running, scenario, seconds, connections, think_ms=0, pages=0.0, repeat=0, step=None, variant=None):
         targets = self.mixed if pages else self.lookups
         load = lambda: generators.closed_loop(running.port, targets, running.mode.others_cpus, seconds, connections, think_ms)
         rate = connections * 1000 / think_ms if think_ms else 0
-        return self.take(running, load, rate, scenario=scenario, repeat=repeat, loop="closed", variant=variant)
+        return self.take(running, load, rate, scenario=scenario, repeat=repeat, loop="closed", step=step, variant=variant)
 
     def open(self, running, scenario, seconds, rate, repeat, variant=None):
         load = lambda: generators.open_loop(running.port, self.lookups, running.mode.others_cpus, seconds, rate)
@@ -147,11 +147,13 @@ class Comparison:
             self.closed(running, "mixed", e.mixed_s, SATURATION_CONNECTIONS, pages=MIXED_PAGES, repeat=repeat)
             self.closed(running, "light", e.light_s, LIGHT_USERS, THINK_MS, repeat=repeat)
             self.closed(running, "heavy", e.heavy_s, HEAVY_USERS, THINK_MS, repeat=repeat)
+            for clients in e.clients:
+                self.closed(running, "clients", e.clients_s, clients, step=clients, repeat=repeat)
             for rate in e.rates:
                 self.open(running, "rate", e.rate_s, rate, repeat)
 
         here = {"mode": mode.name, "contender": contender.name, "repeat": repeat, "variant": None}
-        wanted = {"saturation": 1, "mixed": 1, "light": 1, "heavy": 1, "rate": len(e.rates)}
+        wanted = {"saturation": 1, "mixed": 1, "light": 1, "heavy": 1, "rate": len(e.rates), "clients": len(e.clients)}
         if any(len({record["step"] for record in self.results.of(scenario=scenario, **here)}) < count for scenario, count in wanted.items()):
             self.session(contender, mode, work)
         seen = self.results.of(scenario="saturation", **here)[-1]

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import threading
 import time
@@ -30,9 +31,23 @@ SETTINGS = ("shared_buffers", "max_connections", "work_mem", "effective_cache_si
             "plan_cache_mode", "max_parallel_workers_per_gather", "shared_preload_libraries")
 
 
+VERSION = 16  # as compose.yaml has it
+
+
+def programs_folder(root):
+    """Of PostgreSQL VERSION, which is fetched where the distribution has another; None, and that is said, where it can't be had."""
+    done = programs.run([Path(root) / "tools/postgres-binaries", str(VERSION)])
+    if done.returncode != 0:
+        print(f"PostgreSQL is the distribution's: {done.stderr.strip()}", flush=True)
+        return None
+    return done.stdout.strip()
+
+
 class Database:
-    def __init__(self, root, folder, rows=10_000):
-        self.root, self.folder, self.rows = Path(root), Path(folder), rows
+    """`bindir`: the server's programs; None: the distribution's, or what its folder was made with."""
+
+    def __init__(self, root, folder, rows=10_000, bindir=None):
+        self.root, self.folder, self.rows, self.bindir = Path(root), Path(folder), rows, bindir
         self.cpus = os.sched_getaffinity(0)
 
     def _cluster(self, *words):
@@ -61,12 +76,20 @@ class Database:
         self.made = self.state()
 
     def start(self):
-        self._cluster("start")
+        self._cluster("start", *(["--bindir", self.bindir] if self.bindir else []))
         environment = dict(word.split("=", 1) for word in shlex.split(self._cluster("env")))
         self.url, self.socket, self.port = environment["DATABASE_URL"], environment["PGHOST"], environment["PGPORT"]
-        self.psql = str(Path((self.folder / "bindir").read_text().strip()) / "psql")
+        self.psql = self.client()
         self.postmaster = int((Path((self.folder / "place").read_text().strip()) / "data/postmaster.pid").read_text().split()[0])
         self.move_to(self.cpus)
+
+    def client(self):
+        """The path of a psql, with pg_isready beside it: the server's, else the distribution's."""
+        server = Path((self.folder / "bindir").read_text().strip())
+        if (server / "psql").exists():
+            return str(server / "psql")
+        found = programs.run([self.root / "tools/postgres-bindir"]).stdout.strip()
+        return str(Path(found) / "psql") if found else shutil.which("psql")
 
     def url_over_socket(self):
         password = self.url.split("@")[0].rsplit(":", 1)[1]

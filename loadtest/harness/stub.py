@@ -14,7 +14,7 @@ from . import contender as contenders
 from . import fairness, generators, interrupts, machine, processes, programs
 from .comparison import SATURATION_CONNECTIONS, rotated
 from .contender import Problem, Running, fill
-from .database import Database
+from .database import Database, programs_folder
 from .results import Results
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,11 +157,11 @@ def main():
     modes = [mode for name, mode in machine.modes().items() if options.mode in (None, name)]
     stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H-%M-%S")
     results = Results(options.out or ROOT / "loadtest/results" / f"{stamp}-stub")
-    database = Database(ROOT, scratch / "pg")
+    database = Database(ROOT, scratch / "pg", bindir=programs_folder(ROOT))
     program = os.environ.get("STUB", ROOT / "build/loadtest/stub/postgres-stub")
     stub = None
     try:
-        database.make()
+        database.renew()
         stub, users = Stub(program, database, scratch), database.users()
         ids = [user["id"] for user in users]
         targets = {load: generators.write_targets(scratch / f"stub-{load}", ids, pages) for load, pages in PAGES.items()}

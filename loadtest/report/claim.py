@@ -50,12 +50,12 @@ def judgements(run):
     "ratio" or "pair"}."""
     out = []
 
-    def add(verdict, family, what, against, mode, step, size, **figures):
+    def add(verdict, family, what, against, scenario, mode, step, size, **figures):
         out.append({"verdict": verdict, "family": family, "what": what, "against": against, "size": size,
-                    "where": _where(run, mode, step), "step": step, "note": None, **figures})
+                    "where": _where(run, scenario, mode, step), "step": step, "note": None, **figures})
 
     for c in run.comparisons:
-        add(c["verdict"], FAMILIES[c["metric"]], _what(c["metric"], c["scenario"]), c["against"], c["mode"], c["step"],
+        add(c["verdict"], FAMILIES[c["metric"]], _what(c["metric"], c["scenario"]), c["against"], c["scenario"], c["mode"], c["step"],
             _size(c["ratio"]["median"]), ratio=c["ratio"])
     for (scenario, mode, step, variant, name, fault), row in run.rows.items():
         mine = run.row(scenario, mode, run.subject, step, variant, fault)
@@ -63,12 +63,12 @@ def judgements(run):
             continue
         if fault:
             for verdict, what, pair, size in _faults(mine["fault"], row["fault"]):
-                add(verdict, "Faults", f"{what}, {FAULTS.get(fault, fault)}", name, mode, None, size, pair=pair,
+                add(verdict, "Faults", f"{what}, {FAULTS.get(fault, fault)}", name, scenario, mode, None, size, pair=pair,
                     note="one turn" if min(mine["turns"], row["turns"]) < 2 else None)
         elif mine["errors"] or row["errors"]:
             worse = mine["errors"] > row["errors"]
             add("worse" if worse else "better" if mine["errors"] < row["errors"] else "tie", "Errors",
-                _what("errors", scenario), name, mode, step, 9.0, pair=(mine["errors"], row["errors"]))
+                _what("errors", scenario), name, scenario, mode, step, 9.0, pair=(mine["errors"], row["errors"]))
     return out
 
 
@@ -121,6 +121,8 @@ def _size(ratio):
     return abs(math.log(ratio)) if 0 < ratio < math.inf else 9.0
 
 
-def _where(run, mode, step):
+def _where(run, scenario, mode, step):
     text = f"on {cpus(run, mode)}"
-    return text if step is None else f"{text} at {step:,.0f}/s"
+    if step is None:
+        return text
+    return f"{text} with {step:,.0f}" if scenario == "clients" else f"{text} at {step:,.0f}/s"

@@ -12,6 +12,7 @@ FIGURES = ("rps", "p50", "p95", "p99", "p99.9", "p99_windows", "max", "total_cpu
            "memory_mib", "switches")
 # Closed loops: their latency is that of a full queue, so only one figure of it.
 LOADS = {"saturation": ("rps", "p99", "total_cpu_us", "cpu_us", "postgresql_cpu_us", "generator_cpu_us", "memory_mib", "switches"),
+         "clients": ("rps", "p99", "total_cpu_us", "cpu_us"),
          "mixed": ("rps", "p50", "p99", "total_cpu_us", "cpu_us", "postgresql_cpu_us", "memory_mib")}
 
 
@@ -204,7 +205,8 @@ def context(run, draw=True):
         "glance": glance(run), "held_back": held_back(run), "uncounted": uncounted(run),
         "originals": [t for s in ("light", "heavy") for m in run.modes
                       if (t := table(run, s, m, ("p50", "p95", "p99", "max", "rps", "total_cpu_us", "cpu_us", "memory_mib")))],
-        "loads": [t for s, metrics in LOADS.items() for m in run.modes if (t := table(run, s, m, metrics))],
+        "loads": [t for s, metrics in LOADS.items() for m in run.modes for step in run.steps(s, m) or [None]
+                  if (t := table(run, s, m, metrics, step))],
         "turns": len([t for t in run.turns if not t.get("void")]), "void_turns": run.void_turns(),
         "original_mode": original_mode(run),
     }

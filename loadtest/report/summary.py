@@ -13,6 +13,7 @@ LESS_IS_BETTER = {*PERCENTILES, "p99_windows", "max", "cpu_us", "postgresql_cpu_
                   "switches"}
 # What is compared, by scenario: where the load decides how many are answered (users who think, a fixed rate), that is no news.
 COMPARED = {"saturation": ("rps", "total_cpu_us", "cpu_us", "memory_mib"),
+            "clients": ("rps", "total_cpu_us", "cpu_us"),
             "mixed": ("rps", "p50", "p99", "total_cpu_us", "cpu_us", "memory_mib"),
             **dict.fromkeys(("light", "heavy", "rate"), ("p50", "p95", "p99", "p99_windows", "total_cpu_us", "cpu_us", "memory_mib"))}
 # Over all rates together.

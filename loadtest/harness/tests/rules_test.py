@@ -15,7 +15,7 @@ from loadtest.harness import cgroups
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = os.path.abspath(os.environ.get("RINGPOST", ROOT / "build/ringpost"))
 PROXY = str(Path(__file__).with_name("bad_proxy.py"))
-SHORT = ("repeats=1,saturation_s=1,mixed_s=1,light_s=1,heavy_s=1,rates=,capacity_repeats=0,fault_repeats=0,ablation_repeats=0")
+SHORT = ("repeats=1,saturation_s=1,mixed_s=1,light_s=1,heavy_s=1,rates=,clients=,capacity_repeats=0,fault_repeats=0,ablation_repeats=0")
 FAIR = {"SHARDS": "1", "PIN_SHARDS": "false", "DB_MAX_CONNS": "{connections}", "DB_MIN_CONNS": "{connections}", "LOG_LEVEL": "warning"}
 
 
@@ -31,7 +31,7 @@ class Rules(unittest.TestCase):
             f'name = "ringpost"\nlabel = "suspect"\nsubject = true\nbuild = "true"\nstart = {json.dumps(start)}\n[settings]\n{table}')
         done = subprocess.run(
             [sys.executable, "-m", "loadtest.harness", "--quick", "--mode", mode, "--twins", twin.parent, "--out", f"{folder.name}/out",
-             "--effort", SHORT], cwd=ROOT, env={**os.environ, "OHA": "none"}, capture_output=True, text=True)
+             "--effort", SHORT], cwd=ROOT, capture_output=True, text=True)
         path = Path(folder.name, "out/run.json")
         self.assertTrue(path.exists(), done.stdout + done.stderr)
         return done, json.loads(path.read_text())

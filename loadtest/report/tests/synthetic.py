@@ -72,6 +72,8 @@ class Maker:
         self.turn("saturation", mode, contender, repeat, peak, "closed")
         if mode == "multi" and contender[0] == "ringpost" and repeat == 1:
             self.turn("saturation", mode, contender, repeat, peak, "closed", void="the generator used 97 % of its CPU")
+        for clients, share in ((16, 0.8), (256, 0.95)):
+            self.turn("clients", mode, contender, repeat, share * peak, "closed", step=clients)
         self.turn("light", mode, contender, repeat, 104, "closed")
         self.turn("heavy", mode, contender, repeat, 1040, "closed")
         self.turn("mixed", mode, contender, repeat, peak / 3, "closed")

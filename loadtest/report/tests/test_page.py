@@ -111,12 +111,13 @@ class PageTest(unittest.TestCase):
             about: t.dataset.table, columns: [...t.querySelectorAll('[data-contender]')].map(n => n.dataset.contender),
             lines: [...t.querySelectorAll('[data-line]')].map(r => [r.dataset.line,
                 [...r.querySelectorAll('[data-key]')].map(c => [c.dataset.metric, c.dataset.key])])}))""")
-        self.assertEqual({f"{s}|{m}" for s in ("light", "heavy", "saturation", "mixed") for m in ("single", "multi")},
+        self.assertEqual({f"{s}|{m}|{step}" for s, steps in (("light", ("",)), ("heavy", ("",)), ("saturation", ("",)), ("mixed", ("",)),
+                                                              ("clients", (16, 256))) for m in ("single", "multi") for step in steps},
                          {t["about"] for t in tables})
         for table in tables:
             self.assertEqual(4, len(table["columns"]))
             for metric, cells in table["lines"]:
-                self.assertEqual([[metric, f"{table['about']}|||{n}|"] for n in table["columns"]], cells)
+                self.assertEqual([[metric, f"{table['about']}||{n}|"] for n in table["columns"]], cells)
 
     def test_faults_are_those_of_the_turns(self):
         cells = self.open().eval_on_selector_all("[data-fault]", FIGURES)
