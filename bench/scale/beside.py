@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from loadtest.harness import contender as contenders
-from loadtest.harness import interrupts
+from loadtest.harness import generators, interrupts
 from loadtest.harness.contender import Problem
 from loadtest.harness.machine import Mode
 from loadtest.report.figures import number
@@ -117,7 +117,7 @@ def main():
     effort = dataclasses.replace(FULL, rounds=options.rounds, seconds=options.seconds)
     stage = Stage(ROOT, SCRATCH, effort, mode=mode)
     print(f"server on CPUs {sorted(mode.cpus)}, PostgreSQL and generator on {sorted(mode.others_cpus)}"
-          f"{', generator by ' + ' '.join(stage.by) if stage.by else ''}; {options.rounds} rounds of {options.seconds} s; ms; "
+          f", generator's priority: {generators.priority()[1]}; {options.rounds} rounds of {options.seconds} s; ms; "
           "medians (least-most), x: median of the ratios to the first of the same round", flush=True)
 
     @functools.cache

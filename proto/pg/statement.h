@@ -29,6 +29,7 @@
 
 #include "proto/pg/backend.h"
 #include "proto/pg/frontend.h"
+#include "proto/pg/statement_name.h"
 #include "proto/pg/values.h"
 #include "proto/wire/buffer.h"
 
@@ -42,6 +43,7 @@ struct StatementDescription {
     Oid usual;  // for saying what was expected
   };
   std::string_view name, sql;
+  StatementName server_name;
   std::span<const Oid> parameters;
   std::span<const Column> columns;
   bool read_only;
@@ -137,19 +139,23 @@ struct Statement<Row(Parameters...)> : StatementDescription {
   // `reads_only`: it may be asked again when its answer was lost with the connection.
   constexpr Statement(std::string_view statement_name, std::string_view text,
                       bool reads_only = true)
-      : StatementDescription{statement_name, text, parameter_types,
-                             detail::ColumnsOf<Row>::descriptions, reads_only} {}
+      : StatementDescription{statement_name,
+                             text,
+                             StatementName(statement_name, text, parameter_types),
+                             parameter_types,
+                             detail::ColumnsOf<Row>::descriptions,
+                             reads_only} {}
 
   // Whether PostgreSQL takes a message with these values.
   bool fits(const Parameters&... values) const {
-    return BindEncoder::fits(name, sizeof...(Parameters), sum_of(values...));
+    return BindEncoder::fits(server_name.view(), sizeof...(Parameters), sum_of(values...));
   }
 
   // Appends Bind and Execute; false, and nothing is appended, when the values do not fit.
   [[nodiscard]] bool encode_bind(wire::Buffer& out, const Parameters&... values) const {
     const size_t value_bytes = sum_of(values...);
-    if (!BindEncoder::fits(name, sizeof...(Parameters), value_bytes)) return false;
-    BindEncoder bind(out, name, sizeof...(Parameters), value_bytes);
+    if (!BindEncoder::fits(server_name.view(), sizeof...(Parameters), value_bytes)) return false;
+    BindEncoder bind(out, server_name.view(), sizeof...(Parameters), value_bytes);
     (encode_one(bind, values), ...);
     bind.finish();
     return true;

@@ -246,9 +246,10 @@ io::Task<void> Connection::close() {
 void Connection::encode_prepare(proto::wire::Buffer& out, const StatementDescription& statement) {
   // Closing first makes it harmless when several queries prepare the same statement in one
   // pipeline.
-  messages::encode_close_statement(out, statement.name);
-  messages::encode_parse(out, statement.name, statement.sql, statement.parameters);
-  messages::encode_describe_statement(out, statement.name);
+  const std::string_view name = statement.server_name.view();
+  messages::encode_close_statement(out, name);
+  messages::encode_parse(out, name, statement.sql, statement.parameters);
+  messages::encode_describe_statement(out, name);
 }
 
 bool Connection::may_share(const QueryBase& query, size_t statement) const {

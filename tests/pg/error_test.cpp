@@ -41,7 +41,8 @@ TEST(Error, KnowsWhatMayPassByItself) {
 }
 
 TEST(Error, NamesTheStatementWhoseRowDoesNotFit) {
-  static constexpr proto::pg::StatementDescription statement{"find", "select", {}, {}, true};
+  static constexpr proto::pg::StatementDescription statement{
+      "find", "select", {"find", "select", {}}, {}, {}, true};
   EXPECT_EQ(undecodable(statement).message(),
             "statement find: a row has a NULL, or another number of columns, than declared");
   EXPECT_FALSE(undecodable(statement).outage());

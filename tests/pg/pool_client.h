@@ -39,26 +39,26 @@ inline constexpr proto::pg::Statement<Number(int32_t)> add_number{
 inline const std::string startup_message =
     "\0\0\0\x37\0\3\0\0user\0alice\0database\0shop\0client_encoding\0UTF8\0\0"s;
 inline const std::string prepare_find =
-    "C\0\0\0\x11Sfind_number\0"
-    "P\0\0\0\x39"
-    "find_number\0select n from numbers where n > $1\0\0\1\0\0\0\x17"
-    "D\0\0\0\x11Sfind_number\0"s;
+    "C\0\0\0\x22Sfind_number_fd17e41183ed3cda\0"
+    "P\0\0\0\x4a"
+    "find_number_fd17e41183ed3cda\0select n from numbers where n > $1\0\0\1\0\0\0\x17"
+    "D\0\0\0\x22Sfind_number_fd17e41183ed3cda\0"s;
 inline const std::string prepare_add =
-    "C\0\0\0\x10Sadd_number\0"
-    "P\0\0\0\x41"
-    "add_number\0insert into numbers values ($1) returning n\0\0\1\0\0\0\x17"
-    "D\0\0\0\x10Sadd_number\0"s;
+    "C\0\0\0\x21Sadd_number_5a9729ad1396f9c1\0"
+    "P\0\0\0\x52"
+    "add_number_5a9729ad1396f9c1\0insert into numbers values ($1) returning n\0\0\1\0\0\0\x17"
+    "D\0\0\0\x21Sadd_number_5a9729ad1396f9c1\0"s;
 inline const std::string sync = "S\0\0\0\4"s;
 inline const std::string terminate = "X\0\0\0\4"s;
 
 // Bind and Execute with one byte's worth of parameter, without Sync.
 inline std::string bind_find(char value) {
-  return "B\0\0\0\x23\0find_number\0\0\1\0\1\0\1\0\0\0\4\0\0\0"s + value +
+  return "B\0\0\0\x34\0find_number_fd17e41183ed3cda\0\0\1\0\1\0\1\0\0\0\4\0\0\0"s + value +
          "\0\1\0\1"
          "E\0\0\0\x09\0\0\0\0\0"s;
 }
 inline std::string bind_add(char value) {
-  return "B\0\0\0\x22\0add_number\0\0\1\0\1\0\1\0\0\0\4\0\0\0"s + value +
+  return "B\0\0\0\x33\0add_number_5a9729ad1396f9c1\0\0\1\0\1\0\1\0\0\0\4\0\0\0"s + value +
          "\0\1\0\1"
          "E\0\0\0\x09\0\0\0\0\0"s;
 }

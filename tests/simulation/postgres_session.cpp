@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "src/app/users.h"
+
 namespace ringpost::simulation {
 
 using namespace std::string_literals;
@@ -167,9 +169,10 @@ void Postgres::Session::parse(std::string_view body) {
 void Postgres::Session::describe(std::string_view body) {
   const std::string_view name = body.substr(1, body.size() - 2);
   if (!statements_.contains(name)) return fail_stale("26000");
-  if (name == "find_user") {
+  const std::string& sql = statements_.find(name)->second;
+  if (sql == app::find_user.sql) {
     answer_ += pg_message('t', pg_int16(1) + pg_int32(2950)) + row_description(0, 7);
-  } else if (name == "list_users") {
+  } else if (sql == app::list_users.sql) {
     answer_ += pg_message('t', pg_int16(2) + pg_int32(20) + pg_int32(20)) + row_description(0, 8);
   } else {
     answer_ += pg_message('t', pg_int16(0)) + pg_message('T', pg_int16(1) + field({"one", 23}));
@@ -201,11 +204,12 @@ void Postgres::Session::bind(std::string_view body) {
     rest.remove_prefix(4 + length);
   }
   asked_ = true;  // so the session is open for the program too
-  if (name == "find_user" && count == 1)
+  const std::string& sql = statements_.find(name)->second;
+  if (sql == app::find_user.sql && count == 1)
     bound_rows_ = server_.table_.user_rows(values[0]);
-  else if (name == "list_users" && count == 2)
+  else if (sql == app::list_users.sql && count == 2)
     bound_rows_ = server_.table_.page_rows(number(values[0]), number(values[1]));
-  else if (name == "ping" && count == 0)
+  else if (sql == app::ping.sql && count == 0)
     bound_rows_ = pg_message('D', pg_int16(1) + pg_value(pg_int32(1)));
   else
     world_.violated("PostgreSQL was sent a Bind with other parameters than the statement's");

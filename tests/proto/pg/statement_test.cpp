@@ -61,10 +61,27 @@ TEST(Statement, HasItsParametersTypes) {
   EXPECT_FALSE(search.read_only);
 }
 
+// Behind a pooler another program's statement may have the same name.
+TEST(Statement, TheServersNameSaysWhatItIs) {
+  EXPECT_EQ(find_person.server_name.view(), "find_person_ad9122de0acc98d0");
+  constexpr Oid uuid[] = {2950}, text[] = {25};
+  const auto named = [](std::string_view name, std::string_view sql, std::span<const Oid> types) {
+    return std::string(StatementName(name, sql, types).view());
+  };
+  const std::string usual = named("n", "select 1", uuid);
+  EXPECT_EQ(named("n", "select 1", uuid), usual);
+  EXPECT_NE(named("n", "select 2", uuid), usual);
+  EXPECT_NE(named("n", "select 1", text), usual);
+  EXPECT_NE(named("n", "select 1", {}), usual);
+  const std::string long_name(100, 'n');
+  EXPECT_EQ(named(long_name, "select 1", uuid), std::string(46, 'n') + usual.substr(1));
+  EXPECT_EQ(named(long_name, "select 1", uuid).size(), 63u);
+}
+
 TEST(Statement, EncodesBindAndExecute) {
   wire::Buffer out;
   EXPECT_TRUE(find_person.encode_bind(out, id));
-  EXPECT_EQ(out.view(), "B\0\0\0\x2f\0find_person\0\0\1\0\1\0\1\0\0\0\x10"s +
+  EXPECT_EQ(out.view(), "B\0\0\0\x40\0find_person_ad9122de0acc98d0\0\0\1\0\1\0\1\0\0\0\x10"s +
                             std::string(id_bytes) + "\0\1\0\1E\0\0\0\x09\0\0\0\0\0"s);
 }
 
@@ -73,9 +90,11 @@ TEST(Statement, EncodesEachParameterByItsType) {
   EXPECT_TRUE(search.encode_bind(out, 7, "hi"sv, true));
   EXPECT_TRUE(search.encode_bind(out, -1, std::nullopt, false));
   EXPECT_EQ(out.view(),
-            "B\0\0\0\x2d\0search\0\0\1\0\1\0\3\0\0\0\x08\0\0\0\0\0\0\0\7\0\0\0\2hi\0\0\0\1\1\0\1\0"
+            "B\0\0\0\x3e\0search_"
+            "ff66b84db2a7d314\0\0\1\0\1\0\3\0\0\0\x08\0\0\0\0\0\0\0\7\0\0\0\2hi\0\0\0\1\1\0\1\0"
             "\1E\0\0\0\x09\0\0\0\0\0"
-            "B\0\0\0\x2b\0search\0\0\1\0\1\0\3\0\0\0\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+            "B\0\0\0\x3c\0search_"
+            "ff66b84db2a7d314\0\0\1\0\1\0\3\0\0\0\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
             "\xff\xff\0\0\0\1\0\0\1\0\1"
             "E\0\0\0\x09\0\0\0\0\0"sv);
 }
@@ -88,8 +107,8 @@ std::string_view text_of(size_t length) {
 }
 
 TEST(Statement, RefusesWhatAMessageCantHold) {
-  // 16 bytes and the name, three lengths of 4 bytes, an int8 and a bool.
-  constexpr size_t longest = 0x3fff'fffe - 16 - 6 - 12 - 9;
+  // 16 bytes and the name with its hash, three lengths of 4 bytes, an int8 and a bool.
+  constexpr size_t longest = 0x3fff'fffe - 16 - 23 - 12 - 9;
   EXPECT_TRUE(search.fits(1, text_of(longest), true));
   for (const size_t length : {longest + 1, size_t{1} << 30, size_t{1} << 31, (size_t{1} << 32) - 1,
                               size_t{1} << 32, (size_t{1} << 32) + 1, (size_t{1} << 32) + 100,
