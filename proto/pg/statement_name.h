@@ -5,7 +5,7 @@
 //
 // Where sessions outlive their clients (PgBouncer keeps them for the next one) another program may
 // have prepared its own statement of the same name, and its answers would be taken for ours. One
-// that says the same is no harm.
+// that says the same is no harm. An empty name stays so: it is the unnamed statement's.
 #pragma once
 
 #include <algorithm>
@@ -24,6 +24,7 @@ class StatementName {
   // (NAMEDATALEN - 1), which is where the hash would be.
   constexpr StatementName(std::string_view name, std::string_view sql,
                           std::span<const Oid> parameters) {
+    if (name.empty()) return;
     for (const char c : name.substr(0, max_size - 1 - hash_digits)) text_[size_++] = c;
     text_[size_++] = '_';
     const uint64_t hash = hash_of(sql, parameters);

@@ -73,6 +73,7 @@ TEST(Statement, TheServersNameSaysWhatItIs) {
   EXPECT_NE(named("n", "select 2", uuid), usual);
   EXPECT_NE(named("n", "select 1", text), usual);
   EXPECT_NE(named("n", "select 1", {}), usual);
+  EXPECT_EQ(named("", "select 1", uuid), "");
   const std::string long_name(100, 'n');
   EXPECT_EQ(named(long_name, "select 1", uuid), std::string(46, 'n') + usual.substr(1));
   EXPECT_EQ(named(long_name, "select 1", uuid).size(), 63u);
