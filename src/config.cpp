@@ -4,6 +4,9 @@
 #include <bit>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include <CLI/CLI.hpp>  // options, environment and a help text that wraps: well kept, and known to users
 #include <pwd.h>
@@ -20,6 +23,25 @@ namespace {
 std::string os_user() {
   const passwd* entry = getpwuid(geteuid());
   return entry != nullptr ? entry->pw_name : "postgres";
+}
+
+std::string home_folder() {
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') return home;
+  const passwd* entry = getpwuid(geteuid());
+  return entry != nullptr ? entry->pw_dir : "";
+}
+
+std::filesystem::file_status file_status(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::status(path, error);
+}
+
+std::optional<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 std::optional<std::string> environment(const std::string& name) {
@@ -146,12 +168,17 @@ void add_listening(CLI::App& app, Config& config) {
       ->type_name("FOLDER");
 }
 
-void add_postgresql(CLI::App& app, Config& config, std::string& database_url) {
+void add_postgresql(CLI::App& app, Config& config, std::string& database_url,
+                    bool& print_conninfo) {
   app.add_option("--database-url", database_url,
                  "Where it is: a URI or key=value words, as libpq takes them; without it, PGHOST "
                  "and its kin")
       ->envname("DATABASE_URL")
       ->type_name("CONNINFO")
+      ->group(postgresql);
+  app.add_flag("--print-conninfo", print_conninfo,
+               "Say how it is reached, and what of that comes from the string, a service, the "
+               "environment or the defaults; serve nothing")
       ->group(postgresql);
   add_number(app, "--db-max-conns", "DB_MAX_CONNS", config.db_max_conns, 1, 10'000, postgresql,
              "Connections at most, of all shards together")
@@ -246,9 +273,10 @@ Config read_config(int argc, const char* const* argv) {
   app.get_formatter()->column_width(44);
 
   std::string database_url;
+  bool print_conninfo = false;
   size_t connections = 0, answer_memory = 0;
   add_listening(app, config);
-  add_postgresql(app, config, database_url);
+  add_postgresql(app, config, database_url, print_conninfo);
   add_http(app, config, connections, answer_memory);
 
   try {
@@ -264,14 +292,16 @@ Config read_config(int argc, const char* const* argv) {
 
   if (config.healthcheck) return config;
 
-  auto conninfo = proto::pg::parse_conninfo(
-      database_url, {.lookup = environment, .os_user = os_user(), .application_name = "ringpost"});
+  const proto::pg::ConninfoContext context{.lookup = environment,
+                                           .file_status = file_status,
+                                           .read_file = read_file,
+                                           .home = home_folder(),
+                                           .os_user = os_user(),
+                                           .application_name = "ringpost"};
+  auto conninfo = proto::pg::parse_conninfo(database_url, context);
   if (!conninfo) throw ConfigEnd(2, "ringpost: DATABASE_URL: " + conninfo.error());
-  if (conninfo->requires_tls())
-    throw ConfigEnd(
-        2,
-        "ringpost: DATABASE_URL: its sslmode asks for TLS, which ringpost does not speak "
-        "yet; use a UNIX socket or a trusted network with sslmode=disable");
+  if (print_conninfo)
+    throw ConfigEnd(0, proto::pg::explain_conninfo(database_url, context).value_or(""));
   if (conninfo->connect_timeout) config.pg.connect_timeout = *conninfo->connect_timeout;
   config.pg.conninfo = std::move(*conninfo);
 

@@ -136,6 +136,8 @@ class Process {
                {{"max_connections", config_.http.connections},
                 {"wanted", config_.refused_connections},
                 {"why", "the others' descriptors are kept for PostgreSQL: raise ulimit -n"}});
+    if (const std::string& why = config_.pg.conninfo.warning; !why.empty())
+      ops::log(ops::Level::warning, "password_file_not_used", {{"why", why}});
     const unsigned count = config_.started_shards();
     warn_of_fewer(count);
     const std::vector<int> cpus = ops::allowed_cpus();

@@ -2,191 +2,29 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
+#include <limits>
+#include <type_traits>
+
+#include <strings.h>
+
+#include "proto/pg/conninfo_files.h"
+#include "proto/pg/conninfo_settings.h"
+#include "proto/pg/conninfo_syntax.h"
 
 namespace ringpost::proto::pg {
 
 namespace {
 
-using Settings = std::map<std::string, std::string, std::less<>>;
 using Failure = std::unexpected<std::string>;
 
-// In single quotes, for messages, which are one line whatever the string has in it.
-std::string quote(std::string_view text) {
-  std::string line("'");
-  for (const char c : text) line += (c >= 0 && c < 0x20) || c == 0x7f ? '?' : c;
-  return line.append("'");
-}
+// Debian's folder for sockets.
+constexpr const char* default_socket_folder = "/var/run/postgresql";
 
-struct Keyword {
-  const char* name;
-  const char* variable;
-};
-
-// Those that have a meaning here.
-constexpr Keyword keywords[] = {
-    {"host", "PGHOST"},
-    {"hostaddr", "PGHOSTADDR"},
-    {"port", "PGPORT"},
-    {"dbname", "PGDATABASE"},
-    {"user", "PGUSER"},
-    {"password", "PGPASSWORD"},
-    {"options", "PGOPTIONS"},
-    {"application_name", "PGAPPNAME"},
-    {"connect_timeout", "PGCONNECT_TIMEOUT"},
-    {"sslmode", "PGSSLMODE"},
-    {"target_session_attrs", "PGTARGETSESSIONATTRS"},
-};
-// Those that libpq knows and that change nothing here...
-constexpr std::string_view without_meaning[] = {
-    "client_encoding",     "fallback_application_name", "keepalives", "keepalives_idle",
-    "keepalives_interval", "keepalives_count",          "gssencmode", "channel_binding"};
-// ...but for these two, which can demand a protection that is not there.
-constexpr std::string_view protections[] = {"gssencmode", "channel_binding"};
-
-template <size_t N>
-bool is_one_of(const std::string_view (&names)[N], std::string_view name) {
-  return std::find(std::begin(names), std::end(names), name) != std::end(names);
-}
-
-std::expected<void, std::string> set(Settings& settings, std::string key, std::string value) {
-  const bool known = std::any_of(std::begin(keywords), std::end(keywords),
-                                 [&](const Keyword& one) { return key == one.name; });
-  if (known) {
-    settings.insert_or_assign(std::move(key), std::move(value));
-    return {};
-  }
-  if (is_one_of(protections, key) && value == "require")
-    return Failure(key + "=require can't be kept: it is not supported; leave it out");
-  if (is_one_of(without_meaning, key)) return {};
-  std::string all;
-  for (const Keyword& one : keywords) all.append(all.empty() ? "" : ", ").append(one.name);
-  return Failure("the connection option " + quote(key) + " is not supported; supported are " + all);
-}
-
-std::expected<std::string, std::string> decode(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    unsigned value = 0;
-    const char* digits = text.data() + i + 1;
-    if (text.size() - i < 3 || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2 ||
-        value == 0)
-      return Failure(quote(text.substr(i, 3)) +
-                     " is no percent-encoded character (a % itself is written %25)");
-    out += static_cast<char>(value);
-    i += 2;
-  }
-  return out;
-}
-
-// host[:port], or [address][:port]; appended to the comma-separated lists.
-std::expected<void, std::string> add_host(std::string_view text, std::string& hosts,
-                                          std::string& ports, bool first) {
-  size_t colon = text.find(':');
-  std::string_view name = text.substr(0, colon);
-  if (text.starts_with('[')) {
-    const size_t bracket = text.find(']');
-    if (bracket == std::string_view::npos)
-      return Failure("the address " + quote(text) + " has no closing ]");
-    name = text.substr(1, bracket - 1);
-    if (bracket + 1 != text.size() && text[bracket + 1] != ':')
-      return Failure("a port behind ] begins with a colon, in " + quote(text));
-    colon = bracket + 1 == text.size() ? std::string_view::npos : bracket + 1;
-  }
-  auto decoded = decode(name);
-  if (!decoded) return Failure(decoded.error());
-  hosts.append(first ? "" : ",").append(*decoded);
-  ports.append(first ? "" : ",")
-      .append(colon == std::string_view::npos ? "" : text.substr(colon + 1));
-  return {};
-}
-
-std::expected<void, std::string> parse_query(std::string_view query, Settings& settings) {
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(pair.size() + 1, query.size()));
-    const size_t equals = pair.find('=');
-    if (equals == std::string_view::npos)
-      return Failure(quote(pair) + " has no value; write name=value");
-    auto key = decode(pair.substr(0, equals)), value = decode(pair.substr(equals + 1));
-    if (!key || !value) return Failure(key ? value.error() : key.error());
-    if (auto done = set(settings, std::move(*key), std::move(*value)); !done) return done;
-  }
-  return {};
-}
-
-std::expected<void, std::string> parse_uri(std::string_view rest, Settings& settings) {
-  const size_t mark = std::min(rest.find('?'), rest.size());
-  const std::string_view query = rest.substr(std::min(mark + 1, rest.size()));
-  rest = rest.substr(0, mark);
-  const size_t slash = std::min(rest.find('/'), rest.size());
-  const std::string_view dbname = rest.substr(std::min(slash + 1, rest.size()));
-  std::string_view authority = rest.substr(0, slash);
-  if (const size_t at = authority.rfind('@'); at != std::string_view::npos) {
-    const std::string_view userinfo = authority.substr(0, at);
-    authority.remove_prefix(at + 1);
-    const size_t colon = std::min(userinfo.find(':'), userinfo.size());
-    auto user = decode(userinfo.substr(0, colon)),
-         password = decode(userinfo.substr(std::min(colon + 1, userinfo.size())));
-    if (!user || !password) return Failure(user ? password.error() : user.error());
-    if (!user->empty()) settings["user"] = *user;
-    if (colon != userinfo.size()) settings["password"] = *password;
-  }
-  std::string hosts, ports;
-  for (bool first = true; first || !authority.empty(); first = false) {
-    const std::string_view one = authority.substr(0, authority.find(','));
-    authority.remove_prefix(std::min(one.size() + 1, authority.size()));
-    if (auto added = add_host(one, hosts, ports, first); !added) return added;
-  }
-  if (!hosts.empty()) settings["host"] = hosts;
-  if (ports.find_first_not_of(',') != std::string::npos) settings["port"] = ports;
-  if (!dbname.empty()) {
-    auto decoded = decode(dbname);
-    if (!decoded) return Failure(decoded.error());
-    settings["dbname"] = *decoded;
-  }
-  return parse_query(query, settings);
-}
-
-bool is_blank(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-// name = value ..., a value with blanks in single quotes; \ takes the next character as it is.
-std::expected<void, std::string> parse_keywords(std::string_view text, Settings& settings) {
-  size_t at = 0;
-  const auto skip_blanks = [&] {
-    while (at < text.size() && is_blank(text[at])) ++at;
-  };
-  for (skip_blanks(); at < text.size(); skip_blanks()) {
-    const size_t begin = at;
-    while (at < text.size() && text[at] != '=' && !is_blank(text[at])) ++at;
-    std::string key(text.substr(begin, at - begin)), value;
-    skip_blanks();
-    if (at == text.size() || text[at] != '=')
-      return Failure(quote(key) + " has no value; write name=value");
-    ++at;
-    skip_blanks();
-    const bool in_quotes = at < text.size() && text[at] == '\'';
-    if (in_quotes) ++at;
-    for (; at < text.size() && (in_quotes ? text[at] != '\'' : !is_blank(text[at])); ++at) {
-      if (text[at] == '\\' && at + 1 < text.size()) ++at;
-      value += text[at];
-    }
-    if (in_quotes && at++ == text.size())
-      return Failure("the value of " + quote(key) + " has no closing quote");
-    if (auto done = set(settings, std::move(key), std::move(value)); !done) return done;
-  }
-  return {};
-}
-
-std::vector<std::string> split(const std::string& list) {
-  std::vector<std::string> parts(1);
-  for (const char c : list) {
+// A list by commas; without text an empty one.
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> parts;
+  if (!text.empty()) parts.emplace_back();
+  for (const char c : text) {
     if (c == ',')
       parts.emplace_back();
     else
@@ -195,95 +33,227 @@ std::vector<std::string> split(const std::string& list) {
   return parts;
 }
 
-std::expected<std::vector<Host>, std::string> make_hosts(const Settings& settings) {
-  const auto list = [&settings](const char* key) {
-    const auto found = settings.find(key);
-    return found == settings.end() || found->second.empty() ? std::vector<std::string>()
-                                                            : split(found->second);
-  };
-  const std::vector<std::string> names = list("host"), addresses = list("hostaddr"),
-                                 ports = list("port");
+// As strtol reads one, and blanks behind it.
+std::optional<int> parse_integer(std::string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// Reads settings by name; the first that is wrong is the failure of all.
+class Reader {
+ public:
+  explicit Reader(const Settings& settings) : settings_(settings) {}
+
+  std::string text(std::string_view name, std::string_view otherwise = "") const {
+    return settings_.value(name, otherwise);
+  }
+  std::vector<std::string> list(std::string_view name) const { return split(text(name)); }
+
+  // The place of the value in `names`, which are the enumerators in their order; `otherwise` where
+  // there is none.
+  template <class Enum, size_t N>
+  Enum choice(std::string_view name, const std::string_view (&names)[N], Enum otherwise) {
+    const std::string value = text(name);
+    if (value.empty()) return otherwise;
+    const auto* found = std::find(std::begin(names), std::end(names), value);
+    if (found != std::end(names)) return static_cast<Enum>(found - std::begin(names));
+    refuse(name, "is none of " + joined(names));
+    return otherwise;
+  }
+
+  std::optional<int> integer(std::string_view name, const char* unit) {
+    const std::string value = text(name);
+    if (value.empty()) return std::nullopt;
+    const std::optional<int> number = parse_integer(value);
+    if (!number) refuse(name, std::string("is no number of ") + unit);
+    return number;
+  }
+
+  // Zero and less are as good as none.
+  template <class Unit>
+  std::optional<Unit> time(std::string_view name, const char* unit) {
+    const std::optional<int> number = integer(name, unit);
+    return number.value_or(0) > 0 ? std::optional<Unit>(*number) : std::nullopt;
+  }
+
+  void refuse(std::string_view name, const std::string& why) {
+    if (failure_.empty()) failure_ = settings_.label(name) + " " + why;
+  }
+  const std::string& failure() const { return failure_; }
+
+  template <size_t N>
+  static std::string joined(const std::string_view (&names)[N]) {
+    std::string all;
+    for (const std::string_view one : names) all.append(all.empty() ? "" : ", ").append(one);
+    return all;
+  }
+
+ private:
+  const Settings& settings_;
+  std::string failure_;
+};
+
+std::vector<Host> read_hosts(Reader& reader) {
+  const std::vector<std::string> names = reader.list("host"), addresses = reader.list("hostaddr"),
+                                 ports = reader.list("port");
   const size_t count = std::max<size_t>({1, names.size(), addresses.size()});
   if (!names.empty() && !addresses.empty() && names.size() != addresses.size())
-    return Failure("host names " + std::to_string(names.size()) + " hosts, hostaddr " +
-                   std::to_string(addresses.size()));
+    reader.refuse("hostaddr", "names " + std::to_string(addresses.size()) + " hosts, host " +
+                                  std::to_string(names.size()));
   if (ports.size() > 1 && ports.size() != count)
-    return Failure("port names " + std::to_string(ports.size()) + " ports for " +
-                   std::to_string(count) + " hosts");
+    reader.refuse("port", "names " + std::to_string(ports.size()) + " ports for " +
+                              std::to_string(count) + " hosts");
+  if (!reader.failure().empty()) return {};
   std::vector<Host> hosts(count);
   for (size_t i = 0; i < count; ++i) {
     Host& host = hosts[i];
     if (i < names.size()) host.name = names[i];
     if (i < addresses.size()) host.address = addresses[i];
-    if (host.name.empty() && host.address.empty())
-      host.name = "/var/run/postgresql";  // Debian's folder for sockets
+    if (host.name.empty() && host.address.empty()) host.name = default_socket_folder;
+    // No name that can be looked up, but the rest of a password that has an @ in it.
+    if (!host.is_unix_socket() && host.name.contains('@'))
+      reader.refuse("host", "has an @ in it; one in a URI's user or password is written %40");
     const std::string port = ports.empty() ? "" : ports[ports.size() == 1 ? 0 : i];
     if (port.empty()) continue;
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), host.port);
-    if (error != std::errc() || end != port.data() + port.size() || host.port == 0)
-      return Failure("the port " + quote(port) + " is no number from 1 to 65535");
+    const std::optional<int> number = parse_integer(port);
+    if (!number || *number < 1 || *number > std::numeric_limits<uint16_t>::max())
+      reader.refuse("port",
+                    "is no number from 1 to 65535 (a / in a URI's user or password is written "
+                    "%2F)");
+    else
+      host.port = static_cast<uint16_t>(*number);
   }
   return hosts;
 }
 
-// The place of the setting `key` in `names`, which are the enumerators in their order.
-template <class Enum, size_t N>
-std::expected<Enum, std::string> choice(const Settings& settings, const std::string& key,
-                                        const std::string_view (&names)[N], Enum otherwise) {
-  const auto found = settings.find(key);
-  if (found == settings.end() || found->second.empty()) return otherwise;
-  const auto name = std::find(std::begin(names), std::end(names), found->second);
-  if (name != std::end(names)) return static_cast<Enum>(name - std::begin(names));
-  std::string all;
-  for (const std::string_view one : names) all.append(all.empty() ? "" : ", ").append(one);
-  return Failure(key + " " + quote(found->second) + " is none of " + all);
+Conninfo::Ssl::Version read_tls_version(Reader& reader, std::string_view name,
+                                        Conninfo::Ssl::Version otherwise) {
+  constexpr std::string_view names[] = {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"};
+  const std::string value = reader.text(name);
+  if (value.empty()) return otherwise;
+  for (size_t i = 0; i < std::size(names); ++i)
+    if (strcasecmp(value.c_str(), names[i].data()) == 0)
+      return static_cast<Conninfo::Ssl::Version>(i);
+  reader.refuse(name, "is none of " + Reader::joined(names));
+  return otherwise;
 }
 
-std::expected<std::optional<std::chrono::seconds>, std::string> parse_timeout(
-    const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  int seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size())
-    return Failure("connect_timeout " + quote(text) + " is no number of seconds");
-  if (seconds <= 0) return std::nullopt;  // as in libpq: without limit
-  return std::chrono::seconds(seconds);
+Conninfo::Ssl read_ssl(Reader& reader, Conninfo::SslMode mode) {
+  using Ssl = Conninfo::Ssl;
+  Ssl ssl;
+  ssl.negotiation =
+      reader.choice("sslnegotiation", {"postgres", "direct"}, Ssl::Negotiation::postgres);
+  ssl.cert = reader.text("sslcert");
+  ssl.key = reader.text("sslkey");
+  ssl.password = reader.text("sslpassword");
+  ssl.rootcert = reader.text("sslrootcert");
+  ssl.crl = reader.text("sslcrl");
+  ssl.crldir = reader.text("sslcrldir");
+  ssl.keylogfile = reader.text("sslkeylogfile");
+  ssl.certmode =
+      reader.choice("sslcertmode", {"disable", "allow", "require"}, Ssl::CertMode::allow);
+  ssl.sni = reader.choice("sslsni", {"0", "1"}, 1) == 1;
+  ssl.min_protocol_version =
+      read_tls_version(reader, "ssl_min_protocol_version", Ssl::Version::tls_1);
+  if (!reader.text("ssl_max_protocol_version").empty())
+    ssl.max_protocol_version =
+        read_tls_version(reader, "ssl_max_protocol_version", Ssl::Version::tls_1_3);
+  if (ssl.max_protocol_version.value_or(Ssl::Version::tls_1_3) < ssl.min_protocol_version)
+    reader.refuse("ssl_max_protocol_version", "is less than ssl_min_protocol_version");
+  // Both would be of no use where the server may choose to do without.
+  if (ssl.rootcert == "system" && mode != Conninfo::SslMode::verify_full)
+    reader.refuse("sslmode", "must be verify-full for sslrootcert=system");
+  if (ssl.negotiation == Ssl::Negotiation::direct && mode < Conninfo::SslMode::require)
+    reader.refuse("sslmode", "must be require or more for sslnegotiation=direct");
+  return ssl;
 }
 
-std::expected<Conninfo, std::string> from_settings(const Settings& settings,
-                                                   const ConninfoContext& context) {
-  // An empty value is as good as none.
-  const auto value = [&settings](const char* key, const std::string& otherwise) {
-    const auto found = settings.find(key);
-    return found == settings.end() || found->second.empty() ? otherwise : found->second;
-  };
-  Conninfo conninfo;
-  auto hosts = make_hosts(settings);
-  if (!hosts) return Failure(hosts.error());
-  conninfo.hosts = std::move(*hosts);
-  conninfo.user = value("user", context.os_user);
-  conninfo.password = value("password", "");
-  conninfo.dbname = value("dbname", conninfo.user);
-  conninfo.application_name = value("application_name", context.application_name);
-  conninfo.options = value("options", "");
+Conninfo::Keepalives read_keepalives(Reader& reader) {
+  return {.on = reader.integer("keepalives", "keepalives (1 is on, 0 off)").value_or(1) != 0,
+          .idle = reader.time<std::chrono::seconds>("keepalives_idle", "seconds"),
+          .interval = reader.time<std::chrono::seconds>("keepalives_interval", "seconds"),
+          .count = reader.time<int>("keepalives_count", "keepalives")};
+}
 
-  const auto timeout = parse_timeout(value("connect_timeout", ""));
-  if (!timeout) return Failure(timeout.error());
-  conninfo.connect_timeout = *timeout;
+// Methods that are allowed; or, each with a ! before it, those that are not.
+Conninfo::AuthMethods read_require_auth(Reader& reader) {
+  constexpr std::string_view names[] = {"none", "password",      "md5",  "gss",
+                                        "sspi", "scram-sha-256", "oauth"};
+  const std::vector<std::string> methods = reader.list("require_auth");
+  const bool negated = !methods.empty() && methods[0].starts_with('!');
+  Conninfo::AuthMethods listed;
+  for (const std::string& method : methods) {
+    if (method.starts_with('!') != negated)
+      reader.refuse("require_auth", "has methods with a ! and without");
+    const auto* found =
+        std::find(std::begin(names), std::end(names), method.substr(method.starts_with('!')));
+    const auto place = static_cast<size_t>(found - std::begin(names));
+    if (found == std::end(names))
+      reader.refuse("require_auth", "is no list of " + Reader::joined(names));
+    else if (listed[place])
+      reader.refuse("require_auth", "names a method twice");
+    else
+      listed.set(place);
+  }
+  return negated || methods.empty() ? ~listed : listed;
+}
 
-  constexpr std::string_view modes[] = {"disable", "allow",     "prefer",
-                                        "require", "verify-ca", "verify-full"};
-  const auto mode = choice(settings, "sslmode", modes, Conninfo::SslMode::prefer);
-  if (!mode) return Failure(mode.error());
-  conninfo.sslmode = *mode;
+void read_protocol_versions(Reader& reader, Conninfo& conninfo) {
+  using Version = Conninfo::ProtocolVersion;
+  constexpr Version versions[] = {Version::v3_0, Version::v3_2, Version::v3_2};
+  constexpr std::string_view names[] = {"3.0", "3.2", "latest"};
+  conninfo.min_protocol_version = versions[reader.choice("min_protocol_version", names, 0)];
+  // 3.0 unless one of the two asks for more: what came before PostgreSQL 18, and some poolers, end
+  // the session of who asks for a version that they do not know.
+  const int otherwise = conninfo.min_protocol_version == Version::v3_0 ? 0 : 1;
+  conninfo.max_protocol_version = versions[reader.choice("max_protocol_version", names, otherwise)];
+  if (conninfo.max_protocol_version < conninfo.min_protocol_version)
+    reader.refuse("max_protocol_version", "is less than min_protocol_version");
+}
 
-  constexpr std::string_view sessions[] = {"any",     "read-write", "read-only",
-                                           "primary", "standby",    "prefer-standby"};
-  const auto session =
-      choice(settings, "target_session_attrs", sessions, Conninfo::TargetSession::any);
-  if (!session) return Failure(session.error());
-  conninfo.target_session_attrs = *session;
-  return conninfo;
+// As the password file has it: a socket in the default folder is localhost.
+std::string_view name_in_password_file(const Host& host) {
+  if (host.name == default_socket_folder) return "localhost";
+  return host.name.empty() ? host.address : host.name;
+}
+
+// The password file is looked at when nothing else gives a password, and if it is the user's alone.
+void read_password_file(Conninfo& conninfo, const std::string& path,
+                        const ConninfoContext& context) {
+  using std::filesystem::perms;
+  if (path.empty() || !context.file_status || !context.read_file) return;
+  const std::filesystem::file_status status = context.file_status(path);
+  if (!std::filesystem::exists(status)) return;
+  if (!std::filesystem::is_regular_file(status)) {
+    conninfo.warning = "the password file " + quote(path) + " is not used: it is no plain file";
+    return;
+  }
+  if ((status.permissions() & (perms::group_all | perms::others_all)) != perms::none) {
+    conninfo.warning = "the password file " + quote(path) +
+                       " is not used: others may read or write it (chmod 0600 it)";
+    return;
+  }
+  const std::optional<std::string> text = context.read_file(path);
+  if (!text) return;
+  for (Host& host : conninfo.hosts)
+    host.password = find_password(*text, name_in_password_file(host), std::to_string(host.port),
+                                  conninfo.dbname, conninfo.user)
+                        .value_or("");
+}
+
+// libpq has no settings for these.
+std::vector<std::pair<std::string, std::string>> read_parameters(const ConninfoContext& context) {
+  std::vector<std::pair<std::string, std::string>> parameters;
+  for (const auto& [variable, name] : {std::pair{"PGDATESTYLE", "datestyle"},
+                                       std::pair{"PGTZ", "timezone"}, std::pair{"PGGEQO", "geqo"}})
+    if (auto value = context.lookup(variable); value && strcasecmp(value->c_str(), "default") != 0)
+      parameters.emplace_back(name, std::move(*value));
+  return parameters;
 }
 
 }  // namespace
@@ -293,27 +263,86 @@ std::string Host::text() const {
   return (name.empty() ? address : name) + ":" + std::to_string(port);
 }
 
-std::expected<Conninfo, std::string> parse_conninfo(std::string_view text,
-                                                    const ConninfoContext& context) {
+std::expected<Settings, std::string> parse_connection_string(std::string_view text) {
   Settings settings;
-  for (const Keyword& one : keywords)
-    if (auto value = context.lookup(one.variable); value && !value->empty())
-      settings[one.name] = *value;
   std::expected<void, std::string> parsed;
-  bool is_uri = false;
-  for (const std::string_view scheme : {"postgresql://", "postgres://"}) {
-    if (!text.starts_with(scheme)) continue;
-    is_uri = true;
-    parsed = parse_uri(text.substr(scheme.size()), settings);
-  }
-  if (!is_uri) {
-    if (text.find("://") != std::string_view::npos && text.find('=') == std::string_view::npos)
-      return Failure("it begins with " + quote(text.substr(0, text.find("://") + 3)) +
-                     ", and not with postgresql://");
+  const size_t scheme_end = text.find("://");
+  const std::string_view scheme = text.substr(0, scheme_end);
+  if (scheme_end != std::string_view::npos && (scheme == "postgresql" || scheme == "postgres")) {
+    parsed = parse_uri(text.substr(scheme_end + 3), settings);
+  } else if (scheme_end != std::string_view::npos && !scheme.contains('=')) {
+    return Failure("it is a URI that does not begin with postgresql:// or postgres://");
+  } else {
     parsed = parse_keywords(text, settings);
   }
   if (!parsed) return Failure(parsed.error());
-  return from_settings(settings, context);
+  return settings;
+}
+
+std::expected<Settings, std::string> read_settings(std::string_view text,
+                                                   const ConninfoContext& context) {
+  auto settings = parse_connection_string(text);
+  if (!settings) return settings;
+  if (auto added = add_defaults(*settings, context); !added) return Failure(added.error());
+  return settings;
+}
+
+std::expected<Conninfo, std::string> conninfo_of(const Settings& settings,
+                                                 const ConninfoContext& context) {
+  Reader reader(settings);
+  Conninfo conninfo;
+  conninfo.hosts = read_hosts(reader);
+  conninfo.user = reader.text("user", context.os_user);
+  conninfo.password = reader.text("password");
+  conninfo.dbname = reader.text("dbname", conninfo.user);
+  conninfo.application_name = reader.text(
+      "application_name", reader.text("fallback_application_name", context.application_name));
+  conninfo.options = reader.text("options");
+  conninfo.parameters = read_parameters(context);
+  conninfo.connect_timeout = reader.time<std::chrono::seconds>("connect_timeout", "seconds");
+  conninfo.tcp_user_timeout =
+      reader.time<std::chrono::milliseconds>("tcp_user_timeout", "milliseconds");
+  conninfo.keepalives = read_keepalives(reader);
+  conninfo.sslmode = reader.choice(
+      "sslmode", {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},
+      Conninfo::SslMode::prefer);
+  conninfo.ssl = read_ssl(reader, conninfo.sslmode);
+  conninfo.channel_binding = reader.choice("channel_binding", {"disable", "prefer", "require"},
+                                           Conninfo::ChannelBinding::prefer);
+  conninfo.require_auth = read_require_auth(reader);
+  read_protocol_versions(reader, conninfo);
+  conninfo.target_session_attrs =
+      reader.choice("target_session_attrs",
+                    {"any", "read-write", "read-only", "primary", "standby", "prefer-standby"},
+                    Conninfo::TargetSession::any);
+  conninfo.load_balance_hosts =
+      reader.choice("load_balance_hosts", {"disable", "random"}, Conninfo::LoadBalance::disable);
+  reader.choice("gssencmode", {"disable", "prefer", "require"}, 1);
+  if (!reader.failure().empty()) return Failure(reader.failure());
+  if (conninfo.password.empty())
+    read_password_file(
+        conninfo, reader.text("passfile", context.home.empty() ? "" : context.home + "/.pgpass"),
+        context);
+  return conninfo;
+}
+
+std::expected<Conninfo, std::string> parse_conninfo(std::string_view text,
+                                                    const ConninfoContext& context) {
+  const auto settings = read_settings(text, context);
+  if (!settings) return Failure(settings.error());
+  auto conninfo = conninfo_of(*settings, context);
+  if (!conninfo) return conninfo;
+  if (auto kept = check_kept(*settings); !kept) return Failure(kept.error());
+  // A session knows one password, whichever host it is with.
+  if (conninfo->password.empty()) {
+    conninfo->password = conninfo->hosts[0].password;
+    for (const Host& host : conninfo->hosts)
+      if (host.password != conninfo->password)
+        return Failure(
+            "passfile has not the same password for each host, which is not supported; set one by "
+            "PGPASSWORD");
+  }
+  return conninfo;
 }
 
 }  // namespace ringpost::proto::pg

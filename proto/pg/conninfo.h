@@ -1,20 +1,24 @@
-// Where PostgreSQL is and who asks: libpq's connection strings, in both forms, merged with its PG*
-// variables and its defaults (PostgreSQL 18 documentation, 32.1.1 "Connection Strings", 32.15
-// "Environment Variables").
+// Where PostgreSQL is and who asks: libpq's connection strings, in both forms, merged with a
+// service, its PG* variables and its defaults (PostgreSQL 18 documentation, 32.1.1 "Connection
+// Strings", 32.15 to 32.17).
 //
 //     postgresql://user:password@host1:port1,host2:port2/dbname?name=value&...
 //     host=... port=... user=... password='with \'quotes\''
 //
-// What the string says wins over the environment, that over the defaults.
+// What the string says wins over its service, that over the environment, that over the defaults. A
+// setting that would not be kept is refused: none is read and then ignored.
 #pragma once
 
+#include <bitset>
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ringpost::proto::pg {
@@ -26,6 +30,8 @@ struct Host {
   // hostaddr: used instead of looking the name up.
   std::string address;
   uint16_t port = 5432;
+  // What the password file has for it, where Conninfo::password is empty.
+  std::string password;
 
   bool is_unix_socket() const {
     return address.empty() && !name.empty() && (name[0] == '/' || name[0] == '@');
@@ -45,28 +51,80 @@ struct Conninfo {
     standby,
     prefer_standby
   };
+  enum class LoadBalance : uint8_t { disable, random };
+  enum class ChannelBinding : uint8_t { disable, prefer, require };
+  // Authentication methods as require_auth names them; `none` is a server that asks for none.
+  enum class AuthMethod : uint8_t { none, password, md5, gss, sspi, scram_sha_256, oauth };
+  using AuthMethods = std::bitset<7>;  // by AuthMethod
+  // As a start-up message has them: the major version in the upper 16 bits.
+  enum class ProtocolVersion : uint32_t { v3_0 = 3 << 16, v3_2 = (3 << 16) + 2 };
 
-  // At least one; tried in this order.
+  struct Ssl {
+    enum class Negotiation : uint8_t { postgres, direct };
+    enum class CertMode : uint8_t { disable, allow, require };
+    enum class Version : uint8_t { tls_1, tls_1_1, tls_1_2, tls_1_3 };
+
+    Negotiation negotiation = Negotiation::postgres;
+    // Paths. Empty: libpq's in ~/.postgresql, used where they exist. `rootcert` may be "system".
+    std::string cert, key, rootcert, crl, crldir;
+    std::string password;  // of `key`
+    CertMode certmode = CertMode::allow;
+    bool sni = true;
+    Version min_protocol_version = Version::tls_1_2;
+    std::optional<Version> max_protocol_version;
+    std::string keylogfile;
+  };
+
+  struct Keepalives {
+    bool on = true;
+    // Empty: the system's.
+    std::optional<std::chrono::seconds> idle, interval;
+    std::optional<int> count;
+  };
+
+  // At least one; tried in this order, unless load_balance_hosts says otherwise.
   std::vector<Host> hosts;
   std::string user, password, dbname, application_name, options;
-  std::optional<std::chrono::seconds> connect_timeout;
-  SslMode sslmode = SslMode::prefer;
+  // Further ones of the start-up message: what PGDATESTYLE, PGTZ and PGGEQO set.
+  std::vector<std::pair<std::string, std::string>> parameters;
+  std::optional<std::chrono::seconds> connect_timeout;  // of each address; empty: no limit
+  std::optional<std::chrono::milliseconds> tcp_user_timeout;
+  Keepalives keepalives;
   TargetSession target_session_attrs = TargetSession::any;
+  LoadBalance load_balance_hosts = LoadBalance::disable;
+  SslMode sslmode = SslMode::prefer;
+  Ssl ssl;
+  ChannelBinding channel_binding = ChannelBinding::prefer;
+  AuthMethods require_auth = AuthMethods().set();  // those that are allowed
+  ProtocolVersion min_protocol_version = ProtocolVersion::v3_0,
+                  max_protocol_version = ProtocolVersion::v3_0;
 
-  // A connection without TLS is none that this string allows.
-  bool requires_tls() const { return sslmode >= SslMode::require; }
+  // Why the password file is not used though it is there: for the log. Empty: nothing to say.
+  std::string warning;
 };
 
-// What a connection string is read with.
+// What a connection string is read with, beside the string. Without the two functions of files
+// there are none.
 struct ConninfoContext {
   // An environment variable's value.
   std::function<std::optional<std::string>(const std::string&)> lookup;
+  std::function<std::filesystem::file_status(const std::string& path)> file_status;
+  // A file's text, or nothing when it can't be opened.
+  std::function<std::optional<std::string>(const std::string& path)> read_file;
+  // The user's folder, with ~/.pgpass and ~/.pg_service.conf; may be empty.
+  std::string home;
   // The defaults of user and of application_name.
   std::string os_user, application_name;
 };
 
-// The error is one line: what is wrong, where, what to do.
+// The error is one line: what is wrong, where, what to do. It names settings and never shows what
+// was given for one, which by a slip of quoting could be a part of a password.
 std::expected<Conninfo, std::string> parse_conninfo(std::string_view text,
                                                     const ConninfoContext& context);
+
+// What parse_conninfo reads, a line for each setting: name='value' as a connection string has it,
+// and in brackets where it comes from: string, service, environment, default. Secrets are hidden.
+std::expected<std::string, std::string> explain_conninfo(std::string_view text,
+                                                         const ConninfoContext& context);
 
 }  // namespace ringpost::proto::pg

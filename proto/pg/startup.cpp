@@ -51,6 +51,7 @@ void Startup::begin(wire::Buffer& out) const {
   if (!conninfo_.application_name.empty())
     parameters.emplace_back("application_name", conninfo_.application_name);
   if (!conninfo_.options.empty()) parameters.emplace_back("options", conninfo_.options);
+  for (const auto& [name, value] : conninfo_.parameters) parameters.emplace_back(name, value);
   encode_startup(out, parameters);
 }
 

@@ -1,10 +1,16 @@
-// Invariant: a connection string is refused in one printable line, or gives at least one host with
-// a port; and what it gave, written down as keywords, gives the same again.
+// Invariant: a connection string is refused in one printable line, or gives settings which written
+// down as keywords give the same again, each as libpq reads it (where it is linked); and they mean
+// at least one host with a port. The same holds for the input as a service file and a password
+// file.
 #include <algorithm>
 #include <cstdlib>
 
-#include "proto/pg/conninfo.h"
+#include "proto/pg/conninfo_files.h"
+#include "proto/pg/conninfo_settings.h"
 #include "tests/support/pg_messages.h"
+#ifdef HAVE_LIBPQ
+#include "tests/support/libpq.h"
+#endif
 
 namespace ringpost {
 namespace {
@@ -15,54 +21,34 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
-std::expected<Conninfo, std::string> parse(std::string_view text) {
-  return parse_conninfo(text, {.lookup = [](const std::string&) { return std::nullopt; },
-                               .os_user = "os",
-                               .application_name = "program"});
+void require_line(const std::string& why) {
+  require(!why.empty() && std::none_of(why.begin(), why.end(),
+                                       [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }));
 }
 
-std::string keyword(std::string_view name, std::string_view value) {
-  std::string text = std::string(name) + "='";
-  for (const char c : value) {
-    if (c == '\'' || c == '\\') text += '\\';
-    text += c;
+std::string written(const Settings& settings) {
+  std::string text;
+  for (const Keyword& one : keywords()) {
+    const Setting* setting = settings.find(one.name);
+    if (setting == nullptr) continue;
+    text.append(one.name).append("='");
+    for (const char c : setting->value) {
+      if (c == '\'' || c == '\\') text += '\\';
+      text += c;
+    }
+    text += "' ";
   }
-  return text + "' ";
-}
-
-std::string written(const Conninfo& conninfo) {
-  std::string names, addresses, ports;
-  for (const Host& host : conninfo.hosts) {
-    names += host.name + ",";
-    addresses += host.address + ",";
-    ports += std::to_string(host.port) + ",";
-  }
-  const auto without_last = [](std::string list) { return list.substr(0, list.size() - 1); };
-  const auto only_commas = [](const std::string& list) {
-    return list.find_first_not_of(',') == std::string::npos;
-  };
-  static constexpr std::string_view modes[] = {"disable", "allow",     "prefer",
-                                               "require", "verify-ca", "verify-full"};
-  std::string text = keyword("port", without_last(ports)) + keyword("user", conninfo.user) +
-                     keyword("password", conninfo.password) + keyword("dbname", conninfo.dbname) +
-                     keyword("application_name", conninfo.application_name) +
-                     keyword("options", conninfo.options) +
-                     keyword("sslmode", modes[static_cast<size_t>(conninfo.sslmode)]);
-  if (!only_commas(names)) text += keyword("host", without_last(names));
-  if (!only_commas(addresses)) text += keyword("hostaddr", without_last(addresses));
-  if (conninfo.connect_timeout)
-    text += keyword("connect_timeout", std::to_string(conninfo.connect_timeout->count()));
   return text;
 }
 
-bool same(const Conninfo& a, const Conninfo& b) {
-  const auto same_host = [](const Host& one, const Host& other) {
-    return one.name == other.name && one.address == other.address && one.port == other.port;
-  };
-  return a.user == b.user && a.password == b.password && a.dbname == b.dbname &&
-         a.application_name == b.application_name && a.options == b.options &&
-         a.connect_timeout == b.connect_timeout && a.sslmode == b.sslmode &&
-         std::equal(a.hosts.begin(), a.hosts.end(), b.hosts.begin(), b.hosts.end(), same_host);
+void check_meaning(std::string_view text, const ConninfoContext& context) {
+  const auto conninfo = parse_conninfo(text, context);
+  if (!conninfo) return require_line(conninfo.error());
+  require(!conninfo->hosts.empty() && !conninfo->user.empty() && !conninfo->dbname.empty());
+  for (const Host& host : conninfo->hosts)
+    require(host.port != 0 && !(host.name.empty() && host.address.empty()));
+  const auto lines = explain_conninfo(text, context);
+  require(lines && lines->ends_with(")\n"));
 }
 
 }  // namespace
@@ -71,17 +57,31 @@ bool same(const Conninfo& a, const Conninfo& b) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ringpost;
   const tests::Exact input({reinterpret_cast<const char*>(data), size});
-  const auto conninfo = parse(input.view());
-  if (!conninfo) {
-    const std::string& why = conninfo.error();
-    require(!why.empty() && std::none_of(why.begin(), why.end(),
-                                         [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }));
-    return 0;
+  const std::string text(input.view());
+  ConninfoContext context{.lookup = [](const std::string&) { return std::nullopt; },
+                          .file_status = {},
+                          .read_file = {},
+                          .home = "/home",
+                          .os_user = "os",
+                          .application_name = "program"};
+  check_meaning(input.view(), context);
+  const auto settings = parse_connection_string(input.view());
+  if (settings) {
+    const auto again = parse_connection_string(written(*settings));
+    require(again && written(*again) == written(*settings));
+  } else {
+    require_line(settings.error());
   }
-  require(!conninfo->hosts.empty() && !conninfo->user.empty() && !conninfo->dbname.empty());
-  for (const Host& host : conninfo->hosts)
-    require(host.port != 0 && !(host.name.empty() && host.address.empty()));
-  const auto again = parse(written(*conninfo));
-  require(again && same(*conninfo, *again));
+#ifdef HAVE_LIBPQ
+  require(tests::difference(text.c_str()).empty());
+#endif
+
+  context.file_status = [](const std::string&) {
+    return std::filesystem::file_status(std::filesystem::file_type::regular,
+                                        std::filesystem::perms::owner_read);
+  };
+  context.read_file = [&text](const std::string&) { return std::optional(text); };
+  check_meaning("service=s", context);
+  check_meaning("host=h", context);
   return 0;
 }

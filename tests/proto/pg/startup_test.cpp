@@ -77,6 +77,12 @@ TEST(Startup, SendsWhoAsksAndForWhat) {
             "\0\0\0\x65\0\3\0\0user\0alice\0database\0shop\0client_encoding\0UTF8\0application_"
             "name\0ringpost\0"
             "options\0-c geqo=off\0\0"sv);
+  session.conninfo.options = session.conninfo.application_name = "";
+  session.conninfo.parameters = {{"timezone", "UTC"}};
+  session.startup.begin(session.out);
+  EXPECT_EQ(session.sent(),
+            "\0\0\0\x44\0\3\0\0user\0alice\0database\0shop\0client_encoding\0UTF8\0"
+            "timezone\0UTC\0\0"sv);
 }
 
 TEST(Startup, TrustNeedsNothing) {

@@ -1,0 +1,211 @@
+#include "proto/pg/conninfo_settings.h"
+
+#include <algorithm>
+#include <array>
+
+#include "proto/pg/conninfo_files.h"
+
+namespace ringpost::proto::pg {
+
+namespace {
+
+using Failure = std::unexpected<std::string>;
+using Source = Setting::Source;
+
+// Where Debian's libpq looks for pg_service.conf; another place is PGSYSCONFDIR's to say.
+constexpr const char* default_sysconfdir = "/etc/postgresql-common";
+
+// What is missing. Who builds it takes the word out of the table below: all values of that setting
+// are kept then, and all of it is read into Conninfo already.
+constexpr std::string_view tls = "TLS", keepalive = "keepalives", gssapi = "GSSAPI",
+                           oauth = "OAuth";
+
+constexpr Keyword table[] = {
+    {"service", "PGSERVICE"},
+    {"user", "PGUSER"},
+    {"password", "PGPASSWORD", nullptr, true},
+    {"passfile", "PGPASSFILE"},
+    {"channel_binding", "PGCHANNELBINDING", "prefer", false, "channel binding", "disable prefer"},
+    {"connect_timeout", "PGCONNECT_TIMEOUT"},
+    {"dbname", "PGDATABASE"},
+    {"host", "PGHOST"},
+    {"hostaddr", "PGHOSTADDR"},
+    {"port", "PGPORT", "5432"},
+    {"client_encoding", "PGCLIENTENCODING", nullptr, false, "another encoding than UTF8",
+     "UTF8 utf8 UTF-8 utf-8"},
+    {"options", "PGOPTIONS", ""},
+    {"application_name", "PGAPPNAME"},
+    {"fallback_application_name"},
+    {"keepalives", nullptr, nullptr, false, keepalive},
+    {"keepalives_idle", nullptr, nullptr, false, keepalive},
+    {"keepalives_interval", nullptr, nullptr, false, keepalive},
+    {"keepalives_count", nullptr, nullptr, false, keepalive},
+    {"tcp_user_timeout", nullptr, nullptr, false, "a user timeout of TCP", "0"},
+    {"sslmode", "PGSSLMODE", "prefer", false, tls, "disable allow prefer"},
+    {"sslnegotiation", "PGSSLNEGOTIATION", "postgres", false, tls, "postgres"},
+    {"sslcompression", "PGSSLCOMPRESSION", "0", false, "compression by TLS", "0"},
+    {"sslcert", "PGSSLCERT", nullptr, false, tls},
+    {"sslkey", "PGSSLKEY", nullptr, false, tls},
+    {"sslcertmode", "PGSSLCERTMODE", nullptr, false, tls, "disable allow"},
+    {"sslpassword", nullptr, nullptr, true, tls},
+    {"sslrootcert", "PGSSLROOTCERT", nullptr, false, tls},
+    {"sslcrl", "PGSSLCRL", nullptr, false, tls},
+    {"sslcrldir", "PGSSLCRLDIR", nullptr, false, tls},
+    {"sslsni", "PGSSLSNI", "1", false, tls, "1"},
+    {"requirepeer", "PGREQUIREPEER", nullptr, false, "a look at the server's user"},
+    {"require_auth", "PGREQUIREAUTH", nullptr, false, "a choice of authentication methods"},
+    {"min_protocol_version", "PGMINPROTOCOLVERSION", nullptr, false, "protocol 3.2", "3.0"},
+    {"max_protocol_version", "PGMAXPROTOCOLVERSION"},  // 3.0 is under each
+    {"ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION", "TLSv1.2", false, tls, "TLSv1.2"},
+    {"ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION", nullptr, false, tls},
+    {"gssencmode", "PGGSSENCMODE", "prefer", false, gssapi, "disable prefer"},
+    {"krbsrvname", "PGKRBSRVNAME", "postgres", false, gssapi, "postgres"},
+    {"gsslib", "PGGSSLIB", nullptr, false, gssapi},
+    {"gssdelegation", "PGGSSDELEGATION", "0", false, gssapi, "0"},
+    {"replication", nullptr, nullptr, false, "a session of replication", "false off no 0"},
+    {"target_session_attrs", "PGTARGETSESSIONATTRS", "any", false, "a look at the session's state",
+     "any"},
+    {"load_balance_hosts", "PGLOADBALANCEHOSTS", "disable", false, "hosts in random order",
+     "disable"},
+    {"scram_client_key", nullptr, nullptr, true, "keys in place of a password"},
+    {"scram_server_key", nullptr, nullptr, true, "keys in place of a password"},
+    {"oauth_issuer", nullptr, nullptr, false, oauth},
+    {"oauth_client_id", nullptr, nullptr, false, oauth},
+    {"oauth_client_secret", nullptr, nullptr, true, oauth},
+    {"oauth_scope", nullptr, nullptr, false, oauth},
+    {"sslkeylogfile", nullptr, nullptr, false, tls},
+};
+
+bool has_word(std::string_view words, std::string_view wanted) {
+  while (!words.empty()) {
+    const std::string_view word = words.substr(0, words.find(' '));
+    words.remove_prefix(std::min(word.size() + 1, words.size()));
+    if (word == wanted) return true;
+  }
+  return false;
+}
+
+// In the user's file, or the one that PGSERVICEFILE names; where the service is not there, in the
+// system's.
+std::expected<void, std::string> add_service(Settings& settings, const ConninfoContext& context) {
+  const Setting* given = settings.find("service");
+  const std::string service =
+      given != nullptr ? given->value : context.lookup("PGSERVICE").value_or("");
+  if (service.empty()) return {};
+  const auto named = context.lookup("PGSERVICEFILE");
+  const std::string sysconfdir = context.lookup("PGSYSCONFDIR").value_or(default_sysconfdir);
+  for (const std::string& path :
+       {named.value_or(context.home.empty() ? "" : context.home + "/.pg_service.conf"),
+        sysconfdir + "/pg_service.conf"}) {
+    const auto text = context.read_file ? context.read_file(path) : std::nullopt;
+    if (!text && path == named) return Failure("service file " + quote(path) + " can't be read");
+    if (!text) continue;
+    const auto found = add_service(settings, *text, service, path);
+    if (!found) return Failure(found.error());
+    if (*found) return {};
+  }
+  return Failure("the service " + quote(service) + " is in no service file");
+}
+
+void add_environment(Settings& settings, const ConninfoContext& context) {
+  for (const Keyword& one : table)
+    if (one.variable != nullptr)
+      if (auto value = context.lookup(one.variable))
+        settings.add(
+            one.name,
+            {.value = std::move(*value), .source = Source::environment, .where = one.variable});
+  if (context.lookup("PGREQUIRESSL").value_or("").starts_with('1'))
+    settings.add("sslmode",
+                 {.value = "require", .source = Source::environment, .where = "PGREQUIRESSL"});
+}
+
+}  // namespace
+
+std::span<const Keyword> keywords() {
+  return table;
+}
+
+const Keyword* find_keyword(std::string_view name) {
+  const auto* found = std::find_if(std::begin(table), std::end(table),
+                                   [name](const Keyword& one) { return one.name == name; });
+  return found == std::end(table) ? nullptr : found;
+}
+
+std::string Setting::origin() const {
+  switch (source) {
+    case Source::string:
+      return "string";
+    case Source::service:
+      return "service " + where;
+    case Source::environment:
+      return "environment " + where;
+    default:
+      return "default";
+  }
+}
+
+bool Settings::set(std::string_view name, Setting setting) {
+  const Keyword* keyword = find_keyword(name);
+  if (keyword == nullptr) return false;
+  settings_.insert_or_assign(keyword->name, std::move(setting));
+  return true;
+}
+
+bool Settings::add(std::string_view name, Setting setting) {
+  return settings_.contains(name) || set(name, std::move(setting));
+}
+
+const Setting* Settings::find(std::string_view name) const {
+  const auto found = settings_.find(name);
+  return found == settings_.end() ? nullptr : &found->second;
+}
+
+std::string Settings::value(std::string_view name, std::string_view otherwise) const {
+  const Setting* setting = find(name);
+  return setting == nullptr || setting->value.empty() ? std::string(otherwise) : setting->value;
+}
+
+std::string Settings::label(std::string_view name) const {
+  const Setting* setting = find(name);
+  std::string text(name);
+  if (setting != nullptr && setting->source != Source::string)
+    text.append(" (").append(setting->origin()).append(")");
+  return text;
+}
+
+std::expected<void, std::string> add_defaults(Settings& settings, const ConninfoContext& context) {
+  if (auto added = add_service(settings, context); !added) return added;
+  add_environment(settings, context);
+  // The certificates that the system trusts are everybody's: only the host's name in one means
+  // something.
+  if (settings.value("sslrootcert") == "system")
+    settings.add("sslmode", {.value = "verify-full", .source = Source::fallback});
+  for (const Keyword& one : table)
+    if (one.fallback != nullptr)
+      settings.add(one.name, {.value = one.fallback, .source = Source::fallback});
+  settings.add("user", {.value = context.os_user, .source = Source::fallback});
+  return {};
+}
+
+std::expected<void, std::string> check_kept(const Settings& settings) {
+  for (const Keyword& one : table) {
+    const std::string value = settings.value(one.name);
+    if (one.missing.empty() || value.empty() || has_word(one.harmless, value)) continue;
+    // libpq looks at none of these then.
+    if (one.missing == tls && settings.value("sslmode") == "disable") continue;
+    std::string words(one.harmless);
+    std::replace(words.begin(), words.end(), ' ', '|');
+    return Failure(settings.label(one.name) + " asks for " + std::string(one.missing) +
+                   ", which is not supported; leave it out" +
+                   (words.empty() ? "" : ", or set it to " + words));
+  }
+  return {};
+}
+
+std::string quote(std::string_view text) {
+  std::string line("'");
+  for (const char c : text) line += (c >= 0 && c < 0x20) || c == 0x7f ? '?' : c;
+  return line.append("'");
+}
+
+}  // namespace ringpost::proto::pg

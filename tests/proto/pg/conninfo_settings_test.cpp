@@ -1,0 +1,203 @@
+#include "proto/pg/conninfo_settings.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/proto/pg/conninfo_context.h"
+
+namespace ringpost::proto::pg {
+namespace {
+
+// Value and origin of one setting, or the error of all.
+std::string given(std::string_view name, std::string_view text, const ConninfoContext& context) {
+  const auto settings = read_settings(text, context);
+  if (!settings) return "error: " + settings.error();
+  const Setting* setting = settings->find(name);
+  return setting == nullptr ? "none" : setting->value + " (" + setting->origin() + ")";
+}
+
+TEST(ConninfoSettings, TheStringWinsOverItsServiceThatOverTheEnvironmentThatOverTheDefaults) {
+  const Files files{{"/home/u/.pg_service.conf",
+                     {"[orders]\nport=2\ndbname=service\napplication_name=service\n"}}};
+  const ConninfoContext context = context_of(
+      {{"PGPORT", "3"}, {"PGDATABASE", "env"}, {"PGHOST", "env"}, {"PGSSLMODE", "disable"}}, files);
+  const std::string text = "service=orders application_name=mine";
+  EXPECT_EQ(given("application_name", text, context), "mine (string)");
+  EXPECT_EQ(given("port", text, context), "2 (service orders)");
+  EXPECT_EQ(given("dbname", text, context), "service (service orders)");
+  EXPECT_EQ(given("host", text, context), "env (environment PGHOST)");
+  EXPECT_EQ(given("sslmode", text, context), "disable (environment PGSSLMODE)");
+  EXPECT_EQ(given("user", text, context), "osuser (default)");
+  EXPECT_EQ(given("target_session_attrs", text, context), "any (default)");
+  EXPECT_EQ(given("password", text, context), "none");
+  EXPECT_EQ(given("port", "", context), "3 (environment PGPORT)");
+  EXPECT_EQ(given("port", "", context_of()), "5432 (default)");
+  EXPECT_EQ(given("port", "port=''", context), " (string)") << "the environment's is hidden";
+  EXPECT_EQ(given("application_name", "postgresql:///?service=orders", context),
+            "service (service orders)");
+}
+
+TEST(ConninfoSettings, EachVariableOfLibpqSetsItsSetting) {
+  constexpr std::pair<const char*, std::string_view> variables[] = {
+      {"PGHOST", "host"},
+      {"PGHOSTADDR", "hostaddr"},
+      {"PGPORT", "port"},
+      {"PGDATABASE", "dbname"},
+      {"PGUSER", "user"},
+      {"PGPASSWORD", "password"},
+      {"PGPASSFILE", "passfile"},
+      {"PGREQUIREAUTH", "require_auth"},
+      {"PGCHANNELBINDING", "channel_binding"},
+      {"PGOPTIONS", "options"},
+      {"PGAPPNAME", "application_name"},
+      {"PGSSLMODE", "sslmode"},
+      {"PGSSLNEGOTIATION", "sslnegotiation"},
+      {"PGSSLCOMPRESSION", "sslcompression"},
+      {"PGSSLCERT", "sslcert"},
+      {"PGSSLKEY", "sslkey"},
+      {"PGSSLCERTMODE", "sslcertmode"},
+      {"PGSSLROOTCERT", "sslrootcert"},
+      {"PGSSLCRL", "sslcrl"},
+      {"PGSSLCRLDIR", "sslcrldir"},
+      {"PGSSLSNI", "sslsni"},
+      {"PGREQUIREPEER", "requirepeer"},
+      {"PGSSLMINPROTOCOLVERSION", "ssl_min_protocol_version"},
+      {"PGSSLMAXPROTOCOLVERSION", "ssl_max_protocol_version"},
+      {"PGMINPROTOCOLVERSION", "min_protocol_version"},
+      {"PGMAXPROTOCOLVERSION", "max_protocol_version"},
+      {"PGGSSENCMODE", "gssencmode"},
+      {"PGKRBSRVNAME", "krbsrvname"},
+      {"PGGSSLIB", "gsslib"},
+      {"PGGSSDELEGATION", "gssdelegation"},
+      {"PGCONNECT_TIMEOUT", "connect_timeout"},
+      {"PGCLIENTENCODING", "client_encoding"},
+      {"PGTARGETSESSIONATTRS", "target_session_attrs"},
+      {"PGLOADBALANCEHOSTS", "load_balance_hosts"},
+  };
+  for (const auto& [variable, name] : variables)
+    EXPECT_EQ(given(name, "", context_of({{variable, "x"}})),
+              std::string("x (environment ") + variable + ")");
+}
+
+TEST(ConninfoSettings, OldAndDerivedDefaultsOfSslmode) {
+  EXPECT_EQ(given("sslmode", "", context_of({{"PGREQUIRESSL", "1"}})),
+            "require (environment PGREQUIRESSL)");
+  EXPECT_EQ(given("sslmode", "", context_of({{"PGREQUIRESSL", "0"}})), "prefer (default)");
+  EXPECT_EQ(given("sslmode", "", context_of({{"PGREQUIRESSL", "1"}, {"PGSSLMODE", "allow"}})),
+            "allow (environment PGSSLMODE)");
+  EXPECT_EQ(given("sslmode", "sslrootcert=system", context_of()), "verify-full (default)");
+  EXPECT_EQ(given("sslmode", "sslrootcert=system sslmode=require", context_of()),
+            "require (string)");
+}
+
+TEST(ConninfoSettings, FindsTheServiceInTheUsersFileThenInTheSystems) {
+  const MemoryFile users{"[a]\nhost=users\n"}, system{"[a]\nhost=system\n[b]\nhost=system\n"},
+      named{"[a]\nhost=named\n"};
+  const Files files{{"/home/u/.pg_service.conf", users},
+                    {"/etc/postgresql-common/pg_service.conf", system},
+                    {"/conf/pg_service.conf", {"[c]\nhost=conf\n"}},
+                    {"/named", named}};
+  const auto host = [&files](std::string_view text, Environment environment = {}) {
+    return given("host", text, context_of(std::move(environment), files));
+  };
+  EXPECT_EQ(host("service=a"), "users (service a)");
+  EXPECT_EQ(host("service=b"), "system (service b)");
+  EXPECT_EQ(host("service=c"), "error: the service 'c' is in no service file");
+  EXPECT_EQ(host("service=c", {{"PGSYSCONFDIR", "/conf"}}), "conf (service c)");
+  EXPECT_EQ(host("service=b", {{"PGSYSCONFDIR", "/conf"}}),
+            "error: the service 'b' is in no service file");
+  EXPECT_EQ(host("service=a", {{"PGSERVICEFILE", "/named"}}), "named (service a)");
+  EXPECT_EQ(host("service=b", {{"PGSERVICEFILE", "/named"}}), "system (service b)");
+  EXPECT_EQ(host("service=a", {{"PGSERVICEFILE", "/none"}}),
+            "error: service file '/none' can't be read");
+  EXPECT_EQ(host("", {{"PGSERVICE", "a"}}), "users (service a)");
+  EXPECT_EQ(host("service=b", {{"PGSERVICE", "a"}}), "system (service b)");
+  EXPECT_EQ(host("service=''", {{"PGSERVICE", "a"}}), "none");
+  EXPECT_EQ(given("service", "", context_of({{"PGSERVICE", "a"}}, files)),
+            "a (environment PGSERVICE)");
+}
+
+std::string refusal(std::string_view text, const ConninfoContext& context = context_of()) {
+  const auto settings = read_settings(text, context);
+  if (!settings) return "error: " + settings.error();
+  const auto kept = check_kept(*settings);
+  return kept ? "kept" : kept.error();
+}
+
+TEST(ConninfoSettings, WhatCantBeKeptIsRefusedByName) {
+  constexpr SettingsCase cases[] = {
+      {"", "kept"},
+      {"host=h hostaddr=1.1.1.1 port=1 user=u password=p dbname=d options='-c a=b'"
+       " application_name=a fallback_application_name=b connect_timeout=3 passfile=/p",
+       "kept"},
+      // These ask for what is so anyhow.
+      {"sslmode=disable channel_binding=disable gssencmode=disable sslcompression=0 sslsni=1"
+       " sslcertmode=allow gssdelegation=0 krbsrvname=postgres client_encoding=UTF8"
+       " replication=false target_session_attrs=any load_balance_hosts=disable tcp_user_timeout=0"
+       " min_protocol_version=3.0 max_protocol_version=latest sslnegotiation=postgres sslcert=''",
+       "kept"},
+      {"sslmode=allow channel_binding=prefer gssencmode=prefer", "kept"},
+      {"sslmode=disable sslrootcert=r sslcert=c sslkey=k sslpassword=p sslcrl=l sslcrldir=d"
+       " sslcertmode=require ssl_max_protocol_version=TLSv1.3 sslkeylogfile=f sslsni=0",
+       "kept"},
+      {"sslmode=require",
+       "sslmode asks for TLS, which is not supported; leave it out, or set it to "
+       "disable|allow|prefer"},
+      {"sslrootcert=ca.pem", "sslrootcert asks for TLS, which is not supported; leave it out"},
+      {"sslrootcert=system",
+       "sslmode (default) asks for TLS, which is not supported; leave it out, or set it to "
+       "disable|allow|prefer"},
+      {"keepalives_idle=10",
+       "keepalives_idle asks for keepalives, which is not supported; leave it out"},
+      {"target_session_attrs=read-write",
+       "target_session_attrs asks for a look at the session's state, which is not supported; leave "
+       "it out, or set it to any"},
+      {"channel_binding=require sslmode=disable",
+       "channel_binding asks for channel binding, which is not supported; leave it out, or set it "
+       "to disable|prefer"},
+      {"min_protocol_version=3.2",
+       "min_protocol_version asks for protocol 3.2, which is not supported; leave it out, or set "
+       "it "
+       "to 3.0"},
+      {"client_encoding=LATIN1",
+       "client_encoding asks for another encoding than UTF8, which is not supported; leave it out, "
+       "or set it to UTF8|utf8|UTF-8|utf-8"},
+  };
+  for (const auto& one : cases) EXPECT_EQ(refusal(one.text), one.expected) << one.text;
+  EXPECT_EQ(refusal("", context_of({{"PGREQUIREAUTH", "scram-sha-256"}})),
+            "require_auth (environment PGREQUIREAUTH) asks for a choice of authentication methods, "
+            "which is not supported; leave it out");
+  for (const std::string name : {"keepalives",
+                                 "keepalives_interval",
+                                 "keepalives_count",
+                                 "tcp_user_timeout",
+                                 "sslcert",
+                                 "sslkey",
+                                 "sslpassword",
+                                 "sslcrl",
+                                 "sslcrldir",
+                                 "sslsni",
+                                 "sslcertmode",
+                                 "sslnegotiation",
+                                 "sslcompression",
+                                 "sslkeylogfile",
+                                 "ssl_min_protocol_version",
+                                 "ssl_max_protocol_version",
+                                 "requirepeer",
+                                 "require_auth",
+                                 "gssencmode",
+                                 "krbsrvname",
+                                 "gsslib",
+                                 "gssdelegation",
+                                 "replication",
+                                 "load_balance_hosts",
+                                 "scram_client_key",
+                                 "scram_server_key",
+                                 "oauth_issuer",
+                                 "oauth_client_id",
+                                 "oauth_client_secret",
+                                 "oauth_scope"})
+    EXPECT_EQ(refusal(name + "=77").substr(0, name.size() + 10), name + " asks for ") << name;
+}
+
+}  // namespace
+}  // namespace ringpost::proto::pg
