@@ -1,4 +1,6 @@
 """What the program is told: options and environment, and what it says of those that are wrong."""
+import os
+import tempfile
 import unittest
 
 import stage
@@ -48,6 +50,11 @@ class Options(unittest.TestCase):
             ([], {"DATABASE_URL": "mysql://host/x"}, "DATABASE_URL"),
             ([], {"DATABASE_URL": "host=localhost nonsense=1"}, "nonsense"),
             ([], {"DATABASE_URL": "host='open"}, "DATABASE_URL"),
+            ([], {"DATABASE_URL": "host=h target_session_attrs=read-write"}, "target_session_attrs"),
+            ([], {"DATABASE_URL": "host=h keepalives_idle=10"}, "keepalives_idle"),
+            ([], {"PGREQUIREAUTH": "scram-sha-256"}, "require_auth (environment PGREQUIREAUTH)"),
+            ([], {"PGCHANNELBINDING": "require"}, "channel_binding (environment PGCHANNELBINDING)"),
+            ([], {"PGSERVICE": "nowhere"}, "service 'nowhere'"),
         ]:
             with self.subTest(arguments=arguments, environment=environment):
                 status, out, err = run(*arguments, **environment)
@@ -55,6 +62,56 @@ class Options(unittest.TestCase):
                 self.assertEqual(out, "")
                 self.assertEqual(len(err.splitlines()), 1, err)
                 self.assertIn(word.lower(), err.lower())
+
+    def test_no_error_shows_a_part_of_a_password(self):
+        for url in ("postgresql://u:hunter2/x@h/d", "postgresql://u:hunter2%zz@h/d", "postgresql://u:a@hunter2@h/d",
+                    "postgresql://u:1/x?hunter2=1@h/d", "postgresql://u:1/x?hunter2@h/d", "postgresql://u:1,[hunter2/x@h",
+                    "postgresql://[u/:hunter2@h/d", "postgresql://h/d?password=a&hunter2=x", "postgres:/u:hunter2@h/d",
+                    "mysql://u:hunter2@h/d", "u:hunter2@h://d", "host=h password=my hunter2", "password=my hunter2=x",
+                    "host=h password='my hunter2", "password=a'hunter2 x", "port=1'hunter2", "sslmode=hunter2"):
+            with self.subTest(url=url):
+                status, out, err = run(DATABASE_URL=url)
+                self.assertEqual((status, out), (2, ""))
+                self.assertEqual(len(err.splitlines()), 1, err)
+                self.assertNotIn("hunter2", err)
+
+    def test_print_conninfo(self):
+        with tempfile.TemporaryDirectory() as home:
+            with open(os.path.join(home, ".pg_service.conf"), "w", encoding="utf-8") as services:
+                services.write("[orders]\nport=6000\n")
+            status, out, err = run("--print-conninfo", DATABASE_URL="postgresql://u:hunter2@h/d?service=orders",
+                                   PGSSLMODE="disable", HOME=home)
+        self.assertEqual((status, err), (0, ""))
+        self.assertNotIn("hunter2", out)
+        lines = out.splitlines()
+        for line in ("host='h' (string)", "dbname='d' (string)", "user='u' (string)", "password='********' (string)",
+                     "service='orders' (string)", "port='6000' (service orders)",
+                     "sslmode='disable' (environment PGSSLMODE)", "application_name='ringpost' (default)"):
+            self.assertIn(line, lines)
+        status, out, err = run("--print-conninfo", DATABASE_URL="host=h port=x")
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("port", err)
+
+    def test_a_service_and_the_password_file(self):
+        environment = cluster.environment
+        with tempfile.TemporaryDirectory() as home:
+            passwords = os.path.join(home, ".pgpass")
+            with open(os.path.join(home, ".pg_service.conf"), "w", encoding="utf-8") as services:
+                services.write(f"[users]\nhost=127.0.0.1\nport={environment['PGPORT']}\nuser=ringpost\n"
+                               "dbname=ringpost\n")
+            with open(passwords, "w", encoding="utf-8") as lines:
+                lines.write(f"*:{environment['PGPORT']}:*:ringpost:{environment['PGPASSWORD']}\n")
+            os.chmod(passwords, 0o600)
+            server = stage.Server(None, PGSERVICE="users", HOME=home)
+            self.assertEqual(server.stop(), 0)
+            self.assertNotIn("password_file_not_used", server.log())
+
+            os.chmod(passwords, 0o640)
+            server = stage.Server(None, wait=False, PGSERVICE="users", HOME=home)
+            server.wait_log("password_file_not_used")
+            server.wait_log("others may read or write it")
+            server.wait_log("the server asks for a password and none is set")
+            self.assertEqual(server.stop(), 0)
 
     def test_numbers_are_decimal_digits_and_nothing_else(self):
         for variable in ("PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "DB_PIPELINE_DEPTH", "DB_WAITING",
