@@ -78,7 +78,8 @@ class Reader {
   template <class Unit>
   std::optional<Unit> time(std::string_view name, const char* unit) {
     const std::optional<int> number = integer(name, unit);
-    return number.value_or(0) > 0 ? std::optional<Unit>(*number) : std::nullopt;
+    if (number.value_or(0) <= 0) return std::nullopt;
+    return Unit(*number);
   }
 
   void refuse(std::string_view name, const std::string& why) {

@@ -48,7 +48,7 @@ std::expected<std::string, std::string> explain_conninfo(std::string_view text,
       lines += line(one.name, written(value), "default");
   }
   for (const auto& [name, value] : conninfo->parameters)
-    lines += line("options", written("-c " + name + "=" + value), "environment");
+    lines += line(name, written(value), "environment");
   return lines;
 }
 

@@ -47,7 +47,7 @@ TEST(ConninfoExplain, ShowsWhatIsUsedAndWhereItIsFrom) {
             "options='-c a=b' (service orders)\n"
             "application_name='program' (default)\n"
             "sslmode='disable' (environment PGSSLMODE)\n");
-  EXPECT_TRUE(text.ends_with("\noptions='-c timezone=UTC' (environment)\n")) << text;
+  EXPECT_TRUE(text.ends_with("\ntimezone='UTC' (environment)\n")) << text;
 }
 
 TEST(ConninfoExplain, HidesSecretsAndStaysInItsLines) {

@@ -73,6 +73,7 @@ TEST(ConninfoFiles, APasswordIsThatOfTheFirstLineThatFits) {
       {"db:5432:shop:alice: secret \n", " secret "},
   };
   for (const auto& one : cases) EXPECT_EQ(password(one.text), one.expected) << one.text;
+  EXPECT_EQ(find_password("#db:1:d:u:p", "#db", "1", "d", "u"), std::nullopt) << "a comment";
   EXPECT_EQ(find_password("\\:\\:1:1:d\\\\:u:p", "::1", "1", "d\\", "u"), "p");
 }
 
