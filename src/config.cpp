@@ -302,7 +302,8 @@ Config read_config(int argc, const char* const* argv) {
   if (!conninfo) throw ConfigEnd(2, "ringpost: DATABASE_URL: " + conninfo.error());
   if (print_conninfo)
     throw ConfigEnd(0, proto::pg::explain_conninfo(database_url, context).value_or(""));
-  if (conninfo->connect_timeout) config.pg.connect_timeout = *conninfo->connect_timeout;
+  if (const auto limit = conninfo->connect_timeout)  // a day is as good as no limit
+    config.pg.connect_timeout = *limit == limit->zero() ? std::chrono::hours(24) : *limit;
   config.pg.conninfo = std::move(*conninfo);
 
   if (app.count("--shards") == 0)

@@ -99,6 +99,12 @@ class Reader {
   std::string failure_;
 };
 
+// Of IPv4 or IPv6, and no name that would have to be looked up.
+bool is_numeric(std::string_view address) {
+  return address.contains(':') ||
+         address.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
 std::vector<Host> read_hosts(Reader& reader) {
   const std::vector<std::string> names = reader.list("host"), addresses = reader.list("hostaddr"),
                                  ports = reader.list("port");
@@ -116,6 +122,8 @@ std::vector<Host> read_hosts(Reader& reader) {
     if (i < names.size()) host.name = names[i];
     if (i < addresses.size()) host.address = addresses[i];
     if (host.name.empty() && host.address.empty()) host.name = default_socket_folder;
+    if (!host.address.empty() && !is_numeric(host.address))
+      reader.refuse("hostaddr", "is no IP address");
     // No name that can be looked up, but the rest of a password that has an @ in it.
     if (!host.is_unix_socket() && host.name.contains('@'))
       reader.refuse("host", "has an @ in it; one in a URI's user or password is written %40");
@@ -123,9 +131,7 @@ std::vector<Host> read_hosts(Reader& reader) {
     if (port.empty()) continue;
     const std::optional<int> number = parse_integer(port);
     if (!number || *number < 1 || *number > std::numeric_limits<uint16_t>::max())
-      reader.refuse("port",
-                    "is no number from 1 to 65535 (a / in a URI's user or password is written "
-                    "%2F)");
+      reader.refuse("port", "is no number from 1 to 65535");
     else
       host.port = static_cast<uint16_t>(*number);
   }
@@ -284,6 +290,12 @@ std::expected<Settings, std::string> read_settings(std::string_view text,
                                                    const ConninfoContext& context) {
   auto settings = parse_connection_string(text);
   if (!settings) return settings;
+  // libpq takes what stands behind the / for the database, and would say its name.
+  if (text.contains("://") && text.contains('@') && settings->find("user") == nullptr &&
+      settings->value("dbname").contains('@'))
+    return Failure(
+        "the URI has an @ in its database and no user before it (a / in a user or password is "
+        "written %2F, an @ in a database %40)");
   if (auto added = add_defaults(*settings, context); !added) return Failure(added.error());
   return settings;
 }
@@ -300,7 +312,8 @@ std::expected<Conninfo, std::string> conninfo_of(const Settings& settings,
       "application_name", reader.text("fallback_application_name", context.application_name));
   conninfo.options = reader.text("options");
   conninfo.parameters = read_parameters(context);
-  conninfo.connect_timeout = reader.time<std::chrono::seconds>("connect_timeout", "seconds");
+  if (const std::optional<int> seconds = reader.integer("connect_timeout", "seconds"))
+    conninfo.connect_timeout = std::chrono::seconds(std::max(*seconds, 0));
   conninfo.tcp_user_timeout =
       reader.time<std::chrono::milliseconds>("tcp_user_timeout", "milliseconds");
   conninfo.keepalives = read_keepalives(reader);
@@ -308,6 +321,7 @@ std::expected<Conninfo, std::string> conninfo_of(const Settings& settings,
       "sslmode", {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},
       Conninfo::SslMode::prefer);
   conninfo.ssl = read_ssl(reader, conninfo.sslmode);
+  if (!context.home.empty()) conninfo.ssl.folder = context.home + "/.postgresql";
   conninfo.channel_binding = reader.choice("channel_binding", {"disable", "prefer", "require"},
                                            Conninfo::ChannelBinding::prefer);
   conninfo.require_auth = read_require_auth(reader);

@@ -31,7 +31,7 @@ struct Host {
   std::string address;
   uint16_t port = 5432;
   // What the password file has for it, where Conninfo::password is empty.
-  std::string password;
+  std::string password = {};
 
   bool is_unix_socket() const {
     return address.empty() && !name.empty() && (name[0] == '/' || name[0] == '@');
@@ -65,8 +65,9 @@ struct Conninfo {
     enum class Version : uint8_t { tls_1, tls_1_1, tls_1_2, tls_1_3 };
 
     Negotiation negotiation = Negotiation::postgres;
-    // Paths. Empty: libpq's in ~/.postgresql, used where they exist. `rootcert` may be "system".
+    // Paths. Empty: those of `folder`, where they exist. `rootcert` may be "system".
     std::string cert, key, rootcert, crl, crldir;
+    std::string folder;    // ~/.postgresql, with postgresql.crt, postgresql.key, root.crt, root.crl
     std::string password;  // of `key`
     CertMode certmode = CertMode::allow;
     bool sni = true;
@@ -87,7 +88,7 @@ struct Conninfo {
   std::string user, password, dbname, application_name, options;
   // Further ones of the start-up message: what PGDATESTYLE, PGTZ and PGGEQO set.
   std::vector<std::pair<std::string, std::string>> parameters;
-  std::optional<std::chrono::seconds> connect_timeout;  // of each address; empty: no limit
+  std::optional<std::chrono::seconds> connect_timeout;  // of each address; 0: no limit
   std::optional<std::chrono::milliseconds> tcp_user_timeout;
   Keepalives keepalives;
   TargetSession target_session_attrs = TargetSession::any;

@@ -66,7 +66,8 @@ class Options(unittest.TestCase):
     def test_no_error_shows_a_part_of_a_password(self):
         for url in ("postgresql://u:hunter2/x@h/d", "postgresql://u:hunter2%zz@h/d", "postgresql://u:a@hunter2@h/d",
                     "postgresql://u:1/x?hunter2=1@h/d", "postgresql://u:1/x?hunter2@h/d", "postgresql://u:1,[hunter2/x@h",
-                    "postgresql://[u/:hunter2@h/d", "postgresql://h/d?password=a&hunter2=x", "postgres:/u:hunter2@h/d",
+                    "postgresql://[u/:hunter2@h/d", "postgresql://u:1/hunter2@h/d", "postgresql://u/1:hunter2@h/d",
+                    "postgresql://h/d?password=a&hunter2=x", "postgres:/u:hunter2@h/d",
                     "mysql://u:hunter2@h/d", "u:hunter2@h://d", "host=h password=my hunter2", "password=my hunter2=x",
                     "host=h password='my hunter2", "password=a'hunter2 x", "port=1'hunter2", "sslmode=hunter2"):
             with self.subTest(url=url):

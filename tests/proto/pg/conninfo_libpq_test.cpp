@@ -240,6 +240,8 @@ TEST_F(ConninfoLibpqEnvironment, Sessions) {
       "host=/nowhere,/nowhere2 port=1",
       "host=/nowhere port=1,2",
       "host=/nowhere,/nowhere2,/nowhere3 port=1,2",
+      "hostaddr=db.example",
+      "hostaddr=127.0.0.1x",
       "port=0",
       "port=65536",
       "port=x",

@@ -51,6 +51,10 @@ TEST(Conninfo, NamesHostsAndWhoAsksForWhat) {
       {"host=a,,c port=1,,3", "a:1 /var/run/postgresql:5432 c:3 osuser/@osuser"},
       {"host=a,b hostaddr=10.0.0.1,10.0.0.2", "a[10.0.0.1]:5432 b[10.0.0.2]:5432 osuser/@osuser"},
       {"hostaddr=10.0.0.1", "[10.0.0.1]:5432 osuser/@osuser"},
+      {"hostaddr=fe80::1%eth0", "[fe80::1%eth0]:5432 osuser/@osuser"},
+      {"postgresql://h/a%40b", "h:5432 osuser/@a@b"},
+      {"postgresql://u@h/a@b", "h:5432 u/@a@b"},
+      {"host=h dbname=a@b", "h:5432 osuser/@a@b"},
       {"hostaddr=10.0.0.1,", "[10.0.0.1]:5432 /var/run/postgresql:5432 osuser/@osuser"},
       {"host=/tmp port=' +5433 '", "/tmp:5433 osuser/@osuser"},
       {"host=@abstract", "@abstract:5432 osuser/@osuser"},
@@ -79,8 +83,9 @@ TEST(Conninfo, ReadsWhatASessionBeginsWith) {
   using Parameters = std::vector<std::pair<std::string, std::string>>;
   EXPECT_EQ(full->parameters, (Parameters{{"datestyle", "ISO, DMY"}, {"timezone", "UTC"}}));
   EXPECT_EQ(meaning("fallback_application_name=x")->application_name, "x");
-  EXPECT_EQ(meaning("connect_timeout=0")->connect_timeout, std::nullopt);
-  EXPECT_EQ(meaning("connect_timeout=-1")->connect_timeout, std::nullopt);
+  EXPECT_EQ(meaning("connect_timeout=0")->connect_timeout, seconds(0)) << "no limit";
+  EXPECT_EQ(meaning("connect_timeout=-1")->connect_timeout, seconds(0));
+  EXPECT_EQ(meaning("connect_timeout=''")->connect_timeout, std::nullopt);
 }
 
 TEST(Conninfo, ReadsHowConnectionsAreWatched) {
@@ -131,6 +136,7 @@ TEST(Conninfo, ReadsTls) {
   EXPECT_EQ(plain->ssl.min_protocol_version, Ssl::Version::tls_1_2);
   EXPECT_EQ(plain->ssl.max_protocol_version, std::nullopt);
   EXPECT_EQ(plain->ssl.rootcert, "");
+  EXPECT_EQ(plain->ssl.folder, "/home/u/.postgresql");
   const auto full = meaning(
       "sslmode=verify-ca sslnegotiation=direct sslcert=c sslkey=k sslpassword=p sslrootcert=r "
       "sslcrl=l sslcrldir=d sslcertmode=require sslsni=0 ssl_min_protocol_version=tlsv1.3 "
@@ -195,11 +201,9 @@ TEST(Conninfo, ReadsVersionsOfTheProtocol) {
 }
 
 TEST(Conninfo, SaysWhatIsWrongAndShowsNoValue) {
-  const std::string port =
-      " is no number from 1 to 65535 (a / in a URI's user or password is written %2F)";
+  const std::string port = " is no number from 1 to 65535";
   const std::pair<std::string_view, std::string> cases[] = {
       {"postgresql://h:x/d", "port" + port},
-      {"postgresql://user:secr/et@h/d", "port" + port},
       {"postgresql://h:0/d", "port" + port},
       {"postgresql://h:65536/d", "port" + port},
       {"port=-1", "port" + port},
@@ -208,6 +212,14 @@ TEST(Conninfo, SaysWhatIsWrongAndShowsNoValue) {
       {"port=99999999999999999999", "port" + port},
       {"postgresql://u:a@secret@h/d",
        "host has an @ in it; one in a URI's user or password is written %40"},
+      {"postgresql://us/er:secret@h/d",
+       "the URI has an @ in its database and no user before it (a / in a user or password is "
+       "written %2F, an @ in a database %40)"},
+      {"postgresql://user:1/secret@h",
+       "the URI has an @ in its database and no user before it (a / in a user or password is "
+       "written %2F, an @ in a database %40)"},
+      {"hostaddr=db.example", "hostaddr is no IP address"},
+      {"hostaddr=10.0.0.1,db", "hostaddr is no IP address"},
       {"host=a,b,c port=1,2", "port names 2 ports for 3 hosts"},
       {"host=a port=1,2", "port names 2 ports for 1 hosts"},
       {"host=a,b hostaddr=10.0.0.1", "hostaddr names 1 hosts, host 2"},
@@ -323,9 +335,9 @@ TEST(Conninfo, APasswordFileThatOthersMayReadIsNotUsed) {
 }
 
 TEST(Host, TellsUnixSocketsFromTheRest) {
-  const Host folder{"/run/postgresql", "", 5432, ""}, abstract{"@pg", "", 5432, ""},
-      name{"db.example", "", 5433, ""}, address{"", "10.0.0.1", 5432, ""},
-      looked_up{"/odd", "10.0.0.1", 5432, ""};
+  const Host folder{"/run/postgresql", "", 5432}, abstract{"@pg", "", 5432},
+      name{"db.example", "", 5433}, address{"", "10.0.0.1", 5432},
+      looked_up{"/odd", "10.0.0.1", 5432};
   EXPECT_TRUE(folder.is_unix_socket());
   EXPECT_EQ(folder.socket_path(), "/run/postgresql/.s.PGSQL.5432");
   EXPECT_EQ(folder.text(), "/run/postgresql/.s.PGSQL.5432");
