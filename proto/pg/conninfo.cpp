@@ -1,13 +1,10 @@
 #include "proto/pg/conninfo.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
-#include <type_traits>
-
-#include <strings.h>
 
 #include "proto/pg/conninfo_files.h"
+#include "proto/pg/conninfo_reader.h"
 #include "proto/pg/conninfo_settings.h"
 #include "proto/pg/conninfo_syntax.h"
 
@@ -20,84 +17,11 @@ using Failure = std::unexpected<std::string>;
 // Debian's folder for sockets.
 constexpr const char* default_socket_folder = "/var/run/postgresql";
 
-// A list by commas; without text an empty one.
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  if (!text.empty()) parts.emplace_back();
-  for (const char c : text) {
-    if (c == ',')
-      parts.emplace_back();
-    else
-      parts.back() += c;
-  }
-  return parts;
+// In letters of any case.
+bool is_same_word(std::string_view one, std::string_view other) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::ranges::equal(one, other, {}, lower, lower);
 }
-
-// As strtol reads one, and blanks behind it.
-std::optional<int> parse_integer(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-// Reads settings by name; the first that is wrong is the failure of all.
-class Reader {
- public:
-  explicit Reader(const Settings& settings) : settings_(settings) {}
-
-  std::string text(std::string_view name, std::string_view otherwise = "") const {
-    return settings_.value(name, otherwise);
-  }
-  std::vector<std::string> list(std::string_view name) const { return split(text(name)); }
-
-  // The place of the value in `names`, which are the enumerators in their order; `otherwise` where
-  // there is none.
-  template <class Enum, size_t N>
-  Enum choice(std::string_view name, const std::string_view (&names)[N], Enum otherwise) {
-    const std::string value = text(name);
-    if (value.empty()) return otherwise;
-    const auto* found = std::find(std::begin(names), std::end(names), value);
-    if (found != std::end(names)) return static_cast<Enum>(found - std::begin(names));
-    refuse(name, "is none of " + joined(names));
-    return otherwise;
-  }
-
-  std::optional<int> integer(std::string_view name, const char* unit) {
-    const std::string value = text(name);
-    if (value.empty()) return std::nullopt;
-    const std::optional<int> number = parse_integer(value);
-    if (!number) refuse(name, std::string("is no number of ") + unit);
-    return number;
-  }
-
-  // Zero and less are as good as none.
-  template <class Unit>
-  std::optional<Unit> time(std::string_view name, const char* unit) {
-    const std::optional<int> number = integer(name, unit);
-    if (number.value_or(0) <= 0) return std::nullopt;
-    return Unit(*number);
-  }
-
-  void refuse(std::string_view name, const std::string& why) {
-    if (failure_.empty()) failure_ = settings_.label(name) + " " + why;
-  }
-  const std::string& failure() const { return failure_; }
-
-  template <size_t N>
-  static std::string joined(const std::string_view (&names)[N]) {
-    std::string all;
-    for (const std::string_view one : names) all.append(all.empty() ? "" : ", ").append(one);
-    return all;
-  }
-
- private:
-  const Settings& settings_;
-  std::string failure_;
-};
 
 // Of IPv4 or IPv6, and no name that would have to be looked up.
 bool is_numeric(std::string_view address) {
@@ -105,7 +29,7 @@ bool is_numeric(std::string_view address) {
          address.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
-std::vector<Host> read_hosts(Reader& reader) {
+std::vector<Host> read_hosts(ConninfoReader& reader) {
   const std::vector<std::string> names = reader.list("host"), addresses = reader.list("hostaddr"),
                                  ports = reader.list("port");
   const size_t count = std::max<size_t>({1, names.size(), addresses.size()});
@@ -129,7 +53,7 @@ std::vector<Host> read_hosts(Reader& reader) {
       reader.refuse("host", "has an @ in it; one in a URI's user or password is written %40");
     const std::string port = ports.empty() ? "" : ports[ports.size() == 1 ? 0 : i];
     if (port.empty()) continue;
-    const std::optional<int> number = parse_integer(port);
+    const std::optional<int> number = ConninfoReader::parse_integer(port);
     if (!number || *number < 1 || *number > std::numeric_limits<uint16_t>::max())
       reader.refuse("port", "is no number from 1 to 65535");
     else
@@ -138,19 +62,18 @@ std::vector<Host> read_hosts(Reader& reader) {
   return hosts;
 }
 
-Conninfo::Ssl::Version read_tls_version(Reader& reader, std::string_view name,
+Conninfo::Ssl::Version read_tls_version(ConninfoReader& reader, std::string_view name,
                                         Conninfo::Ssl::Version otherwise) {
   constexpr std::string_view names[] = {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"};
   const std::string value = reader.text(name);
   if (value.empty()) return otherwise;
   for (size_t i = 0; i < std::size(names); ++i)
-    if (strcasecmp(value.c_str(), names[i].data()) == 0)
-      return static_cast<Conninfo::Ssl::Version>(i);
-  reader.refuse(name, "is none of " + Reader::joined(names));
+    if (is_same_word(value, names[i])) return static_cast<Conninfo::Ssl::Version>(i);
+  reader.refuse(name, "is none of " + ConninfoReader::joined(names));
   return otherwise;
 }
 
-Conninfo::Ssl read_ssl(Reader& reader, Conninfo::SslMode mode) {
+Conninfo::Ssl read_ssl(ConninfoReader& reader, Conninfo::SslMode mode) {
   using Ssl = Conninfo::Ssl;
   Ssl ssl;
   ssl.negotiation =
@@ -180,15 +103,15 @@ Conninfo::Ssl read_ssl(Reader& reader, Conninfo::SslMode mode) {
   return ssl;
 }
 
-Conninfo::Keepalives read_keepalives(Reader& reader) {
+Conninfo::Keepalives read_keepalives(ConninfoReader& reader) {
   return {.on = reader.integer("keepalives", "keepalives (1 is on, 0 off)").value_or(1) != 0,
-          .idle = reader.time<std::chrono::seconds>("keepalives_idle", "seconds"),
-          .interval = reader.time<std::chrono::seconds>("keepalives_interval", "seconds"),
-          .count = reader.time<int>("keepalives_count", "keepalives")};
+          .idle = reader.positive<std::chrono::seconds>("keepalives_idle", "seconds"),
+          .interval = reader.positive<std::chrono::seconds>("keepalives_interval", "seconds"),
+          .count = reader.positive<int>("keepalives_count", "keepalives")};
 }
 
 // Methods that are allowed; or, each with a ! before it, those that are not.
-Conninfo::AuthMethods read_require_auth(Reader& reader) {
+Conninfo::AuthMethods read_require_auth(ConninfoReader& reader) {
   constexpr std::string_view names[] = {"none", "password",      "md5",  "gss",
                                         "sspi", "scram-sha-256", "oauth"};
   const std::vector<std::string> methods = reader.list("require_auth");
@@ -201,7 +124,7 @@ Conninfo::AuthMethods read_require_auth(Reader& reader) {
         std::find(std::begin(names), std::end(names), method.substr(method.starts_with('!')));
     const auto place = static_cast<size_t>(found - std::begin(names));
     if (found == std::end(names))
-      reader.refuse("require_auth", "is no list of " + Reader::joined(names));
+      reader.refuse("require_auth", "is no list of " + ConninfoReader::joined(names));
     else if (listed[place])
       reader.refuse("require_auth", "names a method twice");
     else
@@ -210,7 +133,7 @@ Conninfo::AuthMethods read_require_auth(Reader& reader) {
   return negated || methods.empty() ? ~listed : listed;
 }
 
-void read_protocol_versions(Reader& reader, Conninfo& conninfo) {
+void read_protocol_versions(ConninfoReader& reader, Conninfo& conninfo) {
   using Version = Conninfo::ProtocolVersion;
   constexpr Version versions[] = {Version::v3_0, Version::v3_2, Version::v3_2};
   constexpr std::string_view names[] = {"3.0", "3.2", "latest"};
@@ -258,7 +181,7 @@ std::vector<std::pair<std::string, std::string>> read_parameters(const ConninfoC
   std::vector<std::pair<std::string, std::string>> parameters;
   for (const auto& [variable, name] : {std::pair{"PGDATESTYLE", "datestyle"},
                                        std::pair{"PGTZ", "timezone"}, std::pair{"PGGEQO", "geqo"}})
-    if (auto value = context.lookup(variable); value && strcasecmp(value->c_str(), "default") != 0)
+    if (auto value = context.lookup(variable); value && !is_same_word(*value, "default"))
       parameters.emplace_back(name, std::move(*value));
   return parameters;
 }
@@ -302,7 +225,7 @@ std::expected<Settings, std::string> read_settings(std::string_view text,
 
 std::expected<Conninfo, std::string> conninfo_of(const Settings& settings,
                                                  const ConninfoContext& context) {
-  Reader reader(settings);
+  ConninfoReader reader(settings);
   Conninfo conninfo;
   conninfo.hosts = read_hosts(reader);
   conninfo.user = reader.text("user", context.os_user);
@@ -315,7 +238,7 @@ std::expected<Conninfo, std::string> conninfo_of(const Settings& settings,
   if (const std::optional<int> seconds = reader.integer("connect_timeout", "seconds"))
     conninfo.connect_timeout = std::chrono::seconds(std::max(*seconds, 0));
   conninfo.tcp_user_timeout =
-      reader.time<std::chrono::milliseconds>("tcp_user_timeout", "milliseconds");
+      reader.positive<std::chrono::milliseconds>("tcp_user_timeout", "milliseconds");
   conninfo.keepalives = read_keepalives(reader);
   conninfo.sslmode = reader.choice(
       "sslmode", {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},

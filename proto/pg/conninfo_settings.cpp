@@ -85,35 +85,39 @@ bool has_word(std::string_view words, std::string_view wanted) {
   return false;
 }
 
+void add_variable(Settings& settings, const Keyword& keyword, const ConninfoContext& context) {
+  if (keyword.variable == nullptr) return;
+  if (auto value = context.lookup(keyword.variable))
+    settings.add(
+        keyword.name,
+        {.value = std::move(*value), .source = Source::environment, .where = keyword.variable});
+}
+
 // In the user's file, or the one that PGSERVICEFILE names; where the service is not there, in the
 // system's.
 std::expected<void, std::string> add_service(Settings& settings, const ConninfoContext& context) {
-  const Setting* given = settings.find("service");
-  const std::string service =
-      given != nullptr ? given->value : context.lookup("PGSERVICE").value_or("");
+  add_variable(settings, *find_keyword("service"), context);
+  const std::string service = settings.value("service");
   if (service.empty()) return {};
   const auto named = context.lookup("PGSERVICEFILE");
   const std::string sysconfdir = context.lookup("PGSYSCONFDIR").value_or(default_sysconfdir);
+  std::string looked_into;
   for (const std::string& path :
        {named.value_or(context.home.empty() ? "" : context.home + "/.pg_service.conf"),
         sysconfdir + "/pg_service.conf"}) {
     const auto text = context.read_file ? context.read_file(path) : std::nullopt;
     if (!text && path == named) return Failure("service file " + quote(path) + " can't be read");
+    looked_into.append(looked_into.empty() ? "" : " nor in ").append(quote(path));
     if (!text) continue;
     const auto found = add_service(settings, *text, service, path);
     if (!found) return Failure(found.error());
     if (*found) return {};
   }
-  return Failure("the service " + quote(service) + " is in no service file");
+  return Failure(settings.label("service") + " names one that is neither in " + looked_into);
 }
 
 void add_environment(Settings& settings, const ConninfoContext& context) {
-  for (const Keyword& one : table)
-    if (one.variable != nullptr)
-      if (auto value = context.lookup(one.variable))
-        settings.add(
-            one.name,
-            {.value = std::move(*value), .source = Source::environment, .where = one.variable});
+  for (const Keyword& one : table) add_variable(settings, one, context);
   if (context.lookup("PGREQUIRESSL").value_or("").starts_with('1'))
     settings.add("sslmode",
                  {.value = "require", .source = Source::environment, .where = "PGREQUIRESSL"});

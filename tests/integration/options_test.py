@@ -54,7 +54,7 @@ class Options(unittest.TestCase):
             ([], {"DATABASE_URL": "host=h keepalives_idle=10"}, "keepalives_idle"),
             ([], {"PGREQUIREAUTH": "scram-sha-256"}, "require_auth (environment PGREQUIREAUTH)"),
             ([], {"PGCHANNELBINDING": "require"}, "channel_binding (environment PGCHANNELBINDING)"),
-            ([], {"PGSERVICE": "nowhere"}, "service 'nowhere'"),
+            ([], {"PGSERVICE": "nowhere"}, "service (environment PGSERVICE)"),
         ]:
             with self.subTest(arguments=arguments, environment=environment):
                 status, out, err = run(*arguments, **environment)
@@ -69,7 +69,8 @@ class Options(unittest.TestCase):
                     "postgresql://[u/:hunter2@h/d", "postgresql://u:1/hunter2@h/d", "postgresql://u/1:hunter2@h/d",
                     "postgresql://h/d?password=a&hunter2=x", "postgres:/u:hunter2@h/d",
                     "mysql://u:hunter2@h/d", "u:hunter2@h://d", "host=h password=my hunter2", "password=my hunter2=x",
-                    "host=h password='my hunter2", "password=a'hunter2 x", "port=1'hunter2", "sslmode=hunter2"):
+                    "host=h password='my hunter2", "password=a'hunter2 x", "port=1'hunter2", "service=a'hunter2",
+                    "sslmode=hunter2"):
             with self.subTest(url=url):
                 status, out, err = run(DATABASE_URL=url)
                 self.assertEqual((status, out), (2, ""))

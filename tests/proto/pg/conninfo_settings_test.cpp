@@ -101,10 +101,16 @@ TEST(ConninfoSettings, FindsTheServiceInTheUsersFileThenInTheSystems) {
   };
   EXPECT_EQ(host("service=a"), "users (service a)");
   EXPECT_EQ(host("service=b"), "system (service b)");
-  EXPECT_EQ(host("service=c"), "error: the service 'c' is in no service file");
+  EXPECT_EQ(host("service=c"),
+            "error: service names one that is neither in '/home/u/.pg_service.conf' nor in "
+            "'/etc/postgresql-common/pg_service.conf'");
   EXPECT_EQ(host("service=c", {{"PGSYSCONFDIR", "/conf"}}), "conf (service c)");
   EXPECT_EQ(host("service=b", {{"PGSYSCONFDIR", "/conf"}}),
-            "error: the service 'b' is in no service file");
+            "error: service names one that is neither in '/home/u/.pg_service.conf' nor in "
+            "'/conf/pg_service.conf'");
+  EXPECT_EQ(host("", {{"PGSERVICE", "c"}, {"PGSERVICEFILE", "/named"}}),
+            "error: service (environment PGSERVICE) names one that is neither in '/named' nor in "
+            "'/etc/postgresql-common/pg_service.conf'");
   EXPECT_EQ(host("service=a", {{"PGSERVICEFILE", "/named"}}), "named (service a)");
   EXPECT_EQ(host("service=b", {{"PGSERVICEFILE", "/named"}}), "system (service b)");
   EXPECT_EQ(host("service=a", {{"PGSERVICEFILE", "/none"}}),
