@@ -237,8 +237,8 @@ std::expected<Conninfo, std::string> conninfo_of(const Settings& settings,
   conninfo.parameters = read_parameters(context);
   if (const std::optional<int> seconds = reader.integer("connect_timeout", "seconds"))
     conninfo.connect_timeout = std::chrono::seconds(std::max(*seconds, 0));
-  conninfo.tcp_user_timeout =
-      reader.positive<std::chrono::milliseconds>("tcp_user_timeout", "milliseconds");
+  if (const std::optional<int> ms = reader.integer("tcp_user_timeout", "milliseconds"))
+    conninfo.tcp_user_timeout = std::chrono::milliseconds(std::max(*ms, 0));
   conninfo.keepalives = read_keepalives(reader);
   conninfo.sslmode = reader.choice(
       "sslmode", {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"},

@@ -88,8 +88,8 @@ struct Conninfo {
   std::string user, password, dbname, application_name, options;
   // Further ones of the start-up message: what PGDATESTYLE, PGTZ and PGGEQO set.
   std::vector<std::pair<std::string, std::string>> parameters;
-  std::optional<std::chrono::seconds> connect_timeout;  // of each address; 0: no limit
-  std::optional<std::chrono::milliseconds> tcp_user_timeout;
+  std::optional<std::chrono::seconds> connect_timeout;        // of each address; 0: no limit
+  std::optional<std::chrono::milliseconds> tcp_user_timeout;  // 0: the system's
   Keepalives keepalives;
   TargetSession target_session_attrs = TargetSession::any;
   LoadBalance load_balance_hosts = LoadBalance::disable;

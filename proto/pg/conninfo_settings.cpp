@@ -17,8 +17,7 @@ constexpr const char* default_sysconfdir = "/etc/postgresql-common";
 
 // What is missing. Who builds it takes the word out of the table below: all values of that setting
 // are kept then, and all of it is read into Conninfo already.
-constexpr std::string_view tls = "TLS", keepalive = "keepalives", gssapi = "GSSAPI",
-                           oauth = "OAuth";
+constexpr std::string_view tls = "TLS", gssapi = "GSSAPI", oauth = "OAuth";
 
 constexpr Keyword table[] = {
     {"service", "PGSERVICE"},
@@ -36,11 +35,11 @@ constexpr Keyword table[] = {
     {"options", "PGOPTIONS", ""},
     {"application_name", "PGAPPNAME"},
     {"fallback_application_name"},
-    {"keepalives", nullptr, nullptr, false, keepalive},
-    {"keepalives_idle", nullptr, nullptr, false, keepalive},
-    {"keepalives_interval", nullptr, nullptr, false, keepalive},
-    {"keepalives_count", nullptr, nullptr, false, keepalive},
-    {"tcp_user_timeout", nullptr, nullptr, false, "a user timeout of TCP", "0"},
+    {"keepalives"},
+    {"keepalives_idle"},
+    {"keepalives_interval"},
+    {"keepalives_count"},
+    {"tcp_user_timeout"},
     {"sslmode", "PGSSLMODE", "prefer", false, tls, "disable allow prefer"},
     {"sslnegotiation", "PGSSLNEGOTIATION", "postgres", false, tls, "postgres"},
     {"sslcompression", "PGSSLCOMPRESSION", "0", false, "compression by TLS", "0"},
@@ -53,7 +52,7 @@ constexpr Keyword table[] = {
     {"sslcrldir", "PGSSLCRLDIR", nullptr, false, tls},
     {"sslsni", "PGSSLSNI", "1", false, tls, "1"},
     {"requirepeer", "PGREQUIREPEER", nullptr, false, "a look at the server's user"},
-    {"require_auth", "PGREQUIREAUTH", nullptr, false, "a choice of authentication methods"},
+    {"require_auth", "PGREQUIREAUTH"},
     {"min_protocol_version", "PGMINPROTOCOLVERSION", nullptr, false, "protocol 3.2", "3.0"},
     {"max_protocol_version", "PGMAXPROTOCOLVERSION"},  // 3.0 is under each
     {"ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION", "TLSv1.2", false, tls, "TLSv1.2"},
@@ -65,8 +64,7 @@ constexpr Keyword table[] = {
     {"replication", nullptr, nullptr, false, "a session of replication", "false off no 0"},
     {"target_session_attrs", "PGTARGETSESSIONATTRS", "any", false, "a look at the session's state",
      "any"},
-    {"load_balance_hosts", "PGLOADBALANCEHOSTS", "disable", false, "hosts in random order",
-     "disable"},
+    {"load_balance_hosts", "PGLOADBALANCEHOSTS", "disable"},
     {"scram_client_key", nullptr, nullptr, true, "keys in place of a password"},
     {"scram_server_key", nullptr, nullptr, true, "keys in place of a password"},
     {"oauth_issuer", nullptr, nullptr, false, oauth},

@@ -96,6 +96,10 @@ Startup::State Startup::take(const Message& message, wire::Buffer& out) {
   }
 }
 
+bool Startup::allowed(Conninfo::AuthMethod method) const {
+  return conninfo_.require_auth.test(static_cast<size_t>(method));
+}
+
 Startup::State Startup::authentication(std::string_view body, wire::Buffer& out) {
   wire::Reader reader(body);
   const auto code = reader.integer<int32_t>();
@@ -105,6 +109,8 @@ Startup::State Startup::authentication(std::string_view body, wire::Buffer& out)
     if (scram_ && !verified_)
       return fail(
           "the server ends the SCRAM exchange before it has proved that it knows the password");
+    if (!scram_ && !allowed(Conninfo::AuthMethod::none))
+      return fail("the server asks for no authentication, which require_auth does not allow");
     return state_ = State::starting;
   }
   if (state_ == State::authenticating && code == sasl_request && !scram_) return sasl(data, out);
@@ -142,6 +148,8 @@ Startup::State Startup::sasl(std::string_view mechanisms, wire::Buffer& out) {
   if (!offered)
     return fail("the server offers " + names +
                 " for authentication; only SCRAM-SHA-256 is supported");
+  if (!allowed(Conninfo::AuthMethod::scram_sha_256))
+    return fail("the server asks for SCRAM-SHA-256, which require_auth does not allow");
   if (conninfo_.password.empty())
     return fail(
         "the server asks for a password and none is set: put it into DATABASE_URL, or set "

@@ -48,6 +48,7 @@ class Startup {
 
  private:
   State authentication(std::string_view body, wire::Buffer& out);
+  bool allowed(Conninfo::AuthMethod method) const;
   State sasl(std::string_view mechanisms, wire::Buffer& out);
   State parameter(std::string_view body);
   State fail(std::string why);

@@ -31,6 +31,31 @@ constexpr size_t most_kept = 64 * 1024;
 // Between two answers of a busy server.
 constexpr std::chrono::milliseconds usual_silence{10};
 
+// Where libpq leaves it to the system, which waits for two hours before it asks an idle peer and
+// for a quarter of an hour for an acknowledgement: a session whose way was forgotten meanwhile (by
+// a NAT, by a host that went) is to be found out while its queries can still be asked elsewhere.
+constexpr std::chrono::seconds keepalive_idle{30}, keepalive_interval{5};
+constexpr int keepalive_count = 3;
+constexpr std::chrono::milliseconds user_timeout{1'000};
+
+io::TcpOptions tcp_options(const messages::Conninfo& conninfo) {
+  const messages::Conninfo::Keepalives& keepalives = conninfo.keepalives;
+  return {.keepalives = keepalives.on,
+          .keepalive_idle = keepalives.idle.value_or(keepalive_idle),
+          .keepalive_interval = keepalives.interval.value_or(keepalive_interval),
+          .keepalive_count = keepalives.count.value_or(keepalive_count),
+          .user_timeout = conninfo.tcp_user_timeout.value_or(user_timeout)};
+}
+
+// In the order to try them in.
+template <class T>
+std::vector<T> ordered(std::vector<T> all, const messages::Conninfo& conninfo,
+                       std::minstd_rand& random) {
+  if (conninfo.load_balance_hosts == messages::Conninfo::LoadBalance::random)
+    std::shuffle(all.begin(), all.end(), random);
+  return all;
+}
+
 Error unavailable(std::string why) {
   return {.kind = Error::Kind::unavailable, .server = nullptr, .detail = std::move(why)};
 }
@@ -63,14 +88,17 @@ io::Task<Result<void>> Connection::open(io::Until until) {
   const auto note = [&failures](std::string_view why) {
     failures.append(failures.empty() ? "" : "; ").append(why);
   };
-  for (const messages::Host& host : options_.conninfo.hosts) {
+  const messages::Conninfo& conninfo = options_.conninfo;
+  const std::vector<messages::Host> hosts = ordered(conninfo.hosts, conninfo, random_);
+  for (const messages::Host& host : hosts) {
     const io::Until resolved_by = attempt(until);
     const io::Result<std::vector<io::Address>> addresses = co_await addresses_of(host, resolved_by);
     if (!addresses) {
       note(host.text() + ": " + addresses.error().message());
       continue;
     }
-    for (const io::Address& address : *addresses) {
+    const std::vector<io::Address> tried = ordered(*addresses, conninfo, random_);
+    for (const io::Address& address : tried) {
       const io::Until opened_by = attempt(until);
       const Result<void> opened = co_await open_at(address, opened_by);
       if (opened) co_return opened;
@@ -101,7 +129,8 @@ io::Task<io::Result<std::vector<io::Address>>> Connection::addresses_of(const me
 io::Task<Result<void>> Connection::open_at(const io::Address& address, io::Until until) {
   walk_ends_ = false;
   address_.clear();
-  const io::Result<int> fd = co_await io::connect(reactor_, address, until);
+  const io::TcpOptions tcp = tcp_options(options_.conninfo);
+  const io::Result<int> fd = co_await io::connect(reactor_, address, until, tcp);
   if (!fd) co_return std::unexpected(unavailable(fd.error().message()));
   peer_ = address;
   address_ = address.text();

@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <optional>
+#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -127,6 +128,7 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   bool walk_ends_ = false;  // what open() has heard last would be no other elsewhere
   enum class Silence : uint8_t { usual, suspected, stalled } silence_ = Silence::usual;
   io::Time heard_;  // when last something came, or was asked of an idle session
+  std::minstd_rand random_{std::random_device{}()};  // for load_balance_hosts
   std::string server_version_, address_;
   proto::pg::BackendKeyData cancel_key_{};
 };

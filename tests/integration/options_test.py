@@ -51,8 +51,7 @@ class Options(unittest.TestCase):
             ([], {"DATABASE_URL": "host=localhost nonsense=1"}, "nonsense"),
             ([], {"DATABASE_URL": "host='open"}, "DATABASE_URL"),
             ([], {"DATABASE_URL": "host=h target_session_attrs=read-write"}, "target_session_attrs"),
-            ([], {"DATABASE_URL": "host=h keepalives_idle=10"}, "keepalives_idle"),
-            ([], {"PGREQUIREAUTH": "scram-sha-256"}, "require_auth (environment PGREQUIREAUTH)"),
+            ([], {"DATABASE_URL": "host=h requirepeer=postgres"}, "requirepeer"),
             ([], {"PGCHANNELBINDING": "require"}, "channel_binding (environment PGCHANNELBINDING)"),
             ([], {"PGSERVICE": "nowhere"}, "service (environment PGSERVICE)"),
         ]:

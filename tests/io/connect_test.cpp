@@ -3,6 +3,9 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "src/io/scope.h"
@@ -22,6 +25,36 @@ TEST(Connect, RefusedIsAnErrorWithItsName) {
     ::close(listening);
     const Result<int> connected = co_await connect(reactor, address, {reactor.now() + 1s});
     EXPECT_EQ(connected.error().message(), "connect: Connection refused");
+  });
+}
+
+TEST(Connect, SetsWhatFindsOutThatAPeerHasGone) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    const int listening = listen_tcp(*Address::numeric("127.0.0.1", 0), 16).value();
+    const auto option = [](int fd, int level, int name) {
+      int value = 0;
+      socklen_t length = sizeof value;
+      EXPECT_EQ(getsockopt(fd, level, name, &value, &length), 0);
+      return value;
+    };
+    const TcpOptions options{.keepalives = true,
+                             .keepalive_idle = 30s,
+                             .keepalive_interval = 5s,
+                             .keepalive_count = 3,
+                             .user_timeout = 1500ms};
+    const Until soon{reactor.now() + 1s};
+    const Result<int> set = co_await connect(reactor, tests::bound_to(listening), soon, options);
+    EXPECT_EQ(option(*set, IPPROTO_TCP, TCP_NODELAY), 1);
+    EXPECT_EQ(option(*set, SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_EQ(option(*set, IPPROTO_TCP, TCP_KEEPIDLE), 30);
+    EXPECT_EQ(option(*set, IPPROTO_TCP, TCP_KEEPINTVL), 5);
+    EXPECT_EQ(option(*set, IPPROTO_TCP, TCP_KEEPCNT), 3);
+    EXPECT_EQ(option(*set, IPPROTO_TCP, TCP_USER_TIMEOUT), 1500);
+    const Result<int> usual = co_await connect(reactor, tests::bound_to(listening), soon);
+    EXPECT_EQ(option(*usual, IPPROTO_TCP, TCP_NODELAY), 1);
+    EXPECT_EQ(option(*usual, SOL_SOCKET, SO_KEEPALIVE), 0);
+    EXPECT_EQ(option(*usual, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+    for (const int fd : {*set, *usual, listening}) ::close(fd);
   });
 }
 

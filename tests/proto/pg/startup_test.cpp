@@ -179,6 +179,28 @@ TEST(Startup, SaysWhenAPasswordIsMissing) {
             "PGPASSWORD");
 }
 
+TEST(Startup, TakesTheMethodsThatRequireAuthNames) {
+  using Method = Conninfo::AuthMethod;
+  const auto only = [](Method method) {
+    return Conninfo::AuthMethods().set(static_cast<size_t>(method));
+  };
+  Session trusting;
+  trusting.conninfo.require_auth = only(Method::scram_sha_256);
+  EXPECT_EQ(trusting.feed(authentication_ok), State::failed);
+  EXPECT_EQ(trusting.startup.failure(),
+            "the server asks for no authentication, which require_auth does not allow");
+  Session proving;
+  proving.conninfo.require_auth = only(Method::none);
+  EXPECT_EQ(proving.feed(sasl_request), State::failed);
+  EXPECT_EQ(proving.startup.failure(),
+            "the server asks for SCRAM-SHA-256, which require_auth does not allow");
+  EXPECT_EQ(proving.sent(), "");
+  Session both;
+  both.conninfo.require_auth = only(Method::scram_sha_256);
+  EXPECT_EQ(both.feed(sasl_request + sasl_continue + sasl_final + authentication_ok),
+            State::starting);
+}
+
 TEST(Startup, RefusesAServerThatEndsTheExchangeEarly) {
   const std::string_view steps[] = {sasl_request, sasl_continue};
   std::string before;
