@@ -40,6 +40,9 @@ std::expected<std::string, std::string> explain_conninfo(std::string_view text,
   std::string lines;
   for (const Keyword& one : keywords()) {
     const Setting* setting = settings->find(one.name);
+    // A default of what this client does not do is not used.
+    const bool is_default = setting != nullptr && setting->source == Setting::Source::fallback;
+    if (is_default && !one.missing.empty()) continue;
     if (setting != nullptr && !setting->value.empty())
       lines += line(one.name, one.secret ? hidden : written(setting->value), setting->origin());
     else if (one.name == "password" && !conninfo->password.empty())
