@@ -19,11 +19,11 @@ struct Keyword {
   std::string_view name;
   const char* variable = nullptr;  // of the environment
   const char* fallback = nullptr;  // libpq's default
-  bool secret = false;             // never shown
   // What a value needs that this client has not; empty: all values are kept.
   std::string_view missing = {};
   // Those that are kept all the same, as they ask for nothing: parted by blanks.
   std::string_view harmless = {};
+  bool secret = false;  // never shown
 };
 
 // In libpq's order.

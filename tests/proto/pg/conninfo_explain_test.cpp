@@ -15,7 +15,8 @@ TEST(ConninfoExplain, ShowsTheDefaults) {
             "dbname='osuser' (default)\n"
             "host='/var/run/postgresql' (default)\n"
             "port='5432' (default)\n"
-            "application_name='program' (default)\n");
+            "application_name='program' (default)\n"
+            "load_balance_hosts='disable' (default)\n");
 }
 
 TEST(ConninfoExplain, ShowsWhatIsUsedAndWhereItIsFrom) {
@@ -33,6 +34,7 @@ TEST(ConninfoExplain, ShowsWhatIsUsedAndWhereItIsFrom) {
             "options='-c a=b' (service orders)\n"
             "application_name='program' (default)\n"
             "sslmode='disable' (environment PGSSLMODE)\n"
+            "load_balance_hosts='disable' (default)\n"
             "timezone='UTC' (environment)\n");
 }
 
