@@ -1,13 +1,13 @@
 # Every command of the project by its short name; what they do stands in tools/ and db/.
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
-containers := MODE=$(MODE) SCENARIO=$(SCENARIO) loadtest/compose/containers
+containers := loadtest/compose/containers
 .PHONY: help compare compare-stub run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale
-.PHONY: up up-go up-py up-ringpost down logs-go logs-py logs-ringpost logs-db bench-go bench-py bench-ringpost bench-all
+.PHONY: up down bench-all
 MAKEFLAGS += --no-print-directory
 
 help: ## This list
-	@sed -n 's/^##@ \(.*\)/\n\1/p; s/^\([a-z-]*\):.*## \(.*\)/    make \1|\2/p' Makefile | sed 's/|/\t/' | expand -t 26
+	@sed -n 's/^##@ \(.*\)/\n\1/p; s/^\([a-z%-]*\):.*## \(.*\)/    make \1|\2/p' Makefile | sed 's/|/\t/' | expand -t 26
 
 ##@ Use
 run: ## Install, build, fill a private PostgreSQL and serve on http://localhost:8080 (PORT, SEED_ROWS, DATABASE_URL)
@@ -67,34 +67,20 @@ compare-stub: ## Each contender's own cost: against a stand-in for PostgreSQL, b
 	@tools/compare-stub $(ARGS)
 
 ##@ Containers (MODE=single or multi)
-up: ## Build and start PostgreSQL and all contenders: Go on port 8080, Python on 8081, ringpost on 8082
-	@$(containers) up all
-up-go: ## PostgreSQL and the Go twin
-	@$(containers) up go
-up-py: ## PostgreSQL and the Python twin
-	@$(containers) up py
-up-ringpost: ## PostgreSQL and ringpost
-	@$(containers) up ringpost
+up: ## Build and start PostgreSQL and all contenders; says on which ports they are
+	@$(containers) up
+up-%: ## PostgreSQL and one contender, by its folder in loadtest/twins, -api or not: up-go, up-ringpost
+	@$(containers) up $*
 down: ## Stop and remove the containers; the database's volume stays
 	@$(containers) down
-logs-go: ## Follow the Go twin's log
-	@$(containers) logs go-api
-logs-py: ## The Python twin's
-	@$(containers) logs py-api
-logs-ringpost: ## ringpost's
-	@$(containers) logs ringpost
-logs-db: ## PostgreSQL's
-	@$(containers) logs db
+logs-%: ## Follow a contender's log, or PostgreSQL's (logs-db)
+	@$(containers) logs $*
 
-##@ k6 against the containers (MODE=single or multi, SCENARIO=light, heavy, rate or mixed)
-bench-go: ## The Go twin alone; results in loadtest/results
-	@$(containers) bench go-api
-bench-py: ## The Python twin alone
-	@$(containers) bench py-api
-bench-ringpost: ## ringpost alone
-	@$(containers) bench ringpost
-bench-all: ## One after the other
-	@$(containers) bench go-api py-api ringpost
+##@ k6 against the containers (MODE=single or multi, SCENARIO='light heavy', or rate, mixed; PASSES)
+bench-all: ## All contenders in turns, 3 passes (PASSES): tables in loadtest/results/summary-<mode>.txt
+	@PASSES=$(or $(PASSES),3) $(containers) bench
+bench-%: ## One contender, the others stopped: bench-go, bench-ringpost
+	@$(containers) bench $*
 
 ##@ Tidy
 clean: ## Remove containers with their volume, build folders, the private PostgreSQL; asks first, YES=1 does not

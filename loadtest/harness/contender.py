@@ -32,6 +32,7 @@ class Contender:
     subject: bool = False  # the one that the others are compared with
     uses: list = dataclasses.field(default_factory=list)  # "io_uring": checked in the running process
     ablations: list = dataclasses.field(default_factory=list)
+    container: dict = dataclasses.field(default_factory=dict)  # of compose.yaml: loadtest/compose/services
 
     def missing(self):
         return [command for command in self.requires if shutil.which(command) is None]

@@ -16,6 +16,8 @@ function count(name: string, otherwise: number): number {
 export const baseUrl = (__ENV.BASE_URL || "http://localhost:8080").replace(/\/+$/, "");
 export const contender = word("CONTENDER", "ringpost");
 export const mode = word("MODE", "single");
+// Which pass over the contenders it is: no pass writes over another's files.
+export const pass = count("PASS", 1);
 export const resultsDir = (__ENV.RESULTS_DIR || "/results").replace(/\/+$/, "");
 
 // The steps of `rate`: requests a second, and how long each lasts.
@@ -25,3 +27,4 @@ export const rates = (__ENV.RATES || "250,500,1000,2000,4000").split(",").map((t
   return rate;
 });
 export const stepSeconds = count("STEP_SECONDS", 30);
+export const warmUpSeconds = count("WARM_UP_SECONDS", 10);

@@ -1,6 +1,6 @@
 // What all scenarios have in common, and what a run leaves: a JSON file, a log, a few lines on the terminal.
 import type { Options } from "k6/options";
-import { baseUrl, contender, mode, rates, resultsDir, stepSeconds } from "./settings.ts";
+import { baseUrl, contender, mode, pass, rates, resultsDir, stepSeconds } from "./settings.ts";
 
 type Thresholds = NonNullable<Options["thresholds"]>;
 
@@ -23,6 +23,9 @@ export function latency(of: string, ...objectives: string[]): Thresholds {
 
 // All requests but those of setup().
 const LOAD = "phase:load";
+
+// A part that k6 itself adds.
+const OF_K6 = "expected_response:true";
 
 // No answer may be wrong or missing; k6 exits with 99 when a threshold is crossed.
 export const correctness: Thresholds = {
@@ -53,6 +56,8 @@ function latencyOf(metric: Metric | undefined): Record<string, number> {
   return Object.fromEntries(Object.entries(metric?.values ?? {}).map(([name, value]) => [name, round(value)]));
 }
 
+export type Report = ReturnType<typeof report>;
+
 function report(scenario: string, data: SummaryData) {
   const { metrics } = data;
   const load = metrics[`http_reqs{${LOAD}}`];
@@ -61,6 +66,7 @@ function report(scenario: string, data: SummaryData) {
     contender,
     scenario,
     mode,
+    pass,
     base_url: baseUrl,
     ...(scenario === "rate" ? { rates, step_seconds: stepSeconds } : {}),
     duration_s: round(data.state.testRunDurationMs / 1000),
@@ -71,7 +77,7 @@ function report(scenario: string, data: SummaryData) {
     by_tag: Object.fromEntries(
       Object.entries(metrics).flatMap(([name, metric]) => {
         const tag = tagOf(name);
-        if (!tag || tag === LOAD) return [];
+        if (!tag || tag === LOAD || tag === OF_K6) return [];
         const requests = countOf(`http_reqs{${tag}}`);
         const step = tag.startsWith("scenario:")
           ? { requests_per_second: round(requests / stepSeconds), dropped: countOf(`dropped_iterations{${tag}}`) }
@@ -94,7 +100,7 @@ function report(scenario: string, data: SummaryData) {
   };
 }
 
-function text(run: ReturnType<typeof report>): string {
+function text(run: Report): string {
   const figures = (latency: Record<string, number>) =>
     ["p(50)", "p(95)", "p(99)", "p(99.9)", "max"]
       .map((name) => `${name} ${(latency[name] ?? 0).toFixed(2)}`)
@@ -103,7 +109,7 @@ function text(run: ReturnType<typeof report>): string {
   const failedChecks = run.checks.filter(({ fails }) => fails > 0);
   const crossed = run.thresholds.filter(({ ok }) => !ok);
   return [
-    `${run.contender} ${run.scenario} ${run.mode}: ${run.requests} requests in ${run.duration_s} s, ` +
+    `${run.contender} ${run.scenario} ${run.mode} ${run.pass}: ${run.requests} requests in ${run.duration_s} s, ` +
       `${run.requests_per_second.toFixed(1)}/s`,
     `  ms                        ${figures(run.latency_ms)}`,
     ...Object.entries(run.by_tag).map(([tag, of]) => `  ${tag.padEnd(25)} ${figures(of.latency_ms)}`),
@@ -120,7 +126,7 @@ export function summaryOf(scenario: string): (data: SummaryData) => Record<strin
     if (!data.root_group || !data.metrics)
       throw new Error("k6 gave another kind of summary: run the pinned version without --new-machine-readable-summary");
     const run = report(scenario, data);
-    const file = `${resultsDir}/${contender}-${scenario}-${mode}`;
+    const file = `${resultsDir}/${contender}-${scenario}-${mode}-${pass}`;
     const lines = text(run);
     return { [`${file}.json`]: `${JSON.stringify(run, null, 2)}\n`, [`${file}.log`]: lines, stdout: `\n${lines}` };
   };

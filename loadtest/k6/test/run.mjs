@@ -1,6 +1,6 @@
 // Runs a scenario's script on the shim: the phases that k6 has, in their order, a few iterations for each scenario.
 import { build } from "esbuild";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL, fileURLToPath } from "node:url";
@@ -38,12 +38,13 @@ export async function run(script, environment, iterations = 20) {
   const random = Math.random;
   shim.reset();
   globalThis.__ENV = environment;
+  globalThis.open = (file) => readFileSync(file, "utf8");
   const module = await load(script);
   try {
     shim.enter(undefined);
     // k6 hands setup()'s result on as JSON.
-    const data = JSON.parse(JSON.stringify(module.setup()));
-    Object.keys(module.options.scenarios).forEach((scenario, i) => {
+    const data = module.setup && JSON.parse(JSON.stringify(module.setup()));
+    Object.keys(module.options.scenarios ?? { default: {} }).forEach((scenario, i) => {
       shim.enter(scenario);
       globalThis.__VU = i + 1;
       for (globalThis.__ITER = 0; globalThis.__ITER < iterations; globalThis.__ITER += 1) module.default(data);

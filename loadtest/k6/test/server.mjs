@@ -9,20 +9,22 @@ const users = Array.from({ length: 2500 }, (_, i) => ({
 }));
 const places = new Map(users.map(({ id }, i) => [id, i]));
 
+// The total, then the twelve whole pages of 200.
+const SAMPLE_REQUESTS = 13;
 let asked = 0;
 const answers = {
   // Another user's body, whoever was asked for.
   another: (status, body) => (body.id ? [status, users[(places.get(body.id) + 1) % users.length]] : [status, body]),
   // The right id with somebody else's address: a row put together from two.
   mixed_up: (status, body) => (body.id ? [status, { ...body, email: "other@example.com" }] : [status, body]),
-  // Once the sample is read (six requests), pages are one user short, or shifted, or have another total.
+  // Once the sample is read, pages are one user short, or shifted, or have another total.
   short: (status, body) =>
-    body.items && asked > 6 ? [status, { ...body, items: body.items.slice(1) }] : [status, body],
+    body.items && asked > SAMPLE_REQUESTS ? [status, { ...body, items: body.items.slice(1) }] : [status, body],
   shifted: (status, body) =>
-    body.items && asked > 6
+    body.items && asked > SAMPLE_REQUESTS
       ? [status, { ...body, items: users.slice(body.offset + 1, body.offset + 51) }]
       : [status, body],
-  total: (status, body) => (body.items && asked > 6 ? [status, { ...body, total: 1 }] : [status, body]),
+  total: (status, body) => (body.items && asked > SAMPLE_REQUESTS ? [status, { ...body, total: 1 }] : [status, body]),
   unavailable: (status, body) => (body.id ? [503, { error: "unavailable" }] : [status, body]),
   empty: () => [200, { items: [], limit: 200, offset: 0, total: 0 }],
   not_json: (status, body) => (body.id ? [status, "<html>"] : [status, body]),

@@ -125,7 +125,7 @@ const http = {
     assert.match(params.timeout ?? "60s", /^\d+(ms|s|m)$/);
     assert.ok(params.tags?.name, "without a name each URL becomes a series of its own");
     const answer = fetchNow({ method: "GET", url, timeout: 5000 });
-    const tags = { ...params.tags, status: String(answer.status) };
+    const tags = { ...params.tags, status: String(answer.status), expected_response: String(expected(answer.status)) };
     add("http_reqs", 1, tags);
     add("http_req_duration", answer.duration, tags);
     add("http_req_failed", expected(answer.status) ? 0 : 1, tags);
@@ -187,10 +187,11 @@ function crossed(type, of, threshold, seconds) {
 }
 
 // In the shape that handleSummary() gets: metrics that have samples, and those by tag that a threshold names.
-export function summary(options) {
+export function summary({ summaryTrendStats = ["avg"], ...options }) {
   const seconds = (performance.now() - started) / 1000;
   const metrics = {};
-  const names = new Set([...samples.map(({ metric }) => metric), ...Object.keys(options.thresholds ?? {})]);
+  const own = ["http_req_duration{expected_response:true}"];
+  const names = new Set([...samples.map(({ metric }) => metric), ...own, ...Object.keys(options.thresholds ?? {})]);
   for (const name of names) {
     const [, base, filter] = /^(\w+)(?:\{(.+)\})?$/.exec(name) ?? assert.fail(`threshold on "${name}"`);
     const type = TYPES[base] ?? assert.fail(`a threshold on "${base}", a metric that nobody made`);
@@ -202,7 +203,7 @@ export function summary(options) {
       ({ metric, tags }) => metric === base && wanted.every(([tag, value]) => tags[tag] === value),
     );
     const thresholds = options.thresholds?.[name];
-    metrics[name] = { type, contains: "default", values: valuesOf(type, of, options.summaryTrendStats, seconds) };
+    metrics[name] = { type, contains: "default", values: valuesOf(type, of, summaryTrendStats, seconds) };
     if (thresholds)
       metrics[name].thresholds = Object.fromEntries(
         thresholds.map((threshold) => [threshold, { ok: !crossed(type, of, threshold, seconds) }]),
@@ -216,7 +217,7 @@ export function summary(options) {
       groups: [],
       checks: [...checks.values()],
     },
-    options: { summaryTrendStats: options.summaryTrendStats, summaryTimeUnit: "", noColor: true },
+    options: { summaryTrendStats, summaryTimeUnit: "", noColor: true },
     state: { isStdOutTTY: false, isStdErrTTY: false, testRunDurationMs: seconds * 1000 },
     metrics,
   };
