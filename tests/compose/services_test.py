@@ -76,7 +76,7 @@ class Services(unittest.TestCase):
         example = (ROOT / ".env.example").read_text()
         for line in re.findall(r"\$\{(\w+_PORT:-\d+)\}", (ROOT / "compose.yaml").read_text()):
             self.assertIn(f"#{line.replace(':-', '=')}\n", example)
-        for goal in "bench-rust", "up-go", "logs-db":
+        for goal in "bench-rust", "up-node", "logs-db":
             done = subprocess.run(["make", "-n", goal], cwd=ROOT, capture_output=True, text=True,
                                   env={name: value for name, value in os.environ.items() if not name.startswith("M")})
             self.assertEqual(done.stdout, "loadtest/compose/containers {} {}\n".format(*goal.split("-")), done.stderr)

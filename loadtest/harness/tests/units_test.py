@@ -52,7 +52,7 @@ class Manifests(unittest.TestCase):
     def test_every_contender_of_the_repository_can_be_read(self):
         twins = Path(__file__).parents[2] / "twins"
         names = [one.name for one in contender.find_all(twins)]
-        self.assertEqual(names, ["go-api", "py-api", "ringpost", "rust-api"])
+        self.assertEqual(names, ["go-api", "node-api", "py-api", "ringpost", "rust-api"])
         self.assertEqual([one.name for one in contender.find_all(twins) if one.subject], ["ringpost"])
 
     def test_fill_leaves_other_braces(self):
