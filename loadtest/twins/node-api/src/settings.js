@@ -32,7 +32,7 @@ export function read(environment = process.env) {
       throw new Error(`${name} is '${text}'; set it to a number from ${least} to ${most}`);
     return Number(text);
   };
-  const most = number("DB_MAX_CONNS", 10, 1);
+  const most = number("DB_MAX_CONNS", 16, 1);
   const [url, options] = connection(environment.DATABASE_URL);
   return {
     port: number("PORT", 8080, 1),
