@@ -31,7 +31,7 @@ class Runs(unittest.TestCase):
     def test_an_unknown_contender_is_one_clear_line(self):
         done = subprocess.run(["make", "compare", "ARGS=--only nobody"], cwd=ROOT, capture_output=True, text=True)
         self.assertNotEqual(done.returncode, 0)
-        self.assertIn("no contender is called nobody; there are go-api, py-api, ringpost, rust-api", done.stderr)
+        self.assertIn("no contender is called nobody; there are go-api, node-api, py-api, ringpost, rust-api", done.stderr)
 
     def test_ctrl_c_leaves_nothing_and_the_run_can_be_gone_on_with(self):
         folder = tempfile.TemporaryDirectory()
