@@ -30,10 +30,10 @@ class Comparison:
     def session_s(self):
         e = self.effort
         loads = [e.saturation_s, e.mixed_s, e.light_s, e.heavy_s, *[e.rate_s] * len(e.rates), *[e.clients_s] * len(e.clients)]
-        return 2 + e.warm_up_s + sum(loads) + (turn.CONTROL_S + 0.5) * len(loads)
+        return 2 + e.warm_up_s + sum(loads) + (turn.CONTROL_S + 0.2) * len(loads)
 
     def capacity_session_s(self):
-        return 2 + self.effort.warm_up_s + self.effort.capacity_steps * (self.effort.capacity_s + turn.CONTROL_S + 0.5)
+        return 2 + self.effort.warm_up_s + self.effort.capacity_steps * (self.effort.capacity_s + turn.CONTROL_S + 0.2)
 
     def faults_session_s(self):
         return 3 + len(faults.KINDS) * (faults.BEFORE_S + self.effort.after_fault_s + 0.7) + self.effort.frozen_s
