@@ -68,6 +68,15 @@ void Shard::PoolLog::connection_lost(std::string_view why, size_t in_flight) {
            {{"shard", shard_}, {"why", why}, {"in_flight", in_flight}});
 }
 void Shard::PoolLog::notice(std::string_view severity, std::string_view message) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - second_ >= std::chrono::seconds(1)) {
+    if (notices_ > most_notices)
+      ops::log(ops::Level::info, "db_notices_not_logged",
+               {{"shard", shard_}, {"count", notices_ - most_notices}});
+    second_ = now;
+    notices_ = 0;
+  }
+  if (++notices_ > most_notices) return;
   ops::log(ops::Level::info, "db_notice",
            {{"shard", shard_}, {"severity", severity}, {"message", message}});
 }

@@ -3,6 +3,7 @@
 // nothing but what they learn of PostgreSQL (pg/spread.h). It is made, run and ended by one thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "src/app/routes.h"
@@ -55,7 +56,12 @@ class Shard {
     void statement_failed(std::string_view statement, std::string_view why) override;
 
    private:
-    unsigned shard_;
+    // A function may raise any number of notices, for each request: so many a second are logged,
+    // and then how many were not.
+    static constexpr unsigned most_notices = 10;
+
+    unsigned shard_, notices_ = 0;
+    std::chrono::steady_clock::time_point second_{};  // when the one that they are counted in began
   };
 
   io::Task<void> live();

@@ -149,14 +149,14 @@ void Pool::lost(Connection& connection) {
   waiting_.take(again);
 }
 
-size_t Pool::index_of(const proto::pg::StatementDescription& statement) const {
+std::optional<size_t> Pool::index_of(const proto::pg::StatementDescription& statement) const {
   const auto at = std::find(statements_.begin(), statements_.end(), &statement);
-  assert(at != statements_.end() && "a pool is given all its statements when it is made");
+  if (at == statements_.end()) return std::nullopt;
   return static_cast<size_t>(at - statements_.begin());
 }
 
-void Pool::begin(QueryBase& query) {
-  query.index_ = index_of(query.statement_);
+void Pool::begin(QueryBase& query, size_t index) {
+  query.index_ = index;
   query.kind_ = kinds_[query.index_] = Spread::kind(costs_[query.index_], kinds_[query.index_]);
   meter_.begin(query.kind_, reactor_.now());
 }

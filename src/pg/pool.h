@@ -12,6 +12,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -62,12 +63,13 @@ class Pool {
   struct Slot;
 
   // A query begins, and ends, for its owner; between that it is submitted once or more often.
-  void begin(QueryBase& query);
+  void begin(QueryBase& query, size_t index);
   void ended(const QueryBase& query, bool answered);
   void submit(QueryBase& query);
   void withdraw(QueryBase& query);
   Connection* pick(Kind kind);
-  size_t index_of(const proto::pg::StatementDescription& statement) const;
+  // By which its costs and kind are kept; none: the pool was not made with it.
+  std::optional<size_t> index_of(const proto::pg::StatementDescription& statement) const;
   void want_another();
   void serve_waiting();
   // A connection has received the answers to so many queries.

@@ -11,16 +11,17 @@ QueryBase::QueryBase(Pool& pool, io::Until until, const proto::pg::StatementDesc
     : Wait(pool.reactor(), until), pool_(pool), statement_(statement) {}
 
 bool QueryBase::submit(std::coroutine_handle<> awaiter) {
+  const std::optional<size_t> index = pool_.index_of(statement_);
+  if (!index)
+    return refuse(Error::Kind::mismatch, "it is none of those that the pool was made with");
   if (!suspend(awaiter)) return false;
-  pool_.begin(*this);
+  pool_.begin(*this, *index);
   pool_.submit(*this);
   return true;
 }
 
-bool QueryBase::refuse() {
-  error_ = Error{Error::Kind::too_large, nullptr,
-                 "statement " + std::string(statement_.name) +
-                     ": its parameters are larger than PostgreSQL's 1 GiB for a message"};
+bool QueryBase::refuse(Error::Kind kind, const char* why) {
+  error_ = Error{kind, nullptr, "statement " + std::string(statement_.name) + ": " + why};
   return false;
 }
 

@@ -37,8 +37,8 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
 
   // Hands the query to the pool; false when it ended at once.
   bool submit(std::coroutine_handle<> awaiter);
-  // Ends the query, whose parameters are too large to be sent; false.
-  bool refuse();
+  // Ends the query, which can't be asked; false.
+  bool refuse(Error::Kind kind, const char* why);
   // What came of it; the rows' messages, or why there are none.
   Result<std::string_view> outcome_of_query();
 
@@ -81,7 +81,9 @@ class [[nodiscard]] Query final : public QueryBase {
   bool await_suspend(std::coroutine_handle<> awaiter) {
     const bool fits =
         std::apply([&](const Parameters&... each) { return typed_.fits(each...); }, parameters_);
-    return fits ? submit(awaiter) : refuse();
+    if (fits) return submit(awaiter);
+    return refuse(Error::Kind::too_large,
+                  "its parameters are larger than PostgreSQL's 1 GiB for a message");
   }
   Result<proto::pg::Rows<Row>> await_resume() {
     Result<std::string_view> rows = outcome_of_query();

@@ -1,6 +1,7 @@
 """PostgreSQL away, restarted, frozen, refusing or failing: what clients then see, and how soon all is well again."""
 import os
 import random
+import re
 import signal
 import socket
 import threading
@@ -313,6 +314,29 @@ class Failing(Database):
             cluster.query("drop policy if exists division_by_zero on users")
             cluster.query("alter table users owner to ringpost")
 
+    def test_notices_do_not_flood_the_log(self):
+        """One a request and more: ten a second are logged, and how many were not."""
+        try:
+            cluster.query("create function noisy() returns boolean language plpgsql as $$ begin raise notice 'look'; return true; end $$")
+            cluster.query("alter table users owner to postgres")
+            cluster.query("grant select on users to ringpost")
+            cluster.query("create policy noisy on users using (noisy())")
+            cluster.query("alter table users enable row level security")
+            server = self.serve(SHARDS=1)
+            for n in range(200):
+                self.assertEqual(server.get("/users/" + seed_id(n + 1)).status, 200)
+            time.sleep(1.1)
+            server.get("/users/" + seed_id(1))
+            server.wait_log("event=db_notices_not_logged")
+            lines = server.log().count("event=db_notice ")
+            self.assertTrue(10 <= lines <= 10 * 12 * stage.SLOW, lines)  # 200 requests take some seconds at most
+            told = sum(map(int, re.findall(r"event=db_notices_not_logged.* count=(\d+)", server.log())))
+            self.assertEqual(lines + told, 201)
+        finally:
+            cluster.query("alter table users disable row level security")
+            cluster.query("drop policy if exists noisy on users")
+            cluster.query("drop function if exists noisy")
+            cluster.query("alter table users owner to ringpost")
 
     def test_text_that_is_not_utf8(self):
         """Of a database in UTF-8 PostgreSQL sends what is stored without another look."""

@@ -45,6 +45,29 @@ TEST(Query, ALateAnswerIsDrainedAndTheNextQueryGetsItsOwn) {
 constexpr proto::pg::Statement<Number(std::string_view)> find_by_name{
     "find_by_name", "select n from numbers where name = $1"};
 
+TEST(Query, OfAStatementThatThePoolDoesNotKnowIsRefusedUnsent) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
+    Client client(reactor, server);
+    co_await client.connected();
+    auto query = client.pool->query(find_by_name, {reactor.now() + 3s, nullptr}, std::string_view("Zoe"));
+    const auto rows = co_await query;
+    EXPECT_FALSE(rows);
+    if (!rows) {
+      EXPECT_EQ(rows.error().kind, Error::Kind::mismatch);
+      EXPECT_EQ(rows.error().message(),
+                "statement find_by_name: it is none of those that the pool was made with");
+    }
+    Answer next;
+    co_await client.run(next, 2);
+    EXPECT_TRUE(next.is({2})) << next;
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
 TEST(Query, ParametersThatNoMessageHoldsAreRefusedUnsent) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
