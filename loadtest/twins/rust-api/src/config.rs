@@ -9,6 +9,8 @@ use crate::pg;
 /// And PostgreSQL's application_name, unless the URL or PGAPPNAME has another.
 pub const NAME: &str = "rust-api";
 
+const TURN_WAIT_US: u64 = 100;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolKind {
     /// Few connections, each pipelining the queries of many requests.
@@ -48,6 +50,8 @@ pub struct Config {
     pub port: u16,
     pub runtime: RuntimeKind,
     pub threads: usize,
+    /// Of RuntimeKind::Cores: how long a busy thread waits, so that it has more to do at once.
+    pub turn_wait: Duration,
     pub pool: PoolKind,
     /// Of PoolKind::Shared, how many connections take the short queries; by default one a thread.
     pub shared_clients: Option<usize>,
@@ -78,6 +82,7 @@ impl Config {
             port: number(lookup, "PORT", 8080, 1)?,
             runtime,
             threads: number(lookup, "TOKIO_WORKER_THREADS", cores, 1)?,
+            turn_wait: Duration::from_micros(number(lookup, "RUST_TURN_WAIT_US", TURN_WAIT_US, 0)?),
             pool,
             shared_clients: lookup("RUST_SHARED_CLIENTS")
                 .map(|_| number(lookup, "RUST_SHARED_CLIENTS", 1, 1))
@@ -128,10 +133,9 @@ fn postgres(lookup: &dyn Fn(&str) -> Option<String>) -> Result<tokio_postgres::C
     if config.get_application_name().is_none() {
         config.application_name(lookup("PGAPPNAME").unwrap_or_else(|| NAME.into()));
     }
-    // PostgreSQL itself ends what is late: a query behind it on the same connection is held up no longer.
-    let options = config.get_options().map(String::from).or_else(|| lookup("PGOPTIONS")).unwrap_or_default();
-    let timeout = pg::STATEMENT_LIMIT.as_millis();
-    config.options(format!("{options} -c statement_timeout={timeout}").trim_start());
+    if let (None, Some(options)) = (config.get_options(), lookup("PGOPTIONS")) {
+        config.options(options);
+    }
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(pg::CONNECT_LIMIT);
     }
@@ -184,6 +188,7 @@ mod tests {
             ("RUST_POOL", "many"),
             ("RUST_RUNTIME", "none"),
             ("TOKIO_WORKER_THREADS", "0"),
+            ("RUST_TURN_WAIT_US", "-1"),
             ("DATABASE_URL", "nonsense"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();

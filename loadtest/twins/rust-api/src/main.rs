@@ -1,6 +1,7 @@
 use std::process::ExitCode;
 use std::thread;
 
+use rust_api::clients::Load;
 use rust_api::config::{self, Config, PoolKind, RuntimeKind};
 use rust_api::{pooled, server, shared};
 use tokio::net::TcpListener;
@@ -25,8 +26,7 @@ fn main() -> ExitCode {
 fn run() -> Result<bool, String> {
     let config = Config::from_environment()?;
     let busy = |error| format!("can't listen on PORT {}: {error}; choose another", config.port);
-    // Listeners share the port with one another, and so would another rust-api: this one does not.
-    drop(std::net::TcpListener::bind(("::", config.port)).map_err(busy)?);
+    server::claim(config.port).map_err(busy)?;
     let workers = config.split().into_iter().map(Worker::new).collect::<Result<Vec<_>, _>>().map_err(busy)?;
     tracing::info!(
         name = config::NAME,
@@ -46,10 +46,15 @@ fn run() -> Result<bool, String> {
     ends.into_iter().try_fold(true, |all, end| Ok(all & end?))
 }
 
+/// From so many requests on a thread waits before it looks for more to do: a look, a wake-up and a trip to PostgreSQL
+/// cost about as much for many as for one.
+const BUSY: usize = 8;
+
 /// A runtime, its listener and its part of the connections.
 struct Worker {
     runtime: Runtime,
     listener: TcpListener,
+    load: Load,
     signals: server::Signals,
     config: Config,
 }
@@ -60,19 +65,28 @@ impl Worker {
             RuntimeKind::Cores => Builder::new_current_thread(),
             RuntimeKind::Multi => Builder::new_multi_thread(),
         };
+        let load = Load::default();
+        if config.runtime == RuntimeKind::Cores && !config.turn_wait.is_zero() {
+            let (load, wait) = (load.clone(), config.turn_wait);
+            builder.on_thread_park(move || {
+                if load.requests() >= BUSY {
+                    thread::sleep(wait);
+                }
+            });
+        }
         let runtime = builder.worker_threads(config.threads).enable_all().build()?;
         let context = runtime.enter();
         let (listener, signals) = (server::listen(config.port)?, server::Signals::new()?);
         drop(context);
-        Ok(Self { runtime, listener, signals, config })
+        Ok(Self { runtime, listener, load, signals, config })
     }
 
     fn run(self) -> Result<bool, String> {
-        let Self { runtime, listener, signals, config } = self;
+        let Self { runtime, listener, load, signals, config } = self;
         runtime.block_on(async {
             Ok(match config.pool {
-                PoolKind::Shared => server::serve(listener, shared::Users::open(&config), signals).await,
-                PoolKind::Deadpool => server::serve(listener, pooled::Users::open(&config)?, signals).await,
+                PoolKind::Shared => server::serve(listener, shared::Users::open(&config), load, signals).await,
+                PoolKind::Deadpool => server::serve(listener, pooled::Users::open(&config)?, load, signals).await,
             })
         })
     }

@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::time::Instant;
-use tokio_postgres::Row;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{CancelToken, NoTls, Row};
 use uuid::Uuid;
 
 use crate::user::{Record, User};
@@ -25,8 +25,10 @@ pub const PING: &str = "select 1";
 pub const QUERY_LIMIT: Duration = Duration::from_secs(2);
 pub const READY_LIMIT: Duration = Duration::from_secs(1);
 pub const CONNECT_LIMIT: Duration = QUERY_LIMIT;
-/// PostgreSQL's own, a little less: then it is PostgreSQL that ends the query, and the connection lives on.
-pub const STATEMENT_LIMIT: Duration = Duration::from_millis(1_800);
+/// So long before its deadline a query is cancelled: then it is PostgreSQL that ends it, and the connection lives on.
+pub const GRACE: Duration = Duration::from_millis(200);
+/// In which PostgreSQL sees that a connection is closed.
+const CLOSING: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub enum Failure {
@@ -73,12 +75,14 @@ impl From<tokio_postgres::Error> for Failure {
     fn from(error: tokio_postgres::Error) -> Self {
         let why = describe(&error);
         match error.code() {
-            // Connection exceptions, shutdown and start, too many connections, and what was late.
+            // Connection exceptions, shutdown and start, too many connections, what was late or gave way.
             Some(code)
                 if code.code().starts_with("08")
                     || code.code().starts_with("57P")
                     || *code == SqlState::TOO_MANY_CONNECTIONS
-                    || *code == SqlState::QUERY_CANCELED =>
+                    || *code == SqlState::LOCK_NOT_AVAILABLE
+                    || was_cancelled(&error)
+                    || gave_way(&error) =>
             {
                 Failure::Unavailable(why)
             }
@@ -92,6 +96,14 @@ pub fn late() -> Failure {
     Failure::Unavailable("no answer by the deadline".into())
 }
 
+/// Of a connection that was closed because it was stuck: ends what PostgreSQL is at, and what it has received behind it.
+pub async fn end(cancel: CancelToken) {
+    for _ in 0..2 {
+        sleep(CLOSING).await;
+        let _ = timeout(GRACE, cancel.cancel_query(NoTls)).await;
+    }
+}
+
 /// Whether the connection is no more, or knows the table as it was: all queries only read, so another may be asked.
 pub fn lost(error: &tokio_postgres::Error) -> bool {
     match error.code() {
@@ -103,6 +115,15 @@ pub fn lost(error: &tokio_postgres::Error) -> bool {
                     && error.as_db_error().and_then(|db| db.routine()) == Some("RevalidateCachedQuery")
         }
     }
+}
+
+pub fn was_cancelled(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::QUERY_CANCELED)
+}
+
+/// "Serialization Failure Handling" (13.5) has such transactions be tried again.
+pub fn gave_way(error: &tokio_postgres::Error) -> bool {
+    matches!(error.code(), Some(code) if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED)
 }
 
 fn is_io(error: &tokio_postgres::Error) -> bool {

@@ -40,29 +40,40 @@ impl Users {
         deadline: Instant,
         query: impl for<'a> Fn(&'a Object) -> BoxFuture<'a, Result<T, Error>>,
     ) -> Result<T, Failure> {
-        let mut tries = self.tries;
+        let (mut tries, mut again) = (self.tries, true);
         loop {
-            let object = match timeout_at(deadline, self.pool.get()).await {
+            // In what is left after this PostgreSQL is to end the query.
+            let due = deadline - pg::GRACE;
+            let object = match timeout_at(due, self.pool.get()).await {
                 Err(_) => return Err(Failure::Unavailable("no connection by the deadline".into())),
                 Ok(Err(PoolError::Backend(error))) => return Err(error.into()),
                 Ok(Err(error)) => return Err(Failure::Unavailable(pg::describe(&error))),
                 Ok(Ok(object)) => object,
             };
-            let sent = Instant::now();
-            let Ok(result) = timeout_at(deadline, query(&object)).await else {
-                // PostgreSQL ends a statement sooner: it, or the network, is stuck. Else the query ends by itself,
-                // and the next one is asked behind it.
-                if sent.elapsed() >= pg::STATEMENT_LIMIT {
-                    drop(Object::take(object));
+            let mut answer = query(&object);
+            let result = match timeout_at(due, &mut answer).await {
+                Ok(result) => result,
+                Err(_) => {
+                    let cancel = object.cancel_token();
+                    let _ = timeout_at(deadline, cancel.cancel_query(NoTls)).await;
+                    let Ok(result) = timeout_at(deadline, &mut answer).await else {
+                        // It, or the network, is stuck.
+                        drop(answer);
+                        drop(Object::take(object));
+                        tokio::spawn(pg::end(cancel));
+                        return Err(pg::late());
+                    };
+                    result
                 }
-                return Err(pg::late());
             };
+            drop(answer);
             match result {
                 Ok(value) => return Ok(value),
                 Err(error) if tries > 0 && pg::lost(&error) => {
                     drop(Object::take(object));
                     tries -= 1;
                 }
+                Err(error) if again && pg::gave_way(&error) => again = false,
                 Err(error) => return Err(error.into()),
             }
         }

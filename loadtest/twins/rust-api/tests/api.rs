@@ -1,4 +1,4 @@
-//! The edges of the contract, over users that are no database's.
+//! The edges of the contract, and how long a client is waited for, over users that are no database's.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -6,10 +6,14 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method};
+use hyper::server::conn::http1;
 use rust_api::api::Api;
+use rust_api::clients::{Clients, Load};
 use rust_api::pg::{Failure, Users};
 use rust_api::user::{Record, Timestamp, User};
-use tokio::time::{Instant, sleep_until};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use uuid::Uuid;
 
 const SOME_ID: &str = "123e4567-e89b-12d3-a456-426614174000";
@@ -234,4 +238,59 @@ async fn readiness_has_the_shorter_deadline() {
     let start = Instant::now();
     assert_eq!(ask(Fake::Slow, "GET", "/readyz").await.0, 503);
     assert!(start.elapsed() < Duration::from_millis(1_200));
+}
+
+async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+    (client.unwrap(), accepted.unwrap().0)
+}
+
+/// What has come until there is nothing for a while, and whether the connection is closed.
+async fn said(client: &mut TcpStream) -> (String, bool) {
+    let mut bytes = Vec::new();
+    let read = async { while client.read_buf(&mut bytes).await.unwrap() > 0 {} };
+    let closed = timeout(Duration::from_millis(100), read).await.is_ok();
+    (String::from_utf8(bytes).unwrap(), closed)
+}
+
+#[tokio::test]
+async fn silent_clients() {
+    let mut clients = Clients::new(http1::Builder::new(), Api::new(Fake::OneUser), Load::default());
+    let tick = |clients: &mut Clients, times| (0..times).for_each(|_| clients.tick());
+    let (mut client, stream) = pair().await;
+    clients.serve(stream);
+    assert_eq!(said(&mut client).await, (String::new(), false));
+    for _ in 0..2 {
+        tick(&mut clients, 30);
+        client.write_all(b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+        let (text, closed) = said(&mut client).await;
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && !closed, "{text}");
+    }
+    tick(&mut clients, 30);
+    client.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap(); // a head that does not end
+    assert_eq!(said(&mut client).await, (String::new(), false));
+    tick(&mut clients, 1);
+    assert_eq!(said(&mut client).await, (String::new(), true));
+}
+
+#[tokio::test]
+async fn clients_that_wait() {
+    let load = Load::default();
+    let mut clients = Clients::new(http1::Builder::new(), Api::new(Fake::Slow), load.clone());
+    let (mut client, stream) = pair().await;
+    clients.serve(stream);
+    client.write_all(b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+    assert_eq!(said(&mut client).await, (String::new(), false));
+    assert_eq!(load.requests(), 1);
+    (0..100).for_each(|_| clients.tick());
+    sleep(Duration::from_millis(1_100)).await;
+    let (text, closed) = said(&mut client).await;
+    assert!(text.starts_with("HTTP/1.1 503 Service Unavailable\r\n") && !closed, "{text}");
+    assert_eq!(load.requests(), 0);
+    client.write_all(b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+    assert_eq!(said(&mut client).await, (String::new(), false));
+    drop(client); // which is no reason to count it for ever
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(load.requests(), 0);
 }
