@@ -58,25 +58,39 @@ struct Asked(Arc<Client>);
 impl Asked {
     fn new(client: Arc<Client>) -> Self {
         client.ticks.store(ASKED, Ordering::Relaxed);
-        client.load.0.fetch_add(1, Ordering::Relaxed);
+        client.load.0.requests.fetch_add(1, Ordering::Relaxed);
+        client.load.0.turn.fetch_add(1, Ordering::Relaxed);
         Self(client)
     }
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        self.0.load.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.load.0.requests.fetch_sub(1, Ordering::Relaxed);
+        self.0.load.0.turn.fetch_add(1, Ordering::Relaxed);
         self.0.ticks.store(0, Ordering::Relaxed);
     }
 }
 
-/// How many requests a runtime answers at present.
+/// What a runtime has to do.
 #[derive(Clone, Default)]
-pub struct Load(Arc<AtomicUsize>);
+pub struct Load(Arc<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    requests: AtomicUsize,
+    turn: AtomicUsize,
+}
 
 impl Load {
+    /// That are answered at present.
     pub fn requests(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.requests.load(Ordering::Relaxed)
+    }
+
+    /// How many requests came and how many answers were ready since it was last asked.
+    pub fn turn(&self) -> usize {
+        self.0.turn.swap(0, Ordering::Relaxed)
     }
 }
 

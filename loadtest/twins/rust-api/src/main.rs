@@ -46,8 +46,9 @@ fn run() -> Result<bool, String> {
     ends.into_iter().try_fold(true, |all, end| Ok(all & end?))
 }
 
-/// From so many requests on a thread waits before it looks for more to do: a look, a wake-up and a trip to PostgreSQL
-/// cost about as much for many as for one.
+/// A thread that answers so many requests, and had less than that to do in a turn, waits before it looks for more: a look,
+/// a wake-up and a trip to PostgreSQL cost about as much for many as for one. Where others want its CPU, turns are long
+/// enough by themselves.
 const BUSY: usize = 8;
 
 /// A runtime, its listener and its part of the connections.
@@ -69,7 +70,7 @@ impl Worker {
         if config.runtime == RuntimeKind::Cores && !config.turn_wait.is_zero() {
             let (load, wait) = (load.clone(), config.turn_wait);
             builder.on_thread_park(move || {
-                if load.requests() >= BUSY {
+                if load.turn() < BUSY && load.requests() >= BUSY {
                     thread::sleep(wait);
                 }
             });
