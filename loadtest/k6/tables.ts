@@ -17,6 +17,21 @@ const LOADS: Record<string, string> = {
   rate: "fixed rates one after another",
 };
 
+// What was published then (report/original.py), Go and Python, by a table's rows.
+const ORIGINAL = ["Go*", "Python*"];
+const PUBLISHED: Record<string, Record<string, [string, string]>> = {
+  light: { "p50 ms": ["1.2", "2.5"], "p95 ms": ["4.02", "8.58"], "p99 ms": ["4.83", "10.4"], "requests/s": ["106", "104"], errors: ["0", "0"] },
+  heavy: {
+    "p50 ms": ["1.0", "2.47"],
+    "p95 ms": ["5.11", "7.08"],
+    "p99 ms": ["10.4", "22.81"],
+    "max ms": ["88", "1980"],
+    "requests/s": ["1070", "1054"],
+    errors: ["0", "0"],
+  },
+};
+const WHEN = "* the original comparison, 31 January 2026, on another machine: 4 CPUs, 40 connections";
+
 export const options: Options = { vus: 1, iterations: 1 };
 
 const runs = (__ENV.RUNS || "").split(" ").filter(Boolean).map((file) => JSON.parse(open(`${resultsDir}/${file}`)) as Run);
@@ -63,6 +78,7 @@ function table(scenario: string, of: Run[]): string {
   const passes = new Set(of.map(({ pass }) => pass)).size;
   const width = Math.max(10, ...contenders.map((name) => name.length)) + 2;
   const line = (first: string, cells: string[]) => first.padEnd(12) + cells.map((cell) => cell.padStart(width)).join("");
+  const published = PUBLISHED[scenario];
   const failed = of.flatMap((run) =>
     run.thresholds
       .filter(({ ok }) => !ok)
@@ -71,13 +87,14 @@ function table(scenario: string, of: Run[]): string {
   return [
     `${LOADS[scenario] ?? scenario} (${scenario}), ${__ENV.CPUS} CPU, ${__ENV.CONNECTIONS} connections (${mode}), ` +
       `${passes === 1 ? "one pass" : `medians of ${passes} passes`}`,
-    line("", contenders),
+    line("", [...contenders, ...(published ? ORIGINAL : [])]),
     ...ROWS.map(([name, cell]) =>
-      line(
-        name,
-        contenders.map((contender) => cell(of.filter((run) => run.contender === contender))),
-      ),
+      line(name, [
+        ...contenders.map((contender) => cell(of.filter((run) => run.contender === contender))),
+        ...(published ? (published[name] ?? ["-", "-"]) : []),
+      ]),
     ),
+    ...(published ? [WHEN] : []),
     ...marks(of).map((found) => MARKS[found]),
     ...failed,
     "",

@@ -359,9 +359,9 @@ class Bench(unittest.TestCase):
         tables = self.tables(said)
         self.assertEqual(set(tables), {"light", "heavy"}, said[-3000:])
         for columns, rows in tables.values():
-            self.assertEqual(columns, sorted(PORTS))
-            self.assertEqual(rows["requests"], ["20"] * len(PORTS))
-            self.assertEqual(rows["errors"], ["0"] * len(PORTS))
+            self.assertEqual(columns, [*sorted(PORTS), "Go*", "Python*"])
+            self.assertEqual(rows["requests"], ["20"] * len(PORTS) + ["-", "-"])
+            self.assertEqual(rows["errors"], ["0"] * (len(PORTS) + 2))
         self.assertEqual(self.tables(self.summary("single")), tables)
 
     def test_bench_all_takes_turns_and_overwrites_nothing(self):

@@ -179,27 +179,29 @@ test("the tables: a median of the passes, the greatest maximum, the sum of error
   const { files } = await run("tables.ts", settings, 1);
   const expected = [
     "10 virtual users (light), 1 CPU, 30 connections (single), medians of 3 passes",
-    "                  go-api    ringpost",
-    "p50 ms              2.00        0.60",
-    "p95 ms              4.00        1.20",
-    "p99 ms              6.00        1.80",
-    "max ms              90.0         7.0",
-    "requests/s         105.0       102.0",
-    "requests            3150        2040",
-    "errors                 2           0",
-    "k6's CPUs           0.20        0.20",
+    "                  go-api    ringpost         Go*     Python*",
+    "p50 ms              2.00        0.60         1.2         2.5",
+    "p95 ms              4.00        1.20        4.02        8.58",
+    "p99 ms              6.00        1.80        4.83        10.4",
+    "max ms              90.0         7.0           -           -",
+    "requests/s         105.0       102.0         106         104",
+    "requests            3150        2040           -           -",
+    "errors                 2           0           0           0",
+    "k6's CPUs           0.20        0.20           -           -",
+    "* the original comparison, 31 January 2026, on another machine: 4 CPUs, 40 connections",
     "go-api crossed, in pass 2: errors_unanswered: count==0",
     "",
     "100 virtual users (heavy), 1 CPU, 30 connections (single), one pass",
-    "                  go-api    ringpost",
-    "p50 ms              0.50        0.50",
-    "p95 ms              1.00        1.00",
-    "p99 ms              1.50        1.50",
-    "max ms               7.0         7.0",
-    "requests/s        1000.0      1000.0",
-    "requests           10000       10000",
-    "errors                 0           0",
-    "k6's CPUs         1.90 !      1.70 ~",
+    "                  go-api    ringpost         Go*     Python*",
+    "p50 ms              0.50        0.50         1.0        2.47",
+    "p95 ms              1.00        1.00        5.11        7.08",
+    "p99 ms              1.50        1.50        10.4       22.81",
+    "max ms               7.0         7.0          88        1980",
+    "requests/s        1000.0      1000.0        1070        1054",
+    "requests           10000       10000           -           -",
+    "errors                 0           0           0           0",
+    "k6's CPUs         1.90 !      1.70 ~           -           -",
+    "* the original comparison, 31 January 2026, on another machine: 4 CPUs, 40 connections",
     "! k6 was the bottleneck: it took most of a machine that had no CPU left; the figures are its own, too",
     "~ the machine had no CPU left, which k6 took the less of: k6 waited, too",
     "",
@@ -207,6 +209,20 @@ test("the tables: a median of the passes, the greatest maximum, the sum of error
   assert.equal(files.stdout, `\n${expected}`);
   assert.equal(readFileSync(join(folder, "summary.txt"), "utf8"), expected);
   assert.equal(readFileSync(join(results, "summary-single.txt"), "utf8"), expected);
+});
+
+test("what was published is what the report has", () => {
+  const report = readFileSync(new URL("../../report/original.py", import.meta.url), "utf8");
+  const [, text] = /^FIGURES = (\{.*\})/ms.exec(report);
+  const figures = JSON.parse(text.replaceAll("(", "[").replaceAll(")", "]").replaceAll("None", "null").replace(/,(\s*\})/g, "$1"));
+  const tables = readFileSync(new URL("../tables.ts", import.meta.url), "utf8");
+  for (const scenario of ["light", "heavy"])
+    for (const [metric, [go, python]] of Object.entries(figures[scenario])) {
+      const name = { rps: "requests/s", errors: "errors" }[metric] ?? `"${metric} ms"`;
+      const [, of] = new RegExp(`^  ${scenario}: \\{(.*?)\\},$`, "ms").exec(tables);
+      const found = new RegExp(`"?${name.replaceAll('"', "")}"?: \\["([\\d.]+)", "([\\d.]+)"\\]`).exec(of);
+      assert.deepEqual(found && [Number(found[1]), Number(found[2])], go === null ? null : [go, python], `${scenario} ${metric}`);
+    }
 });
 
 test("turns: each pass has all, warmed up, and the order turns; a bad run does not end it", () => {
