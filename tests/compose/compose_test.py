@@ -105,7 +105,7 @@ def stand_in(image):
     if kind == "python":
         run("docker", "tag", "python:3.13-slim-trixie", image)
         return
-    programs = {"rust": lambda: run("rustc", "--print", "sysroot").strip(), "node": lambda: node_folder()}[kind]()
+    programs = run("rustc", "--print", "sysroot").strip() if kind == "rust" else node_folder()
     own = {"rust": """RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates gcc libc6-dev
                       COPY --from=own bin /usr/local/bin
                       COPY --from=own lib /usr/local/lib
