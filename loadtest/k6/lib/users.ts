@@ -1,5 +1,6 @@
 // The requests, and the checks that read what came back.
 import { check, fail, randomSeed, sleep } from "k6";
+import { md5 } from "k6/crypto";
 import http from "k6/http";
 import type { RefinedParams, RefinedResponse, ResponseType } from "k6/http";
 import { Counter } from "k6/metrics";
@@ -15,21 +16,35 @@ interface Page {
   offset: number;
   total: number;
 }
-// Up to 10,000 users, as many as the harness asks for: pages of the table, spread evenly over it. Each virtual user has a copy,
-// so a page is one text, which is read fast and takes little: an id, a blank and an address, `width` characters a user.
+// How many users there are, and some pages of them, spread evenly over the table. Each virtual user reads a copy as it starts, while
+// others are measured already: so it is small, and who has which id follows from a number.
 export interface Sample {
   total: number;
-  width: number;
-  pages: { offset: number; users: string }[];
+  pages: { offset: number; users: User[] }[];
 }
 
 type Answer = RefinedResponse<ResponseType | undefined>;
 
-const SAMPLE_PAGES = 50;
-const LEAST_PAGES = 5;
+const SAMPLE_PAGES = 5;
 const SAMPLE_LIMIT = 200;
 const PAGE_LIMIT = 50;
-const ID_LENGTH = 36;
+
+// The namespace of the ids, by db/seed/users.sql.
+const NAMESPACE = [0x5e, 0xed, 0xf0, 0x0d, 0x13, 0x57, 0x4a, 0xce, 0x8b, 0xad, 0xc0, 0xff, 0xee, 0x12, 0x34, 0x56];
+
+// The user of a number: the id is the version 3 UUID (RFC 9562, MD5) of its decimal digits.
+function userOf(number: number): User {
+  const digits = String(number);
+  const name = new Uint8Array(NAMESPACE.length + digits.length);
+  name.set(NAMESPACE);
+  for (let i = 0; i < digits.length; i += 1) name[NAMESPACE.length + i] = digits.charCodeAt(i);
+  const hash = md5(name.buffer, "hex");
+  const variant = ((parseInt(hash.charAt(16), 16) & 3) | 8).toString(16);
+  return {
+    id: `${hash.slice(0, 8)}-${hash.slice(8, 12)}-3${hash.slice(13, 16)}-${variant}${hash.slice(17, 20)}-${hash.slice(20)}`,
+    email: `user${number}@example.com`,
+  };
+}
 
 const unanswered = new Counter("errors_unanswered");
 const refused = new Counter("errors_status");
@@ -65,23 +80,16 @@ export function setup(): Sample {
     return page as Page;
   };
   const { total } = read(0);
-  const count = Math.min(SAMPLE_PAGES, Math.floor(total / SAMPLE_LIMIT));
-  if (count < LEAST_PAGES) fail(`the table has ${total} users, the scenarios need ${LEAST_PAGES * SAMPLE_LIMIT}: seed it`);
-  const pages = Array.from({ length: count }, (_, i) => {
-    const offset = Math.floor(((total - SAMPLE_LIMIT) * i) / (count - 1));
-    return { offset, users: read(offset).items.map(({ id, email }) => `${id} ${email}`) };
+  if (total < SAMPLE_PAGES * SAMPLE_LIMIT)
+    fail(`the table has ${total} users, the scenarios need ${SAMPLE_PAGES * SAMPLE_LIMIT}: seed it`);
+  const last = userOf(total);
+  if (http.get(`${baseUrl}/users/${last.id}`, setupParams).status === 404)
+    fail(`user ${total}, ${last.id}, is not in the table: its users have to be those of db/seed`);
+  const pages = Array.from({ length: SAMPLE_PAGES }, (_, i) => {
+    const offset = Math.floor(((total - SAMPLE_LIMIT) * i) / (SAMPLE_PAGES - 1));
+    return { offset, users: read(offset).items.map(({ id, email }) => ({ id, email })) };
   });
-  const width = Math.max(...pages.map(({ users }) => Math.max(...users.map((user) => user.length))));
-  return {
-    total,
-    width,
-    pages: pages.map(({ offset, users }) => ({ offset, users: users.map((user) => user.padEnd(width)).join("") })),
-  };
-}
-
-function userAt({ width }: Sample, users: string, i: number): User {
-  const user = users.slice(i * width, (i + 1) * width);
-  return { id: user.slice(0, ID_LENGTH), email: user.slice(ID_LENGTH + 1).trimEnd() };
+  return { total, pages };
 }
 
 function pick<T>(from: T[]): T {
@@ -101,7 +109,7 @@ function count(answer: Answer, right: boolean): void {
 }
 
 export function askForUser(sample: Sample): void {
-  const { id, email } = userAt(sample, pick(sample.pages).users, Math.floor(Math.random() * SAMPLE_LIMIT));
+  const { id, email } = userOf(1 + Math.floor(Math.random() * sample.total));
   const answer = http.get(`${baseUrl}/users/${id}`, userParams);
   const user = parse<User>(answer);
   const right = check(
@@ -117,7 +125,7 @@ export function askForUser(sample: Sample): void {
 
 export function askForPage(sample: Sample): void {
   const { offset: start, users } = pick(sample.pages);
-  const skip = Math.floor(Math.random() * (SAMPLE_LIMIT - PAGE_LIMIT + 1));
+  const skip = Math.floor(Math.random() * (users.length - PAGE_LIMIT + 1));
   const offset = start + skip;
   const answer = http.get(`${baseUrl}/users?limit=${PAGE_LIMIT}&offset=${offset}`, pageParams);
   const page = parse<Page>(answer);
@@ -129,10 +137,7 @@ export function askForPage(sample: Sample): void {
       "page: the total is right": () => page.total === sample.total,
       "page: its users are those asked for, in order": () =>
         page.items?.length === PAGE_LIMIT &&
-        page.items.every((user, i) => {
-          const { id, email } = userAt(sample, users, skip + i);
-          return user.id === id && user.email === email;
-        }),
+        page.items.every((user, i) => user.id === users[skip + i]?.id && user.email === users[skip + i]?.email),
     },
     { endpoint: "page" },
   );

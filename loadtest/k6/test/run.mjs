@@ -52,7 +52,7 @@ export async function run(script, environment, iterations = 20) {
     const summary = shim.summary(module.options);
     const files = module.handleSummary(summary);
     for (const [name, content] of Object.entries(files)) if (name !== "stdout") writeFileSync(name, content);
-    return { module, options: module.options, data, summary, files, sleeps: shim.sleeps() };
+    return { module, options: module.options, data, summary, files, sleeps: shim.sleeps(), asked: shim.urls() };
   } finally {
     Math.random = random;
   }

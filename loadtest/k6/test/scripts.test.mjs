@@ -78,12 +78,18 @@ test("mixed: about one request of five is for a page", async () => {
   assert.ok(by["endpoint:page"].requests > 35 && by["endpoint:page"].requests < 90, `${by["endpoint:page"].requests}`);
 });
 
-test("the sample is spread over the table", async () => {
+test("the sample is spread over the table, and small", async () => {
   const { data } = await run("light.ts", environment(good), 1);
+  assert.equal(data.pages.length, 5);
   assert.equal(data.pages[0].offset, 0);
-  assert.equal(data.pages.at(-1).offset, data.total - 200);
-  assert.equal(data.pages.length, Math.min(50, Math.floor(data.total / 200)));
-  for (const { users } of data.pages) assert.equal(users.length, 200 * data.width);
+  assert.equal(data.pages[4].offset, data.total - 200);
+  assert.deepEqual(new Set(data.pages.map(({ users }) => users.length)), new Set([200]));
+});
+
+test("any user of the table is asked for", async () => {
+  const { asked, data } = await run("light.ts", environment(good), 400);
+  const users = new Set(asked.filter((url) => /\/users\//.test(url)));
+  assert.ok(users.size > 350 && users.size <= 400 + 1, `${users.size} of ${data.total}`);
 });
 
 test("users think as long as the harness's", () => {
@@ -128,6 +134,7 @@ for (const [lie, scenario, checks, counter] of lies)
 
 test("an empty table, a service that is not there, a wrong setting: each is said", async () => {
   await assert.rejects(run("light.ts", environment(await serve("empty"))), /has 0 users.*seed it/);
+  await assert.rejects(run("light.ts", environment(await serve("strangers"))), /user 2500, .* is not in the table/);
   await assert.rejects(run("light.ts", environment("http://127.0.0.1:1")), /is the service up/);
   await assert.rejects(run("light.ts", environment(good, { CONTENDER: "../x" })), /CONTENDER=\.\.\/x/);
   await assert.rejects(run("rate.ts", environment(good, { RATES: "fast" })), /RATES=fast/);

@@ -1,6 +1,7 @@
 // As much of k6 as the scripts use, for Node: its modules, its metrics, and the summary that it hands to
 // handleSummary(). What a script could get wrong and Node would let pass is refused here.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
 
 const TYPES = {
@@ -12,12 +13,13 @@ const TYPES = {
   iterations: "counter",
 };
 
-let samples, checks, started, slept, inInit, scenarioTag;
+let samples, checks, started, slept, asked, inInit, scenarioTag;
 
 export function reset() {
   samples = [];
   checks = new Map();
   slept = [];
+  asked = [];
   inInit = true;
   scenarioTag = undefined;
   started = performance.now();
@@ -30,6 +32,7 @@ export function enter(scenario) {
   scenarioTag = scenario;
 }
 export const sleeps = () => slept;
+export const urls = () => asked;
 
 function add(metric, value, tags = {}) {
   assert.ok(Number.isFinite(value), `${metric}: ${value} is no number`);
@@ -66,6 +69,12 @@ export function randomSeed(seed) {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+// ---- k6/crypto
+export function md5(data, encoding) {
+  assert.ok(data instanceof ArrayBuffer && encoding === "hex");
+  return createHash("md5").update(new Uint8Array(data)).digest("hex");
 }
 
 // ---- k6/metrics
@@ -124,6 +133,7 @@ const http = {
     assert.deepEqual(unknown, [], "parameters that k6 does not know");
     assert.match(params.timeout ?? "60s", /^\d+(ms|s|m)$/);
     assert.ok(params.tags?.name, "without a name each URL becomes a series of its own");
+    asked.push(url);
     const answer = fetchNow({ method: "GET", url, timeout: 5000 });
     const tags = { ...params.tags, status: String(answer.status), expected_response: String(expected(answer.status)) };
     add("http_reqs", 1, tags);
