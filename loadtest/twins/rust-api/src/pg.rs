@@ -98,7 +98,7 @@ pub fn late() -> Failure {
 
 /// Of a connection that was closed because it was stuck: ends what PostgreSQL is at, and what it has received behind it.
 pub async fn end(cancel: CancelToken) {
-    for _ in 0..2 {
+    for _ in 0..4 {
         sleep(CLOSING).await;
         let _ = timeout(GRACE, cancel.cancel_query(NoTls)).await;
     }

@@ -200,16 +200,16 @@ fn ends_what_is_late() {
         }
         assert!(start.elapsed() > Duration::from_millis(1_700), "{:?}", start.elapsed());
         assert!(start.elapsed() < Duration::from_millis(2_300), "{:?}", start.elapsed());
-        // Still locked: what is late waits for it no longer, though 20 were asked on 2 connections.
-        let waiting = "select count(*) from pg_stat_activity where application_name = 'rust-api' and state = 'active'";
-        while database.count(waiting) > 0 {
-            assert!(start.elapsed() < Duration::from_secs(3), "{runtime} {pool}");
-            sleep(Duration::from_millis(20));
-        }
+        // Still locked: nothing that was late waits for it any more, though 20 were asked on 3 connections. What a new
+        // connection prepares is as late later.
+        sleep(Duration::from_millis(2_500));
+        let old = "select count(*) from pg_stat_activity where application_name = 'rust-api' and state = 'active' \
+                   and query_start < clock_timestamp() - interval '2.2 s'";
+        assert_eq!(database.count(old), 0, "{runtime} {pool}");
         database.tell("rollback");
         let start = Instant::now();
         assert_eq!(server.ask(&id).0, 200);
-        assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     }
 }
 
