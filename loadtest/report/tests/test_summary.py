@@ -119,14 +119,16 @@ class CapacityTest(unittest.TestCase):
         self.assertFalse(summary.keeps(self.at(2000, 1, rps=1900), OBJECTIVE))
 
     def test_at_least_where_only_the_generator_ended_it(self):
-        self.assertTrue(self.capacity([self.at(1800, 2), self.at(2600, 30, void="the load generator was the bottleneck")])["at_least"])
+        void = {"void": "the load generator was the bottleneck", "limit": "generator"}
+        self.assertTrue(self.capacity([self.at(1800, 2), self.at(2600, 30, **void)])["at_least"])
+        self.assertFalse(self.capacity([self.at(1800, 2), self.at(2600, 30, void="the control before it")])["at_least"])
         self.assertFalse(self.capacity([self.at(1800, 2), self.at(2600, 30)])["at_least"])
 
     def test_being_less_than_at_least_so_much_is_no_proof(self):
         def verdict(void):
             turns = [turn(name, saturation) for name, saturation in (("a", 1000), ("b", 3000))]
             turns += [self.at(rate, 1, name) for name, most in (("a", 900), ("b", 2700)) for rate in (most - 200, most - 100, most)]
-            turns += [self.at(1000, 50, "a", void=void) for _ in range(3)] + [self.at(3000, 50, "b") for _ in range(3)]
+            turns += [self.at(1000, 50, "a", void=void, limit="generator" if void else "none") for _ in range(3)] + [self.at(3000, 50, "b") for _ in range(3)]
             return next(c["verdict"] for c in summary.summarize(turns, OBJECTIVE, "a")["comparisons"] if c["metric"] == "capacity")
         self.assertEqual("worse", verdict(None))
         self.assertEqual("tie", verdict("the load generator was the bottleneck"))
