@@ -67,10 +67,11 @@ def glance(run):
     mode = run.modes[0]
     step = readme.shared_step(run, mode, "last")
     load = ("rate", step) if step else ("saturation", None)
-    columns = [("CPU with PostgreSQL's", "µs/req", *load, "total_cpu_us"), ("its own CPU", "µs/req", *load, "cpu_us")]
+    columns = [("CPU, both", "µs/req", *load, "total_cpu_us"), ("its own", "µs/req", *load, "cpu_us")]
     columns += [("capacity", "req/s", None, None, "capacity")] if held(run, mode) else [("saturation", "req/s", "saturation", None, "rps")]
     columns += [("p99", "ms", "heavy", None, "p99"), ("memory", "MiB", "saturation", None, "memory_mib")]
-    return {"mode": mode, "step": step, "columns": [c for c in columns if c[2] is None or run.has(c[2], mode)]}
+    known = lambda scenario, step, metric: any((row := run.row(scenario, mode, n, step)) and metric in row["metrics"] for n in run.names)
+    return {"mode": mode, "step": step, "columns": [c for c in columns if c[2] is None or known(*c[2:])]}
 
 
 def uncounted(run):
