@@ -1,6 +1,7 @@
 """A run that contradicts itself is refused; what is claimed follows from rules, not from choice."""
 import json
 import re
+import shutil
 import tempfile
 import unittest
 from pathlib import Path
@@ -12,12 +13,18 @@ from loadtest.report.tests import synthetic
 
 
 class Folder(unittest.TestCase):
-    """A synthetic run in a folder of its own, to be spoilt."""
+    """A copy of a synthetic run in a folder of its own, to be spoilt."""
+
+    @classmethod
+    def setUpClass(cls):
+        place = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(place.cleanup)
+        cls.run_ = synthetic.write(Path(place.name) / "run")
 
     def setUp(self):
         place = tempfile.TemporaryDirectory()
         self.addCleanup(place.cleanup)
-        self.folder = synthetic.write(Path(place.name) / "run")
+        self.folder = Path(shutil.copytree(self.run_, Path(place.name) / "run"))
 
     def change(self, name, edit):
         path = self.folder / name
