@@ -52,7 +52,8 @@ TEST(Query, OfAStatementThatThePoolDoesNotKnowIsRefusedUnsent) {
     server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
     Client client(reactor, server);
     co_await client.connected();
-    auto query = client.pool->query(find_by_name, {reactor.now() + 3s, nullptr}, std::string_view("Zoe"));
+    auto query =
+        client.pool->query(find_by_name, {reactor.now() + 3s, nullptr}, std::string_view("Zoe"));
     const auto rows = co_await query;
     EXPECT_FALSE(rows);
     if (!rows) {
