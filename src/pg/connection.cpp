@@ -421,7 +421,7 @@ void Connection::passed_limit(const Pipeline::Answer& answer) {
 // Why the answer shows that `statement` can't be used as it is declared; no value when it can.
 std::optional<std::string> Connection::check_prepared(const Pipeline::Answer& answer,
                                                       const StatementDescription& statement) {
-  const size_t index = *pool_.index_of(statement);  // it was asked, so it is one of the pool's
+  const size_t index = pool_.index_of(statement);  // it was asked, so it is one of the pool's
   prepared_[index] = false;
   if (answer.failed) return messages::decode_error(answer.error).text();
   if (auto checked = statement.check(answer.parameter_description, answer.row_description);

@@ -149,9 +149,8 @@ void Pool::lost(Connection& connection) {
   waiting_.take(again);
 }
 
-std::optional<size_t> Pool::index_of(const proto::pg::StatementDescription& statement) const {
+size_t Pool::index_of(const proto::pg::StatementDescription& statement) const {
   const auto at = std::find(statements_.begin(), statements_.end(), &statement);
-  if (at == statements_.end()) return std::nullopt;
   return static_cast<size_t>(at - statements_.begin());
 }
 

@@ -12,7 +12,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -68,8 +67,8 @@ class Pool {
   void submit(QueryBase& query);
   void withdraw(QueryBase& query);
   Connection* pick(Kind kind);
-  // By which its costs and kind are kept; none: the pool was not made with it.
-  std::optional<size_t> index_of(const proto::pg::StatementDescription& statement) const;
+  // By which its costs and kind are kept; that of the end: the pool was not made with it.
+  size_t index_of(const proto::pg::StatementDescription& statement) const;
   void want_another();
   void serve_waiting();
   // A connection has received the answers to so many queries.

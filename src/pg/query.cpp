@@ -11,11 +11,11 @@ QueryBase::QueryBase(Pool& pool, io::Until until, const proto::pg::StatementDesc
     : Wait(pool.reactor(), until), pool_(pool), statement_(statement) {}
 
 bool QueryBase::submit(std::coroutine_handle<> awaiter) {
-  const std::optional<size_t> index = pool_.index_of(statement_);
-  if (!index)
+  const size_t index = pool_.index_of(statement_);
+  if (index == pool_.statements_.size()) [[unlikely]]
     return refuse(Error::Kind::mismatch, "it is none of those that the pool was made with");
   if (!suspend(awaiter)) return false;
-  pool_.begin(*this, *index);
+  pool_.begin(*this, index);
   pool_.submit(*this);
   return true;
 }
