@@ -15,7 +15,7 @@ from loadtest.harness import cgroups
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = os.path.abspath(os.environ.get("RINGPOST", ROOT / "build/ringpost"))
 PROXY = str(Path(__file__).with_name("bad_proxy.py"))
-SHORT = ("repeats=1,saturation_s=1,mixed_s=1,light_s=1,heavy_s=1,rates=,clients=,capacity_repeats=0,fault_repeats=0,ablation_repeats=0")
+SHORT = ("repeats=1,warm_up_s=0,saturation_s=1,mixed_s=1,light_s=1,heavy_s=1,rates=,clients=,capacity_repeats=0,fault_repeats=0,ablation_repeats=0")
 FAIR = {"SHARDS": "1", "PIN_SHARDS": "false", "DB_MAX_CONNS": "{connections}", "DB_MIN_CONNS": "{connections}", "LOG_LEVEL": "warning"}
 
 
