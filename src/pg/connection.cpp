@@ -5,9 +5,7 @@
 #include <utility>
 
 #include "proto/pg/frontend.h"
-#include "src/io/connect.h"
-#include "src/io/resolve.h"
-#include "src/pg/crypto.h"
+#include "src/pg/cancel.h"
 #include "src/pg/pool.h"
 
 namespace ringpost::pg {
@@ -15,50 +13,16 @@ namespace ringpost::pg {
 namespace messages = proto::pg;
 using messages::Pipeline;
 using messages::StatementDescription;
-using proto::wire::Parse;
 
 namespace {
 
-// The server's send buffer is larger than any one send of ours that waits; past this it is stuck.
-constexpr std::chrono::seconds send_timeout{10};
 constexpr std::chrono::seconds cancel_timeout{1};
 // For what may have come already of a session that seems to be stuck.
 constexpr std::chrono::milliseconds last_look{100};
-// A message before a session has begun; libpq takes a longer one for garbage too.
-constexpr size_t longest_at_start = 64 * 1024;
 // Of the storage for answers that are cut off at the end of a receive buffer: two of those.
 constexpr size_t most_kept = 64 * 1024;
 // Between two answers of a busy server.
 constexpr std::chrono::milliseconds usual_silence{10};
-
-// Where libpq leaves it to the system, which waits for two hours before it asks an idle peer and
-// for a quarter of an hour for an acknowledgement: a session whose way was forgotten meanwhile (by
-// a NAT, by a host that went) is to be found out while its queries can still be asked elsewhere.
-constexpr std::chrono::seconds keepalive_idle{30}, keepalive_interval{5};
-constexpr int keepalive_count = 3;
-constexpr std::chrono::milliseconds user_timeout{1'000};
-
-io::TcpOptions tcp_options(const messages::Conninfo& conninfo) {
-  const messages::Conninfo::Keepalives& keepalives = conninfo.keepalives;
-  return {.keepalives = keepalives.on,
-          .keepalive_idle = keepalives.idle.value_or(keepalive_idle),
-          .keepalive_interval = keepalives.interval.value_or(keepalive_interval),
-          .keepalive_count = keepalives.count.value_or(keepalive_count),
-          .user_timeout = conninfo.tcp_user_timeout.value_or(user_timeout)};
-}
-
-// In the order to try them in.
-template <class T>
-std::vector<T> ordered(std::vector<T> all, const messages::Conninfo& conninfo,
-                       std::minstd_rand& random) {
-  if (conninfo.load_balance_hosts == messages::Conninfo::LoadBalance::random)
-    std::shuffle(all.begin(), all.end(), random);
-  return all;
-}
-
-Error unavailable(std::string why) {
-  return {.kind = Error::Kind::unavailable, .server = nullptr, .detail = std::move(why)};
-}
 
 Error from_server(std::string_view body) {
   return {.kind = Error::Kind::server,
@@ -68,158 +32,71 @@ Error from_server(std::string_view body) {
 
 }  // namespace
 
-Connection::Connection(Pool& pool, io::Reactor& reactor, io::BufferGroup& buffers,
-                       const Options& options, Statements statements, Observer& observer)
+Connection::Connection(Pool& pool, Connector& connector, const Options& options,
+                       Statements statements, Observer& observer)
     : pool_(pool),
-      reactor_(reactor),
-      buffers_(buffers),
+      reactor_(connector.reactor()),
+      connector_(connector),
       options_(options),
       statements_(statements),
       observer_(observer),
+      session_(connector.reactor(), connector.buffers()),
       pipeline_(options.pipeline_depth, options.answer_bytes),
-      load_(pool.costs_),
-      prepared_(statements.size()) {}
+      prepared_(statements.size()),
+      load_(pool.costs_) {}
 
-// As libpq walks: each address of each host has its time, for all that opens a session. What could
-// not be reached, was silent, or is starting up or shutting down (57P03) is passed over; another
-// answer would be the same elsewhere, or is worth saying, and ends the walk.
 io::Task<Result<void>> Connection::open(io::Until until) {
-  std::string failures;
-  const auto note = [&failures](std::string_view why) {
-    failures.append(failures.empty() ? "" : "; ").append(why);
-  };
-  const messages::Conninfo& conninfo = options_.conninfo;
-  const std::vector<messages::Host> hosts = ordered(conninfo.hosts, conninfo, random_);
-  for (const messages::Host& host : hosts) {
-    const io::Until resolved_by = attempt(until);
-    const io::Result<std::vector<io::Address>> addresses = co_await addresses_of(host, resolved_by);
-    if (!addresses) {
-      note(host.text() + ": " + addresses.error().message());
-      continue;
-    }
-    const std::vector<io::Address> tried = ordered(*addresses, conninfo, random_);
-    for (const io::Address& address : tried) {
-      const io::Until opened_by = attempt(until);
-      const Result<void> opened = co_await open_at(address, opened_by);
-      if (opened) co_return opened;
-      note((address_.empty() ? host.text() : address_) + ": " + opened.error().detail);
-      if (walk_ends_ || (until.cancellation != nullptr && until.cancellation->requested()))
-        co_return std::unexpected(unavailable(std::move(failures)));
-    }
-  }
-  co_return std::unexpected(unavailable(std::move(failures)));
-}
-
-io::Until Connection::attempt(io::Until until) const {
-  return until.sooner(reactor_.now() + options_.connect_timeout);
-}
-
-io::Task<io::Result<std::vector<io::Address>>> Connection::addresses_of(const messages::Host& host,
-                                                                        io::Until until) {
-  if (host.is_unix_socket()) {
-    const auto address = io::Address::unix_socket(host.socket_path());
-    if (!address) co_return std::unexpected(io::Error::system(ENAMETOOLONG, "connect"));
-    co_return std::vector<io::Address>(1, *address);
-  }
-  const std::string& name = host.address.empty() ? host.name : host.address;
-  co_return co_await io::resolve(reactor_, name, host.port, until);
-}
-
-// A session at this address, to the end of its start; on failure nothing is left open.
-io::Task<Result<void>> Connection::open_at(const io::Address& address, io::Until until) {
-  walk_ends_ = false;
-  address_.clear();
-  const io::TcpOptions tcp = tcp_options(options_.conninfo);
-  const io::Result<int> fd = co_await io::connect(reactor_, address, until, tcp);
-  if (!fd) co_return std::unexpected(unavailable(fd.error().message()));
-  peer_ = address;
-  address_ = address.text();
+  Result<void> opened = co_await connector_.connect(session_, until);
+  if (!opened) co_return opened;
   pipeline_ = Pipeline(options_.pipeline_depth, options_.answer_bytes);
-  stream_.emplace(reactor_, buffers_, *fd, send_timeout);
-  Result<void> started = co_await start(until);
-  if (started) started = co_await prepare_statements(until);
-  if (!started) {
+  prepared_.clear();
+  const io::Until prepared_by = connector_.attempt(until);
+  opened = co_await prepare_statements(prepared_by);
+  if (!opened) {
+    opened.error().detail.insert(0, session_.address() + ": ");
     co_await close();
-    co_return started;
+    co_return opened;
   }
   load_.begin(pipeline_.next_number(), reactor_.now());
   group_load_ = {};
   ready_ = true;
-  co_return started;
-}
-
-// The next bytes, behind those that were left unread. They live until the next call.
-io::Task<io::Result<std::string_view>> Connection::receive(io::Until until) {
-  auto reading = stream_->read(until);
-  const io::Result<std::string_view> bytes = co_await reading;
-  if (!bytes) co_return std::unexpected(bytes.error());
-  unread_.append(*bytes);
-  co_return unread_.view();
-}
-
-io::Task<Result<void>> Connection::start(io::Until until) {
-  messages::Startup startup(options_.conninfo, openssl_crypto());
-  startup.begin(stream_->out());
-  stream_->send();
-  for (;;) {
-    const io::Result<std::string_view> bytes = co_await receive(until);
-    if (!bytes) co_return std::unexpected(unavailable(bytes.error().message()));
-    messages::Message message;
-    for (;;) {
-      const Parse parse = messages::next_message(unread_.view(), message);
-      if (parse == Parse::invalid || message.size > longest_at_start)
-        co_return std::unexpected(unavailable("it does not speak PostgreSQL's protocol"));
-      if (parse == Parse::partial) break;
-      const messages::Startup::State state = startup.take(message, stream_->out());
-      stream_->send();
-      unread_.consume(message.size);
-      if (state == messages::Startup::State::failed) {
-        walk_ends_ = !startup.server_error() || !startup.server_error()->is_cannot_connect_now();
-        co_return std::unexpected(unavailable(startup.failure()));
-      }
-      if (state == messages::Startup::State::ready) {
-        server_version_ = startup.server_version();
-        cancel_key_ = startup.cancel_key();
-        co_return Result<void>();
-      }
-    }
-  }
+  co_return opened;
 }
 
 // All in one round trip, if the pipeline is deep enough. A statement that fails is tried again when
 // it is first used: the table may be there by then.
 io::Task<Result<void>> Connection::prepare_statements(io::Until until) {
-  std::fill(prepared_.begin(), prepared_.end(), false);
   auto next = statements_.begin();
   while (next != statements_.end() || !pipeline_.empty()) {
     for (; next != statements_.end() && !pipeline_.full(); ++next) {
-      encode_prepare(stream_->out(), **next);
-      pipeline_.push(stream_->out(), Pipeline::Expect::prepare,
+      Prepared::encode(session_.out(), **next);
+      pipeline_.push(session_.out(), Pipeline::Expect::prepare,
                      const_cast<StatementDescription*>(*next));
       // Only then: in the turn of the last answer the stream would be flushed before a first
       // query's Sync is there (flush()).
-      stream_->send();
+      session_.send();
     }
-    const io::Result<std::string_view> bytes = co_await receive(until);
+    const io::Result<std::string_view> bytes = co_await session_.receive(until);
     if (!bytes) {
       works_ = bytes.error().kind == io::Error::Kind::timed_out;  // a Parse waits for a lock, say
       co_return std::unexpected(unavailable(bytes.error().message()));
     }
     std::string_view input = *bytes;
     const std::optional<std::string> lost = take(input);
-    unread_.consume(unread_.size() - input.size());
+    session_.unread().consume(session_.unread().size() - input.size());
     if (lost) co_return std::unexpected(unavailable(*lost));
   }
   co_return Result<void>();
 }
 
 io::Task<std::string> Connection::serve(io::Until until) {
+  proto::wire::Buffer& unread = session_.unread();
   std::string why;
   ended_by_order_ = false;
   heard_ = reactor_.now();
   silence_ = Silence::usual;
   for (;;) {
-    auto reading = stream_->read(until);
+    auto reading = session_.read(until);
     const io::Result<std::string_view> bytes = co_await reading;
     if (!bytes) {
       const bool stalled =
@@ -231,19 +108,19 @@ io::Task<std::string> Connection::serve(io::Until until) {
     heard_ = reactor_.now();
     silence_ = Silence::usual;
     std::string_view input = *bytes;
-    const bool kept = !unread_.empty();
+    const bool kept = !unread.empty();
     if (kept) {
-      unread_.append(input);
-      input = unread_.view();
+      unread.append(input);
+      input = unread.view();
     }
     const uint64_t first = pipeline_.next_number();
     std::optional<std::string> lost = take(input);
     load_.answered(pipeline_, reactor_.now());
     if (kept)
-      unread_.consume(unread_.size() - input.size());
+      unread.consume(unread.size() - input.size());
     else
-      unread_.append(input);
-    if (unread_.empty() && unread_.capacity() > most_kept) unread_.release();
+      unread.append(input);
+    if (unread.empty() && unread.capacity() > most_kept) unread.release();
     if (!lost) pool_.answered(pipeline_.next_number() - first);
     if (lost) {
       why = std::move(*lost);
@@ -259,30 +136,15 @@ io::Task<void> Connection::close() {
   ready_ = false;
   if (Flush::linked())
     Flush::unlink();  // the session is over: a group that is open will never be answered
-  if (!stream_->failed()) {
-    messages::encode_terminate(stream_->out());
-    stream_->send();
-    auto draining = stream_->drained(0, {reactor_.now() + std::chrono::milliseconds(100)});
-    const io::Result<void> drained = co_await draining;
-    (void)drained;  // a farewell: nothing depends on it
-  }
+  messages::encode_terminate(session_.out());
+  session_.send();
+  co_await session_.taken();
   if (std::exchange(works_, false)) co_await end_work();
-  co_await stream_->close();
-  stream_.reset();
-  unread_.release();
-}
-
-void Connection::encode_prepare(proto::wire::Buffer& out, const StatementDescription& statement) {
-  // Closing first makes it harmless when several queries prepare the same statement in one
-  // pipeline.
-  const std::string_view name = statement.server_name.view();
-  messages::encode_close_statement(out, name);
-  messages::encode_parse(out, name, statement.sql, statement.parameters);
-  messages::encode_describe_statement(out, name);
+  co_await session_.close();
 }
 
 bool Connection::may_share(const QueryBase& query, size_t statement) const {
-  return options_.shared_syncs && prepared_[statement] && query.statement_.read_only &&
+  return options_.shared_syncs && prepared_.has(statement) && query.statement_.read_only &&
          !query.alone_ && load_.cost(statement) < options_.group_member_time;
 }
 
@@ -292,14 +154,14 @@ bool Connection::fits_group(size_t statement) const {
 }
 
 void Connection::seal() {
-  pipeline_.seal(stream_->out());
+  pipeline_.seal(session_.out());
   group_load_ = {};
 }
 
 // At the end of the turn, before the stream's own, so that what gathered leaves whole.
 void Connection::flush() {
   seal();
-  stream_->send();
+  session_.send();
 }
 
 void Connection::send(QueryBase& query) {
@@ -308,11 +170,11 @@ void Connection::send(QueryBase& query) {
   const size_t statement = query.index_;
   const bool shares = may_share(query, statement);
   if (!shares || !fits_group(statement)) seal();
-  proto::wire::Buffer& out = stream_->out();
+  proto::wire::Buffer& out = session_.out();
   auto expect = Pipeline::Expect::execute;
-  if (!prepared_[statement]) [[unlikely]] {
+  if (!prepared_.has(statement)) [[unlikely]] {
     expect = Pipeline::Expect::prepare_and_execute;
-    encode_prepare(out, query.statement_);
+    Prepared::encode(out, query.statement_);
   }
   query.encode(out);
   query.connection_ = this;
@@ -354,7 +216,7 @@ void Connection::expired() {
   }
   silence_ = Silence::stalled;
   watch(now + options_.stall_timeout);  // for the case that something comes before serve() runs
-  stream_->interrupt();
+  session_.interrupt();
 }
 
 QueryBase* Connection::take_unanswered() {
@@ -422,13 +284,7 @@ void Connection::passed_limit(const Pipeline::Answer& answer) {
 std::optional<std::string> Connection::check_prepared(const Pipeline::Answer& answer,
                                                       const StatementDescription& statement) {
   const size_t index = pool_.index_of(statement);  // it was asked, so it is one of the pool's
-  prepared_[index] = false;
-  if (answer.failed) return messages::decode_error(answer.error).text();
-  if (auto checked = statement.check(answer.parameter_description, answer.row_description);
-      !checked)
-    return std::move(checked.error());
-  prepared_[index] = true;
-  return std::nullopt;
+  return prepared_.take(index, statement, answer);
 }
 
 void Connection::answered(const Pipeline::Answer& answer) {
@@ -449,7 +305,7 @@ void Connection::answered(const Pipeline::Answer& answer) {
   Error error = from_server(answer.error);
   // The statement's tables have changed under it, or it was deallocated: prepare it anew.
   if (error.server->is_stale_statement() && !query.tried_again_) {
-    prepared_[query.index_] = false;
+    prepared_.forget(query.index_);
     query.tried_again_ = query.alone_ = true;
     if (available()) return send(query);
   }
@@ -477,25 +333,11 @@ void Connection::skipped(const Pipeline::Answer& answer) {
 io::Task<void> Connection::end_work() {
   const io::Until until{reactor_.now() + cancel_timeout};
   for (bool ended = false; !ended;) {
-    co_await cancel_running(until);
-    auto reading = stream_->read(until);
+    co_await cancel_running(connector_, session_, until);
+    auto reading = session_.read(until);
     const io::Result<std::string_view> bytes = co_await reading;
     ended = !bytes;
   }
-}
-
-// Asks the server to end what this session is running, over a connection of its own (54.2.7
-// "Canceling Requests in Progress").
-io::Task<void> Connection::cancel_running(io::Until until) {
-  const io::Result<int> fd = co_await io::connect(reactor_, *peer_, until);
-  if (!fd) co_return;
-  io::Stream stream(reactor_, buffers_, *fd, send_timeout);
-  messages::encode_cancel_request(stream.out(), cancel_key_);
-  stream.send();
-  auto reading = stream.read(until);  // the server closes when it has taken the request
-  const io::Result<std::string_view> nothing = co_await reading;
-  (void)nothing;
-  co_await stream.close();
 }
 
 }  // namespace ringpost::pg

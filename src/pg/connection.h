@@ -1,33 +1,29 @@
-// Connection: one session with PostgreSQL, whose queries are pipelined.
+// Connection: one place for a session with PostgreSQL, whose queries are pipelined.
 //
 // The pool owns it and runs its life as a coroutine: open(), then serve() until the session is lost
-// or given up, then close(). A query is encoded straight into the stream's outgoing buffer and
+// or given up, then close(), and again. A query is encoded straight into the stream's outgoing buffer and
 // joins the pipeline; all of a turn leave in one send, and the quick reads among them share Syncs.
 // serve() reads: whole answers are handed to their owners where they lie in the receive buffer, and
 // the owners run at once, inside that call; only an answer that is cut off at the end of a buffer
 // is copied.
 #pragma once
 
-#include <memory>
 #include <optional>
-#include <random>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "proto/pg/pipeline.h"
-#include "proto/pg/startup.h"
 #include "proto/wire/buffer.h"
-#include "src/io/address.h"
-#include "src/io/buffer_group.h"
 #include "src/io/reactor.h"
-#include "src/io/stream.h"
 #include "src/io/timer.h"
+#include "src/pg/connect.h"
 #include "src/pg/load.h"
 #include "src/pg/observer.h"
 #include "src/pg/options.h"
+#include "src/pg/prepared.h"
 #include "src/pg/query.h"
+#include "src/pg/session.h"
 
 namespace ringpost::pg {
 
@@ -38,11 +34,11 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   using Statements = std::span<const proto::pg::StatementDescription* const>;
 
   // `statements` are prepared when the session opens; all arguments outlive the connection.
-  Connection(Pool& pool, io::Reactor& reactor, io::BufferGroup& buffers, const Options& options,
-             Statements statements, Observer& observer);
+  Connection(Pool& pool, Connector& connector, const Options& options, Statements statements,
+             Observer& observer);
 
-  // Connects to the first host that has a session for us, authenticates and prepares the
-  // statements; each address has connect_timeout. On failure nothing is left open.
+  // A session with the first host that has one for us, its statements prepared within another
+  // connect_timeout. On failure nothing is left open.
   io::Task<Result<void>> open(io::Until until);
   // Reads answers until the session ends; says why it did. Queries still in flight stay in the
   // pipeline: take_unanswered().
@@ -75,19 +71,10 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   // it was the cause.
   bool ended_by_order() const { return ended_by_order_; }
 
-  const std::string& server_version() const { return server_version_; }
-  const std::string& address() const { return address_; }
+  const Session& session() const { return session_; }
 
  private:
-  // The time of one step of open(): no more than the whole, and its own.
-  io::Until attempt(io::Until until) const;
-  io::Task<io::Result<std::vector<io::Address>>> addresses_of(const proto::pg::Host& host,
-                                                              io::Until until);
-  io::Task<Result<void>> open_at(const io::Address& address, io::Until until);
-  io::Task<Result<void>> start(io::Until until);
   io::Task<Result<void>> prepare_statements(io::Until until);
-  io::Task<io::Result<std::string_view>> receive(io::Until until);
-
   // Hands out all whole answers in `input`; why the session has to end, if it has to.
   std::optional<std::string> take(std::string_view& input);
   void answered(const proto::pg::Pipeline::Answer& answer);
@@ -95,7 +82,6 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   void passed_limit(const proto::pg::Pipeline::Answer& answer);
   std::optional<std::string> check_prepared(const proto::pg::Pipeline::Answer& answer,
                                             const proto::pg::StatementDescription& statement);
-  void encode_prepare(proto::wire::Buffer& out, const proto::pg::StatementDescription& statement);
   // Whether a query may stand in a group, by its kind; and in the one that is open.
   bool may_share(const QueryBase& query, size_t statement) const;
   bool fits_group(size_t statement) const;
@@ -107,30 +93,23 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   void watch(io::Time next_look);
   void expired() override;
   io::Task<void> end_work();
-  io::Task<void> cancel_running(io::Until until);
 
   Pool& pool_;
   io::Reactor& reactor_;
-  io::BufferGroup& buffers_;
+  Connector& connector_;
   const Options& options_;
   Statements statements_;
   Observer& observer_;
 
-  std::optional<io::Stream> stream_;
-  std::optional<io::Address> peer_;
-  proto::wire::Buffer unread_;  // received, and not yet whole
+  Session session_;
   proto::pg::Pipeline pipeline_;
+  Prepared prepared_;
   Load load_;
   Load::Microseconds group_load_{};  // of the pipeline's open group
-  std::vector<bool> prepared_;       // by index of statement
   bool ready_ = false, ended_by_order_ = false;
-  bool works_ = false;      // the server may still work for the session that close() ends
-  bool walk_ends_ = false;  // what open() has heard last would be no other elsewhere
+  bool works_ = false;  // the server may still work for the session that close() ends
   enum class Silence : uint8_t { usual, suspected, stalled } silence_ = Silence::usual;
   io::Time heard_;  // when last something came, or was asked of an idle session
-  std::minstd_rand random_{std::random_device{}()};  // for load_balance_hosts
-  std::string server_version_, address_;
-  proto::pg::BackendKeyData cancel_key_{};
 };
 
 }  // namespace ringpost::pg

@@ -1,5 +1,7 @@
 #include "src/pg/error.h"
 
+#include <utility>
+
 namespace ringpost::pg {
 
 std::string Error::message() const {
@@ -20,6 +22,10 @@ std::string Error::message() const {
       break;
   }
   return detail;
+}
+
+Error unavailable(std::string why) {
+  return {.kind = Error::Kind::unavailable, .server = nullptr, .detail = std::move(why)};
 }
 
 Error undecodable(const proto::pg::StatementDescription& statement) {

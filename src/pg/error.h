@@ -30,6 +30,9 @@ struct Error {
   bool outage() const;
 };
 
+// Of kind unavailable.
+Error unavailable(std::string why);
+
 // A row of `statement` is not what the program declares: a NULL where there can be none.
 Error undecodable(const proto::pg::StatementDescription& statement);
 

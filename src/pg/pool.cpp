@@ -15,9 +15,9 @@ constexpr Load::Microseconds first_guess{100};
 
 // One place in the budget: a connection, and whether it is wanted.
 struct Pool::Slot {
-  Slot(Pool& pool, io::Reactor& reactor, io::BufferGroup& buffers, const Options& options,
-       Connection::Statements statements, Observer& observer, bool kept_open)
-      : connection(pool, reactor, buffers, options, statements, observer),
+  Slot(Pool& pool, Connector& connector, const Options& options, Connection::Statements statements,
+       Observer& observer, bool kept_open)
+      : connection(pool, connector, options, statements, observer),
         wanted(kept_open),
         keep_open(kept_open) {}
   Connection connection;
@@ -38,9 +38,10 @@ Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& option
       kinds_(statements.size(), Kind::quick),
       spread_(spread),
       meter_(spread.add_shard()),
+      connector_(reactor, buffers, options),
       random_(std::random_device{}()) {
   for (uint32_t i = 0; i < options.max_connections; ++i)
-    slots_.push_back(std::make_unique<Slot>(*this, reactor, buffers, options, statements, observer,
+    slots_.push_back(std::make_unique<Slot>(*this, connector_, options, statements, observer,
                                             i < options.min_connections));
 }
 
@@ -109,7 +110,7 @@ io::Task<void> Pool::keep(Slot& slot) {
     failures_ = 0;
     turn_may_have_come();
     trouble_.clear();
-    observer_.connected(connection.address(), connection.server_version());
+    observer_.connected(connection.session().address(), connection.session().server_version);
     serve_waiting();
     const std::string why = co_await connection.serve(scope_.until());
     if (!scope_.cancellation().requested()) observer_.connection_lost(why, connection.depth());

@@ -89,6 +89,7 @@ class Pool {
   Spread& spread_;
   Spread::Meter& meter_;
   Rate rate_;
+  Connector connector_;
   std::vector<std::unique_ptr<Slot>> slots_;
   io::List<QueryBase, QueryBase> waiting_;
   size_t waiting_count_ = 0;
