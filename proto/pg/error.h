@@ -37,6 +37,8 @@ struct Error {
   bool is_retryable() const;
   // The session was ended from outside, by pg_terminate_backend() or a shutdown: 57P01.
   bool is_admin_shutdown() const { return sqlstate == "57P01"; }
+  // Ended by a CancelRequest, by statement_timeout or by an administrator: 57014.
+  bool is_query_canceled() const { return sqlstate == "57014"; }
   // The server is starting up, shutting down or in recovery: 57P03. Another host may serve.
   bool is_cannot_connect_now() const { return sqlstate == "57P03"; }
   // The prepared statement is no longer what it was: it was deallocated (26000), or its tables

@@ -1,14 +1,16 @@
 #include "src/pg/cancel.h"
 
 #include "proto/pg/frontend.h"
+#include "src/pg/session.h"
 
 namespace ringpost::pg {
 
-io::Task<void> cancel_running(Connector& connector, const Session& session, io::Until until) {
+io::Task<void> cancel_running(Connector& connector, io::Address peer, proto::pg::BackendKeyData key,
+                              io::Until until) {
   Session own(connector.reactor(), connector.buffers());
-  const Result<void> reached = co_await connector.reach(own, *session.peer(), until);
+  const Result<void> reached = co_await connector.reach(own, peer, until);
   if (!reached) co_return;
-  proto::pg::encode_cancel_request(own.out(), session.cancel_key);
+  proto::pg::encode_cancel_request(own.out(), key);
   own.send();
   auto reading = own.read(until);  // the server closes when it has taken the request
   const io::Result<std::string_view> nothing = co_await reading;

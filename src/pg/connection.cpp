@@ -17,8 +17,10 @@ using messages::StatementDescription;
 namespace {
 
 constexpr std::chrono::seconds cancel_timeout{1};
+// Each costs the server a process; a session with a full pipeline may need as many.
+constexpr std::chrono::milliseconds between_cancels{2};
 // For what may have come already of a session that seems to be stuck.
-constexpr std::chrono::milliseconds last_look{100};
+constexpr std::chrono::milliseconds close_look{100};
 // Of the storage for answers that are cut off at the end of a receive buffer: two of those.
 constexpr size_t most_kept = 64 * 1024;
 // Between two answers of a busy server.
@@ -94,19 +96,18 @@ io::Task<std::string> Connection::serve(io::Until until) {
   std::string why;
   ended_by_order_ = false;
   heard_ = reactor_.now();
-  silence_ = Silence::usual;
+  given_over_ = false;
+  hit_before_ = 0;
   for (;;) {
     auto reading = session_.read(until);
     const io::Result<std::string_view> bytes = co_await reading;
     if (!bytes) {
-      const bool stalled =
-          silence_ == Silence::stalled && bytes.error().kind == io::Error::Kind::cancelled;
-      works_ = stalled;
-      why = stalled ? "no answer to a query that was given up" : bytes.error().message();
+      works_ = given_over_ && bytes.error().kind == io::Error::Kind::cancelled;
+      why = works_ ? "no answer to a query that was given up" : bytes.error().message();
       break;
     }
     heard_ = reactor_.now();
-    silence_ = Silence::usual;
+    given_over_ = false;
     std::string_view input = *bytes;
     const bool kept = !unread.empty();
     if (kept) {
@@ -195,28 +196,38 @@ Load::Microseconds Connection::load() const {
 void Connection::forget(QueryBase& query) {
   pipeline_.forget(query.number_);
   query.connection_ = nullptr;
-  if (ready_) watch(heard_ + options_.stall_timeout);
-}
-
-void Connection::watch(io::Time next_look) {
-  reactor_.timers().stop(*this);
-  reactor_.timers().start(*this, next_look);
+  if (!ready_ || Timer::running()) return;
+  given_up_.begin(pipeline_.next_number());
+  reactor_.timers().start(*this, reactor_.now() + options_.give_up_timeout);
 }
 
 void Connection::expired() {
   if (pipeline_.empty()) return;
-  const io::Time now = reactor_.now(), patience_ends = heard_ + options_.stall_timeout;
-  if (!pipeline_.front_forgotten() || now < patience_ends)
-    return watch(now < patience_ends ? patience_ends : now + options_.stall_timeout);
-  // Where this process was stopped, the question may have left just now, or the answer wait in the
-  // kernel for a buffer.
-  if (silence_ == Silence::usual) {
-    silence_ = Silence::suspected;
-    return watch(now + last_look);
+  io::Duration next = options_.give_up_timeout;
+  switch (given_up_.look(pipeline_.next_number(), pipeline_.front_forgotten())) {
+    case GivenUp::Do::nothing:
+      break;
+    case GivenUp::Do::cancel:
+      pool_.scope_.spawn(cancel_front());
+      break;
+    case GivenUp::Do::look_closely:
+      next = close_look;
+      break;
+    case GivenUp::Do::replace:
+      given_over_ = true;  // unless something comes before serve() runs
+      session_.interrupt();
+      break;
   }
-  silence_ = Silence::stalled;
-  watch(now + options_.stall_timeout);  // for the case that something comes before serve() runs
-  session_.interrupt();
+  reactor_.timers().start(*this, reactor_.now() + next);
+}
+
+// Beside serve(), which goes on reading: whatever runs when the request arrives is cancelled, and
+// that may be one of those behind.
+io::Task<void> Connection::cancel_front() {
+  hit_before_ = ~uint64_t{0};
+  const io::Until until = pool_.scope_.until(reactor_.now() + cancel_timeout);
+  co_await cancel_running(connector_, *session_.peer(), session_.cancel_key, until);
+  hit_before_ = pipeline_.next_number() + pipeline_.depth();
 }
 
 QueryBase* Connection::take_unanswered() {
@@ -309,9 +320,11 @@ void Connection::answered(const Pipeline::Answer& answer) {
     query.tried_again_ = query.alone_ = true;
     if (available()) return send(query);
   }
-  // It gave way to another, and may have its turn now: in line with the others, wherever there is
-  // room, and until its deadline. A statement that writes is its owner's to repeat.
-  if (error.server->is_retryable() && query.statement_.read_only && !query.tried_again_) {
+  // It gave way to another, or was hit in place of one that was given up, and may have its turn
+  // now: in line with the others, wherever there is room, and until its deadline. A statement that
+  // writes is its owner's to repeat.
+  const bool hit = error.server->is_query_canceled() && query.number_ < hit_before_;
+  if ((hit || error.server->is_retryable()) && query.statement_.read_only && !query.tried_again_) {
     query.tried_again_ = query.alone_ = true;
     query.sent_ = false;
     return pool_.submit(query);
@@ -333,10 +346,13 @@ void Connection::skipped(const Pipeline::Answer& answer) {
 io::Task<void> Connection::end_work() {
   const io::Until until{reactor_.now() + cancel_timeout};
   for (bool ended = false; !ended;) {
-    co_await cancel_running(connector_, session_, until);
-    auto reading = session_.read(until);
-    const io::Result<std::string_view> bytes = co_await reading;
-    ended = !bytes;
+    co_await cancel_running(connector_, *session_.peer(), session_.cancel_key, until);
+    const io::Time again = reactor_.now() + between_cancels;
+    do {
+      auto reading = session_.read(until);
+      const io::Result<std::string_view> bytes = co_await reading;
+      ended = !bytes;
+    } while (!ended && reactor_.now() < again);
   }
 }
 

@@ -18,6 +18,7 @@
 #include "src/io/reactor.h"
 #include "src/io/timer.h"
 #include "src/pg/connect.h"
+#include "src/pg/given_up.h"
 #include "src/pg/load.h"
 #include "src/pg/observer.h"
 #include "src/pg/options.h"
@@ -87,11 +88,10 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   bool fits_group(size_t statement) const;
   void seal();
   void flush() override;
-  // The watch over what was given up: runs from forget() until nothing is in flight, and ends
-  // serve()'s read when the server has stalled. Requests do not touch it, and an idle session has
-  // none.
-  void watch(io::Time next_look);
+  // A look at what was given up: from forget() until nothing is in flight. Requests do not touch
+  // it, and an idle session has none.
   void expired() override;
+  io::Task<void> cancel_front();
   io::Task<void> end_work();
 
   Pool& pool_;
@@ -108,7 +108,10 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   Load::Microseconds group_load_{};  // of the pipeline's open group
   bool ready_ = false, ended_by_order_ = false;
   bool works_ = false;  // the server may still work for the session that close() ends
-  enum class Silence : uint8_t { usual, suspected, stalled } silence_ = Silence::usual;
+  GivenUp given_up_;
+  bool given_over_ = false;  // by it: the session is to be replaced
+  // Queries before this number may have been hit by a cancel that was meant for another.
+  uint64_t hit_before_ = 0;
   io::Time heard_;  // when last something came, or was asked of an idle session
 };
 

@@ -34,9 +34,9 @@ struct Options {
 
   // Of each address of each host, to the end of the session's start.
   std::chrono::milliseconds connect_timeout{2'000};
-  // A connection whose oldest query was given up by its owner is closed when nothing has come for
-  // this long.
-  std::chrono::milliseconds stall_timeout{5'000};
+  // A query that its owner gave up and that is still the next to be answered after this long is
+  // cancelled; when that does not end it in the same time, its session is replaced.
+  std::chrono::milliseconds give_up_timeout{1'000};
   // Between two attempts to connect: doubles from the first to the last, each with jitter.
   std::chrono::milliseconds first_backoff{20}, last_backoff{500};
 };

@@ -21,7 +21,8 @@ namespace ringpost::pg {
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
-using tests::expect, tests::send, tests::send_in_pieces, tests::pause, tests::expect_end,
+using tests::expect, tests::send, tests::send_in_pieces, tests::pause, tests::open,
+    tests::expect_end,
     tests::close_session, tests::reset_session, tests::never_answer, tests::Gate, tests::Script,
     tests::ScriptedPostgres, tests::run_on_reactor, tests::printable, tests::operator+;
 

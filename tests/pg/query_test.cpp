@@ -248,28 +248,120 @@ TEST(Query, AskedOfAPoolThatHasStopped) {
   });
 }
 
-// A server that has stopped answering: what was given up there is cancelled, the session closed.
-TEST(Query, AStalledConnectionIsClosedAndItsWorkCancelled) {
+// What was given up is cancelled, and the session goes on.
+TEST(Query, GivenUpAndStillRunning) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
     server.listen();
+    Gate cancelled(reactor);
     server.play(log_in_and_prepare() +
-                Script{expect(ask_find(1)), expect(terminate), expect_end()});
-    server.play({expect(cancel_request), close_session()});
-    server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
-    Client client(reactor, server, [](Options& options) { options.stall_timeout = 60ms; });
+                Script{expect(ask_find(1) + ask_find(2)), pause(cancelled),
+                       send(error("ERROR", "57014", "canceling statement due to user request") +
+                            ready + answer(2)),
+                       expect(ask_find(3)), send(answer(3))});
+    server.play({expect(cancel_request), open(cancelled), close_session()});
+    Client client(reactor, server, [](Options& options) { options.give_up_timeout = 60ms; });
     co_await client.connected();
-    Answer stuck, next;
-    co_await client.run(stuck, 1, find_number, 20ms);
-    EXPECT_TRUE(stuck.failed(Error::Kind::timed_out)) << stuck;
-    const bool closed = co_await client.until([&] { return client.observer.count("lost") == 1; });
-    EXPECT_TRUE(closed);
-    EXPECT_EQ(client.observer.said[1], "lost 1: no answer to a query that was given up");
-    co_await client.run(next, 2);
-    EXPECT_TRUE(next.is({2})) << next;
+    Answer given_up, two, three;
+    client.ask(given_up, 1, find_number, 20ms);
+    client.ask(two, 2);
+    co_await client.answered(given_up, two);
+    EXPECT_TRUE(given_up.failed(Error::Kind::timed_out)) << given_up;
+    EXPECT_TRUE(two.is({2})) << two;
+    co_await client.run(three, 3);
+    EXPECT_TRUE(three.is({3})) << three;
+    EXPECT_EQ(client.observer.count("lost"), 0u);
     co_await client.stop();
     co_await server.stop();
   });
+}
+
+// The request may arrive when the next one runs already: that is asked again.
+TEST(Query, HitByACancelThatWasMeantForAnother) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    Gate cancelled(reactor);
+    server.play(log_in_and_prepare() +
+                Script{expect(ask_find(1) + ask_find(2)), pause(cancelled),
+                       send(answer(1) +
+                            error("ERROR", "57014", "canceling statement due to user request") +
+                            ready),
+                       expect(ask_find(2)), send(answer(2))});
+    server.play({expect(cancel_request), open(cancelled), close_session()});
+    Client client(reactor, server, [](Options& options) { options.give_up_timeout = 60ms; });
+    co_await client.connected();
+    Answer given_up, two;
+    client.ask(given_up, 1, find_number, 20ms);
+    client.ask(two, 2);
+    co_await client.answered(given_up, two);
+    EXPECT_TRUE(two.is({2})) << two;
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
+// Where nothing was cancelled by us, 57014 is the server's own word: its statement_timeout.
+TEST(Query, EndedByTheServersOwnTimeout) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    server.play(
+        log_in_and_prepare() +
+        Script{expect(ask_find(1)),
+               send(error("ERROR", "57014", "canceling statement due to statement timeout") +
+                    ready)});
+    Client client(reactor, server);
+    Answer one;
+    co_await client.run(one, 1);
+    EXPECT_TRUE(one.failed(Error::Kind::server)) << one;
+    EXPECT_TRUE(one.error->outage());
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
+// A row now and then, until `end` is open.
+Task<bool> trickle_until(tests::PgSession& session, const Gate& end) {
+  bool taken = co_await session.send(bound, bound.size());
+  while (taken && !end.is_open()) {
+    co_await io::Sleep(session.reactor(), 5ms, nullptr);
+    taken = co_await session.send(row(1), row(1).size(), true);
+  }
+  co_return false;
+}
+
+// A server that does not obey, or has stopped answering: the session is closed, and its work
+// cancelled again. Rows that trickle are no answer.
+TEST(Query, AStalledConnectionIsReplaced) {
+  for (const bool trickles : {false, true}) {
+    run_on_reactor([trickles](Reactor& reactor) -> Task<void> {
+      ScriptedPostgres server(reactor);
+      server.listen();
+      Gate ended(reactor);
+      const tests::Step trickle = [&ended](tests::PgSession& session) {
+        return trickle_until(session, ended);
+      };
+      const Script ending = trickles ? Script{trickle} : Script{expect(terminate), pause(ended), close_session()};
+      const Script first = log_in_and_prepare() + Script{expect(ask_find(1))} + ending;
+      server.play(first);
+      server.play({expect(cancel_request), close_session()});
+      server.play({expect(cancel_request), open(ended), close_session()});
+      server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
+      Client client(reactor, server, [](Options& options) { options.give_up_timeout = 60ms; });
+      co_await client.connected();
+      Answer stuck, next;
+      co_await client.run(stuck, 1, find_number, 20ms);
+      EXPECT_TRUE(stuck.failed(Error::Kind::timed_out)) << stuck;
+      const bool closed = co_await client.until([&] { return client.observer.count("lost") == 1; });
+      EXPECT_TRUE(closed);
+      EXPECT_EQ(client.observer.said[1], "lost 1: no answer to a query that was given up");
+      co_await client.run(next, 2);
+      EXPECT_TRUE(next.is({2})) << next;
+      co_await client.stop();
+      co_await server.stop();
+    });
+  }
 }
 
 // Behind the query that was given up others wait: they are asked again elsewhere.
@@ -279,9 +371,10 @@ TEST(Query, BehindOneThatStalls) {
     server.listen();
     server.play(log_in_and_prepare() +
                 Script{expect(ask_find(1) + ask_find(2)), expect(terminate), expect_end()});
+    server.play({expect(cancel_request), close_session()});
     server.play({expect(cancel_request), expect_end()});  // does not even close
     server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
-    Client client(reactor, server, [](Options& options) { options.stall_timeout = 60ms; });
+    Client client(reactor, server, [](Options& options) { options.give_up_timeout = 60ms; });
     co_await client.connected();
     Answer stuck, next;
     client.ask(stuck, 1, find_number, 20ms);
@@ -301,10 +394,11 @@ TEST(Query, BehindOneThatStallsAnotherIsOpenedAtOnce) {
     server.listen();
     server.play(log_in_and_prepare() +
                 Script{expect(ask_find(1) + ask_find(2)), expect(terminate), expect_end()});
+    server.play({expect(cancel_request), close_session()});
     server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
     server.play({expect(cancel_request), expect_end()});  // does not even close
     Client client(reactor, server, [](Options& options) {
-      options.stall_timeout = 60ms;
+      options.give_up_timeout = 60ms;
       options.max_connections = 2;
     });
     co_await client.connected();
@@ -316,13 +410,13 @@ TEST(Query, BehindOneThatStallsAnotherIsOpenedAtOnce) {
     EXPECT_EQ(server.open_sessions(), 3u)
         << "the first one, and the one that cancels it, are not over";
     server.play(log_in_and_prepare());  // the minimum is kept
-    co_await client.until([&] { return server.sessions() == 4; });
+    co_await client.until([&] { return server.sessions() == 5; });
     co_await client.stop();
     co_await server.stop();
   });
 }
 
-// As long as the query is wanted, or something comes, the connection is not given up.
+// As long as the query is wanted the connection is not given up.
 TEST(Query, ASlowAnswerIsNoStall) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
@@ -330,7 +424,7 @@ TEST(Query, ASlowAnswerIsNoStall) {
     Gate gate(reactor);
     server.play(log_in_and_prepare() + Script{expect(ask_find(1)), pause(gate), send(answer(1)),
                                               expect(ask_find(2)), send(answer(2))});
-    Client client(reactor, server, [](Options& options) { options.stall_timeout = 20ms; });
+    Client client(reactor, server, [](Options& options) { options.give_up_timeout = 20ms; });
     co_await client.connected();
     Answer slow, next;
     client.ask(slow, 1);
@@ -355,7 +449,7 @@ TEST(Query, SilenceBeforeItWasAskedIsNoStall) {
     Gate gate(reactor);
     server.play(log_in_and_prepare() + Script{expect(ask_find(1)), pause(gate), send(answer(1)),
                                               expect(ask_find(2)), send(answer(2))});
-    Client client(reactor, server, [](Options& options) { options.stall_timeout = 600ms; });
+    Client client(reactor, server, [](Options& options) { options.give_up_timeout = 600ms; });
     co_await client.connected();
     // Nothing has come for longer than that, as nothing was asked.
     co_await io::Sleep(reactor, 1100ms, nullptr);

@@ -178,6 +178,12 @@ Step send_while_open(std::string bytes, size_t piece) {
 Step pause(Gate& gate) {
   return [&gate](PgSession& session) { return session.pause(gate); };
 }
+Step open(Gate& gate) {
+  return [&gate](PgSession&) -> Task<bool> {
+    gate.open();
+    co_return true;
+  };
+}
 Step close_session() {
   return [](PgSession& session) -> Task<bool> {
     session.close();

@@ -31,6 +31,7 @@ class Gate {
  public:
   explicit Gate(io::Reactor& reactor) : reactor_(reactor) {}
 
+  bool is_open() const { return open_; }
   void open() {
     open_ = true;
     while (!waiting_.empty()) waiting_.pop_front().notify();
@@ -119,6 +120,7 @@ Step send_in_pieces(std::string bytes, size_t piece);
 // The same; the peer may close before the last piece.
 Step send_while_open(std::string bytes, size_t piece);
 Step pause(Gate& gate);
+Step open(Gate& gate);
 Step close_session();
 Step reset_session();
 Step never_answer();
