@@ -2,7 +2,7 @@
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
 containers := loadtest/compose/containers
-.PHONY: help compare compare-stub run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale
+.PHONY: help compare outages compare-stub run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale
 .PHONY: up down bench-all
 MAKEFLAGS += --no-print-directory
 
@@ -45,6 +45,10 @@ flamegraph-tasks: ## The same by coroutines and who waits for them; and what the
 	@tools/flamegraph tasks $(if $(SECONDS),--seconds $(SECONDS))
 scale: ## Measure from 1 to 10,000 clients, small to large tables, idle to saturation, and draw it (ARGS=--quick, --minutes N, --help)
 	@tools/scale $(ARGS)
+outages: ## What clients see of outages of PostgreSQL under 200 requests/s, as a table (ARGS="lock restart": those alone)
+	@tools/install build database
+	@tools/build release ringpost
+	@tests/integration/outages.py $(ARGS)
 fuzz: ## Fuzz each decoder for FUZZ_SECONDS (default 60)
 	@tools/install build test
 	@tools/fuzz
