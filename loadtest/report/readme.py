@@ -94,7 +94,24 @@ def sentences(run):
     for verb, verdict in (("It loses", "worse"), ("It ties", "tie")):
         if found := claim.families(judged, verdict):
             out += ["", f"{verb}, the worst first: {'; '.join(told(run, f) for f in found)}."]
+    for mode in run.modes:
+        out += variants(run, mode)
     return out
+
+
+def variants(run, mode):
+    """What parts of the subject bring: its variants at saturation, beside what the others answer."""
+    def rps(name, variant=None):
+        row = run.row("saturation", mode, name, variant=variant)
+        return row and row["metrics"].get("rps") and number(row["metrics"]["rps"]["median"])
+
+    names = dict.fromkeys(v for scenario, m, _, v, n, fault in run.rows if (scenario, m, n, fault) == ("saturation", mode, run.subject, None) and v)
+    found = [f"{name}: {figure}" for name in names if (figure := rps(run.subject, name))]
+    others = [f"{claim.short(run, name)} {figure}" for name in run.names if name != run.subject and (figure := rps(name))]
+    if not found:
+        return []
+    beside = f" The others, as compared: {', '.join(others)}." if others else ""
+    return ["", f"What its parts bring, requests/s of {run.subject} on {cpus(run, mode)} at saturation. {'; '.join(found)}.{beside}"]
 
 
 def standing(c):

@@ -175,6 +175,16 @@ class ReadmeTest(Folder):
         self.assertTrue(text.startswith("# A\n<!-- results -->\n| |") and text.endswith("<!-- /results -->\nafter\n"))
         self.assertIn("It loses", text)
 
+    def test_what_its_parts_bring_is_said_beside_the_others(self):
+        """Of the subject's variants in a mode, each once, with the median of its turns."""
+        run = Run(self.folder)
+        told = [line for line in readme.table(run).split("\n") if line.startswith("What its parts bring")]
+        self.assertEqual(len(told), len(run.modes))
+        alone = run.row("saturation", "single", "ringpost", variant="pipelining=off")["metrics"]["rps"]["median"]
+        self.assertEqual(told[0].count(f"pipelining=off: {alone:,.0f};"), 1, told[0])
+        other = run.row("saturation", "single", "rust-api")["metrics"]["rps"]["median"]
+        self.assertIn(f"{other:,.0f}", told[0].split(" The others, as compared: ")[1])
+
     def test_a_figure_changed_by_hand(self):
         run = Run(self.folder)
         readme.update(run, self.readme)
