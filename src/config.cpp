@@ -13,8 +13,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "proto/wire/wipe.h"
 #include "src/ops/cpus.h"
 #include "src/ops/memory.h"
+#include "src/pg/encryption.h"
 
 namespace ringpost {
 
@@ -171,8 +173,8 @@ void add_listening(CLI::App& app, Config& config) {
 void add_postgresql(CLI::App& app, Config& config, std::string& database_url,
                     bool& print_conninfo) {
   app.add_option("--database-url", database_url,
-                 "Where it is: a URI or key=value words, as libpq takes them; without it, PGHOST "
-                 "and its kin")
+                 "Where it is: a URI or key=value words, as libpq takes them (sslmode and its kin "
+                 "for TLS); without it, PGHOST and its kin")
       ->envname("DATABASE_URL")
       ->type_name("CONNINFO")
       ->group(postgresql);
@@ -302,6 +304,9 @@ Config read_config(int argc, const char* const* argv) {
   if (!conninfo) throw ConfigEnd(2, "ringpost: DATABASE_URL: " + conninfo.error());
   if (print_conninfo)
     throw ConfigEnd(0, proto::pg::explain_conninfo(database_url, context).value_or(""));
+  proto::wire::wipe(database_url);  // it may have a password in it
+  if (const auto fault = pg::find_tls_fault(*conninfo))
+    throw ConfigEnd(2, "ringpost: DATABASE_URL: " + *fault);
   if (const auto limit = conninfo->connect_timeout)  // a day is as good as no limit
     config.pg.connect_timeout = *limit == limit->zero() ? std::chrono::hours(24) : *limit;
   config.pg.conninfo = std::move(*conninfo);

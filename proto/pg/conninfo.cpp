@@ -245,6 +245,7 @@ std::expected<Conninfo, std::string> conninfo_of(const Settings& settings,
       Conninfo::SslMode::prefer);
   conninfo.ssl = read_ssl(reader, conninfo.sslmode);
   if (!context.home.empty()) conninfo.ssl.folder = context.home + "/.postgresql";
+  conninfo.requirepeer = reader.text("requirepeer");
   conninfo.channel_binding = reader.choice("channel_binding", {"disable", "prefer", "require"},
                                            Conninfo::ChannelBinding::prefer);
   conninfo.require_auth = read_require_auth(reader);
@@ -271,15 +272,6 @@ std::expected<Conninfo, std::string> parse_conninfo(std::string_view text,
   auto conninfo = conninfo_of(*settings, context);
   if (!conninfo) return conninfo;
   if (auto kept = check_kept(*settings); !kept) return Failure(kept.error());
-  // A session knows one password, whichever host it is with.
-  if (conninfo->password.empty()) {
-    conninfo->password = conninfo->hosts[0].password;
-    for (const Host& host : conninfo->hosts)
-      if (host.password != conninfo->password)
-        return Failure(
-            "passfile has not the same password for each host, which is not supported; set one by "
-            "PGPASSWORD");
-  }
   return conninfo;
 }
 

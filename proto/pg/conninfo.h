@@ -30,7 +30,7 @@ struct Host {
   // hostaddr: used instead of looking the name up.
   std::string address;
   uint16_t port = 5432;
-  // What the password file has for it, where Conninfo::password is empty.
+  // What the password file has for it, where Conninfo::password is empty (password_for()).
   std::string password = {};
 
   bool is_unix_socket() const {
@@ -83,6 +83,11 @@ struct Conninfo {
     std::optional<int> count;
   };
 
+  // What `host` is to be told, which is one of `hosts`; may be empty.
+  const std::string& password_for(const Host& host) const {
+    return password.empty() ? host.password : password;
+  }
+
   // At least one; tried in this order, unless load_balance_hosts says otherwise.
   std::vector<Host> hosts;
   std::string user, password, dbname, application_name, options;
@@ -95,6 +100,7 @@ struct Conninfo {
   LoadBalance load_balance_hosts = LoadBalance::disable;
   SslMode sslmode = SslMode::prefer;
   Ssl ssl;
+  std::string requirepeer;  // whom the server has to run as, by a UNIX socket; empty: anybody
   ChannelBinding channel_binding = ChannelBinding::prefer;
   AuthMethods require_auth = AuthMethods().set();  // those that are allowed
   ProtocolVersion min_protocol_version = ProtocolVersion::v3_0,

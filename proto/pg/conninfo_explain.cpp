@@ -1,4 +1,7 @@
 #include "proto/pg/conninfo.h"
+
+#include <algorithm>
+
 #include "proto/pg/conninfo_settings.h"
 
 namespace ringpost::proto::pg {
@@ -28,6 +31,11 @@ std::string used(std::string_view name, const Conninfo& conninfo) {
   return "";
 }
 
+bool in_password_file(const Conninfo& conninfo) {
+  return std::any_of(conninfo.hosts.begin(), conninfo.hosts.end(),
+                     [](const Host& host) { return !host.password.empty(); });
+}
+
 }  // namespace
 
 std::expected<std::string, std::string> explain_conninfo(std::string_view text,
@@ -45,7 +53,7 @@ std::expected<std::string, std::string> explain_conninfo(std::string_view text,
     if (is_default && !one.missing.empty()) continue;
     if (setting != nullptr && !setting->value.empty())
       lines += line(one.name, one.secret ? hidden : written(setting->value), setting->origin());
-    else if (one.name == "password" && !conninfo->password.empty())
+    else if (one.name == "password" && in_password_file(*conninfo))
       lines += line(one.name, hidden, "password file");
     else if (const std::string value = used(one.name, *conninfo); !value.empty())
       lines += line(one.name, written(value), "default");

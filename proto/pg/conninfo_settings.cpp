@@ -17,14 +17,14 @@ constexpr const char* default_sysconfdir = "/etc/postgresql-common";
 
 // What is missing. Who builds it takes the word out of the table below: all values of that setting
 // are kept then, and all of it is read into Conninfo already.
-constexpr std::string_view tls = "TLS", gssapi = "GSSAPI", oauth = "OAuth";
+constexpr std::string_view gssapi = "GSSAPI", oauth = "OAuth";
 
 constexpr Keyword table[] = {
     {"service", "PGSERVICE"},
     {"user", "PGUSER"},
     {"password", "PGPASSWORD", nullptr, {}, {}, true},
     {"passfile", "PGPASSFILE"},
-    {"channel_binding", "PGCHANNELBINDING", "prefer", "channel binding", "disable prefer"},
+    {"channel_binding", "PGCHANNELBINDING", "prefer"},
     {"connect_timeout", "PGCONNECT_TIMEOUT"},
     {"dbname", "PGDATABASE"},
     {"host", "PGHOST"},
@@ -40,23 +40,23 @@ constexpr Keyword table[] = {
     {"keepalives_interval"},
     {"keepalives_count"},
     {"tcp_user_timeout"},
-    {"sslmode", "PGSSLMODE", "prefer", tls, "disable allow prefer"},
-    {"sslnegotiation", "PGSSLNEGOTIATION", "postgres", tls, "postgres"},
+    {"sslmode", "PGSSLMODE", "prefer"},
+    {"sslnegotiation", "PGSSLNEGOTIATION", "postgres"},
     {"sslcompression", "PGSSLCOMPRESSION", "0", "compression by TLS", "0"},
-    {"sslcert", "PGSSLCERT", nullptr, tls},
-    {"sslkey", "PGSSLKEY", nullptr, tls},
-    {"sslcertmode", "PGSSLCERTMODE", nullptr, tls, "disable allow"},
-    {"sslpassword", nullptr, nullptr, tls, {}, true},
-    {"sslrootcert", "PGSSLROOTCERT", nullptr, tls},
-    {"sslcrl", "PGSSLCRL", nullptr, tls},
-    {"sslcrldir", "PGSSLCRLDIR", nullptr, tls},
-    {"sslsni", "PGSSLSNI", "1", tls, "1"},
-    {"requirepeer", "PGREQUIREPEER", nullptr, "a look at the server's user"},
+    {"sslcert", "PGSSLCERT"},
+    {"sslkey", "PGSSLKEY"},
+    {"sslcertmode", "PGSSLCERTMODE"},
+    {"sslpassword", nullptr, nullptr, {}, {}, true},
+    {"sslrootcert", "PGSSLROOTCERT"},
+    {"sslcrl", "PGSSLCRL"},
+    {"sslcrldir", "PGSSLCRLDIR"},
+    {"sslsni", "PGSSLSNI", "1"},
+    {"requirepeer", "PGREQUIREPEER"},
     {"require_auth", "PGREQUIREAUTH"},
     {"min_protocol_version", "PGMINPROTOCOLVERSION", nullptr, "protocol 3.2", "3.0"},
     {"max_protocol_version", "PGMAXPROTOCOLVERSION"},  // 3.0 is under each
-    {"ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION", "TLSv1.2", tls, "TLSv1.2"},
-    {"ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION", nullptr, tls},
+    {"ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION", "TLSv1.2"},
+    {"ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION"},
     {"gssencmode", "PGGSSENCMODE", "prefer", gssapi, "disable prefer"},
     {"krbsrvname", "PGKRBSRVNAME", "postgres", gssapi, "postgres"},
     {"gsslib", "PGGSSLIB", nullptr, gssapi},
@@ -70,7 +70,7 @@ constexpr Keyword table[] = {
     {"oauth_client_id", nullptr, nullptr, oauth},
     {"oauth_client_secret", nullptr, nullptr, oauth, {}, true},
     {"oauth_scope", nullptr, nullptr, oauth},
-    {"sslkeylogfile", nullptr, nullptr, tls},
+    {"sslkeylogfile"},
 };
 
 bool has_word(std::string_view words, std::string_view wanted) {
@@ -192,8 +192,6 @@ std::expected<void, std::string> check_kept(const Settings& settings) {
   for (const Keyword& one : table) {
     const std::string value = settings.value(one.name);
     if (one.missing.empty() || value.empty() || has_word(one.harmless, value)) continue;
-    // libpq looks at none of these then.
-    if (one.missing == tls && settings.value("sslmode") == "disable") continue;
     std::string words(one.harmless);
     std::replace(words.begin(), words.end(), ' ', '|');
     return Failure(settings.label(one.name) + " asks for " + std::string(one.missing) +

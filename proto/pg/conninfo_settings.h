@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "proto/pg/conninfo.h"
+#include "proto/wire/wipe.h"
 
 namespace ringpost::proto::pg {
 
@@ -33,9 +34,11 @@ const Keyword* find_keyword(std::string_view name);
 struct Setting {
   enum class Source : uint8_t { string, service, environment, fallback };
 
-  std::string value;
+  std::string value;  // wiped: it may be a secret
   Source source = Source::string;
   std::string where = {};  // the service's name, the variable's
+
+  ~Setting() { wire::wipe(value); }
 
   // "string", "service orders", "environment PGHOST", "default".
   std::string origin() const;

@@ -12,7 +12,8 @@ using wire::store_big_endian;
 
 namespace {
 
-constexpr int32_t protocol_version = 3 << 16, cancel_request_code = 80877102;
+constexpr int32_t protocol_version = 3 << 16, cancel_request_code = 80877102,
+                  ssl_request_code = 80877103;
 
 }  // namespace
 
@@ -54,6 +55,10 @@ void encode_close_statement(wire::Buffer& out, std::string_view name) {
 
 void encode_terminate(wire::Buffer& out) {
   Encoder(out, 'X');
+}
+
+void encode_ssl_request(wire::Buffer& out) {
+  Encoder(out).integer(ssl_request_code);
 }
 
 void encode_cancel_request(wire::Buffer& out, const BackendKeyData& key) {

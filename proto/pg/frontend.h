@@ -30,6 +30,8 @@ void encode_parse(wire::Buffer& out, std::string_view name, std::string_view sql
 void encode_describe_statement(wire::Buffer& out, std::string_view name);
 void encode_close_statement(wire::Buffer& out, std::string_view name);
 void encode_terminate(wire::Buffer& out);
+// Before the start-up message: asks for TLS, and is answered by one byte, S or N (54.2.11).
+void encode_ssl_request(wire::Buffer& out);
 // The only message of a connection of its own.
 void encode_cancel_request(wire::Buffer& out, const BackendKeyData& key);
 

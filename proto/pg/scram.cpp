@@ -1,31 +1,22 @@
 #include "proto/pg/scram.h"
 
+#include <algorithm>
 #include <charconv>
-#include <optional>
 
 #include "proto/pg/saslprep.h"
 #include "proto/wire/base64.h"
+#include "proto/wire/wipe.h"
 
 namespace ringpost::proto::pg {
 
 namespace {
 
-using Text = std::expected<std::string, std::string>;
+using Outcome = std::expected<void, std::string>;
 
-// "n": no channel binding is supported here; there is no authorization identity.
-constexpr std::string_view gs2_header = "n,,";
 constexpr size_t nonce_bytes = 18;
-// A server may ask for any number of rounds, and they are computed on the shard's thread, which
-// serves nobody meanwhile: a tenth of a second for so many. PostgreSQL's default is 4,096.
-constexpr uint32_t most_iterations = 200'000;
 
 std::string_view view(const Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
-
-// The compiler may not leave this out, as it may an ordinary assignment to what is about to end.
-void wipe(char* at, size_t size) {
-  for (volatile char* byte = at; size != 0; --size) *byte++ = 0;
 }
 
 // The attribute `name` at the front of `message`, "name=value[,...]", which moves on behind it.
@@ -39,24 +30,32 @@ std::optional<std::string_view> take_attribute(std::string_view& message, char n
 
 }  // namespace
 
-Scram::Scram(const Crypto& crypto, std::string_view password)
+Scram::Scram(const Crypto& crypto, std::string_view password, Binding binding,
+             std::string_view end_point)
     : crypto_(crypto),
       password_(saslprep(password)),
+      binding_(binding),
+      end_point_(end_point),
       nonce_(wire::encode_base64(crypto.random_bytes(nonce_bytes))) {
   // PostgreSQL takes the user's name from StartupMessage and ignores the one here.
   client_first_bare_ = "n=,r=" + nonce_;
 }
 
 Scram::~Scram() {
-  wipe(password_.data(), password_.size());
-  wipe(reinterpret_cast<char*>(salted_password_.data()), salted_password_.size());
+  wire::wipe(password_);
+  wire::wipe(salted_password_.data(), salted_password_.size());
+}
+
+// There is no authorization identity.
+std::string Scram::gs2_header() const {
+  return bound() ? "p=tls-server-end-point,," : std::string(1, static_cast<char>(binding_)) + ",,";
 }
 
 std::string Scram::first_message() const {
-  return std::string(gs2_header) + client_first_bare_;
+  return gs2_header() + client_first_bare_;
 }
 
-Text Scram::take_first(std::string_view server_first) {
+Outcome Scram::take_first(std::string_view server_first) {
   std::string_view rest = server_first;
   if (rest.starts_with("m="))
     return std::unexpected("the server asks for a SCRAM extension that is unknown");
@@ -66,7 +65,7 @@ Text Scram::take_first(std::string_view server_first) {
     return std::unexpected("the server's first SCRAM message is malformed");
   if (!nonce->starts_with(nonce_) || nonce->size() == nonce_.size())
     return std::unexpected("the server's SCRAM nonce does not continue ours");
-  const auto salt = wire::decode_base64(*salt_text);
+  auto salt = wire::decode_base64(*salt_text);
   if (!salt || salt->empty()) return std::unexpected("the server's SCRAM salt is malformed");
   uint32_t rounds = 0;
   const auto [end, error] =
@@ -76,22 +75,29 @@ Text Scram::take_first(std::string_view server_first) {
   if (rounds > most_iterations)
     return std::unexpected("the server asks for " + std::to_string(rounds) +
                            " SCRAM iterations, more than " + std::to_string(most_iterations));
+  nonce_ = *nonce;
+  salt_ = std::move(*salt);
+  iterations_ = rounds;
+  server_first_ = server_first;
+  return {};
+}
 
-  salted_password_ = crypto_.pbkdf2_sha256(password_, *salt, rounds);
-  wipe(password_.data(), password_.size());
-  password_.clear();
-  const Digest client_key = crypto_.hmac_sha256(view(salted_password_), "Client Key");
+std::string Scram::respond(const Digest& salted_password) {
+  salted_password_ = salted_password;
+  wire::wipe(password_);
+  Digest client_key = crypto_.hmac_sha256(view(salted_password_), "Client Key");
   const Digest stored_key = crypto_.sha256(view(client_key));
-  const std::string without_proof =
-      "c=" + wire::encode_base64(gs2_header) + ",r=" + std::string(*nonce);
-  auth_message_ = client_first_bare_ + "," + std::string(server_first) + "," + without_proof;
+  const std::string bound_to = gs2_header() + (bound() ? end_point_ : "");
+  const std::string without_proof = "c=" + wire::encode_base64(bound_to) + ",r=" + nonce_;
+  auth_message_ = client_first_bare_ + "," + server_first_ + "," + without_proof;
   const Digest signature = crypto_.hmac_sha256(view(stored_key), auth_message_);
   Digest proof;
   for (size_t i = 0; i < proof.size(); ++i) proof[i] = client_key[i] ^ signature[i];
+  wire::wipe(client_key.data(), client_key.size());
   return without_proof + ",p=" + wire::encode_base64(view(proof));
 }
 
-std::expected<void, std::string> Scram::take_final(std::string_view server_final) {
+Outcome Scram::take_final(std::string_view server_final) {
   std::string_view rest = server_final;
   if (const auto error = take_attribute(rest, 'e'))
     return std::unexpected("the server refuses the SCRAM exchange: " + std::string(*error));

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "proto/pg/frontend.h"
+#include "proto/wire/wipe.h"
 
 namespace ringpost::proto::pg {
 
@@ -26,10 +27,6 @@ const char* method_name(int32_t code) {
   switch (code) {
     case kerberos_v5:
       return "Kerberos V5";
-    case cleartext:
-      return "a password in clear text";
-    case md5:
-      return "an MD5 password";
     case gss:
       return "GSSAPI";
     case sspi:
@@ -40,8 +37,17 @@ const char* method_name(int32_t code) {
 }
 
 constexpr const char* state_names[] = {
-    "authentication", "the SCRAM exchange", "the end of the SCRAM exchange", "start-up", "ready",
-    "failed"};
+    "authentication", "the SCRAM exchange", "the middle of the SCRAM exchange",
+    "the end of the SCRAM exchange", "start-up", "ready", "failed"};
+
+std::string hex(const Md5Digest& digest) {
+  std::string text;
+  for (const uint8_t byte : digest) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -69,6 +75,7 @@ Startup::State Startup::take(const Message& message, wire::Buffer& out) {
   switch (message.type) {
     case 'E':
       server_error_ = decode_error(message.body);
+      refused_ = state_ < State::starting;
       return fail(server_error_->text());
     case 'N':
       return state_;
@@ -100,25 +107,32 @@ bool Startup::allowed(Conninfo::AuthMethod method) const {
   return conninfo_.require_auth.test(static_cast<size_t>(method));
 }
 
+std::optional<std::string> Startup::objection(Conninfo::AuthMethod method, const char* what) const {
+  using Binding = Conninfo::ChannelBinding;
+  if (!allowed(method))
+    return std::string("the server asks for ") + what + ", which require_auth does not allow";
+  if (method != Conninfo::AuthMethod::scram_sha_256 &&
+      conninfo_.channel_binding == Binding::require)
+    return std::string("the server asks for ") + what +
+           ", which channel_binding=require does not allow";
+  if (channel_.password.empty())
+    return "the server asks for a password and none is set: put it into DATABASE_URL, or set "
+           "PGPASSWORD";
+  return std::nullopt;
+}
+
 Startup::State Startup::authentication(std::string_view body, wire::Buffer& out) {
   wire::Reader reader(body);
   const auto code = reader.integer<int32_t>();
   if (!reader.ok()) return fail("AuthenticationRequest is malformed");
   const std::string_view data = reader.bytes(reader.remaining());
-  if (state_ == State::authenticating && code == ok) {
-    if (scram_ && !verified_)
-      return fail(
-          "the server ends the SCRAM exchange before it has proved that it knows the password");
-    if (!scram_ && !allowed(Conninfo::AuthMethod::none))
-      return fail("the server asks for no authentication, which require_auth does not allow");
-    return state_ = State::starting;
-  }
-  if (state_ == State::authenticating && code == sasl_request && !scram_) return sasl(data, out);
+  if (state_ == State::authenticating && code == ok) return authenticated();
+  if (state_ == State::authenticating && !answered_ && code != sasl_continue &&
+      code != sasl_final_message)
+    return request(code, data, out);
   if (state_ == State::sasl_first && code == sasl_continue) {
-    auto response = scram_->take_first(data);
-    if (!response) return fail(std::move(response.error()));
-    encode_sasl_response(out, *response);
-    return state_ = State::sasl_final;
+    if (auto taken = scram_->take_first(data); !taken) return fail(std::move(taken.error()));
+    return state_ = State::salting;
   }
   if (state_ == State::sasl_final && code == sasl_final_message) {
     if (auto verified = scram_->take_final(data); !verified)
@@ -126,37 +140,127 @@ Startup::State Startup::authentication(std::string_view body, wire::Buffer& out)
     verified_ = true;
     return state_ = State::authenticating;
   }
-  if (state_ != State::authenticating || code == ok || code >= sasl_request)
-    return fail("AuthenticationRequest " + std::to_string(code) + " has no place in " +
-                state_names[static_cast<size_t>(state_)]);
-  return fail(std::string("the server asks for ") + method_name(code) +
-              ", which is not supported: give this role scram-sha-256 (or trust) in pg_hba.conf, "
-              "and its password anew with "
-              "password_encryption = 'scram-sha-256'");
+  return fail("AuthenticationRequest " + std::to_string(code) + " has no place in " +
+              state_names[static_cast<size_t>(state_)]);
 }
 
-// The mechanisms are strings, ended by an empty one. SCRAM-SHA-256-PLUS needs TLS.
+Startup::State Startup::request(int32_t code, std::string_view data, wire::Buffer& out) {
+  switch (code) {
+    case cleartext:
+      return cleartext_password(out);
+    case md5:
+      return md5_password(data, out);
+    case sasl_request:
+      return sasl(data, out);
+    default:
+      return fail(std::string("the server asks for ") + method_name(code) +
+                  ", which is not supported: give this role scram-sha-256 in pg_hba.conf, or cert, "
+                  "or trust");
+  }
+}
+
+// The server is content; what this side asks for has to be true too.
+Startup::State Startup::authenticated() {
+  if (scram_ && !verified_)
+    return fail(
+        "the server ends the SCRAM exchange before it has proved that it knows the password");
+  if (!answered_ && !allowed(Conninfo::AuthMethod::none))
+    return fail("the server asks for no authentication, which require_auth does not allow");
+  if (conninfo_.channel_binding == Conninfo::ChannelBinding::require &&
+      !(scram_ && scram_->bound()))
+    return fail(
+        "the server lets us in without SCRAM-SHA-256-PLUS, which channel_binding=require does not "
+        "allow");
+  if (conninfo_.ssl.certmode == Conninfo::Ssl::CertMode::require) {
+    if (!channel_.certificate_asked)
+      return fail("the server asks for no client certificate, which sslcertmode=require wants");
+    if (!channel_.certificate_sent)
+      return fail(
+          "the server does without a client certificate, which sslcertmode=require wants: name one "
+          "by sslcert and sslkey");
+  }
+  return state_ = State::starting;
+}
+
+Startup::State Startup::cleartext_password(wire::Buffer& out) {
+  if (auto why = objection(Conninfo::AuthMethod::password, "a password in clear text"))
+    return fail(std::move(*why));
+  encode_password(out, channel_.password);
+  answered_ = true;
+  return state_;
+}
+
+// "md5" and the hexadecimal MD5 of (the hexadecimal MD5 of password and user, and the salt).
+Startup::State Startup::md5_password(std::string_view salt, wire::Buffer& out) {
+  if (salt.size() != 4) return fail("AuthenticationMD5Password is malformed");
+  if (auto why = objection(Conninfo::AuthMethod::md5, "an MD5 password"))
+    return fail(std::move(*why));
+  std::string secret(channel_.password);
+  secret.append(conninfo_.user);
+  const auto inner = crypto_.md5(secret);
+  wire::wipe(secret);
+  const auto outer = inner ? crypto_.md5(hex(*inner).append(salt)) : inner;
+  if (!outer)
+    return fail(
+        "the server asks for an MD5 password, and OpenSSL has no MD5 here: give this role "
+        "scram-sha-256 in pg_hba.conf, and its password anew with "
+        "password_encryption = 'scram-sha-256'");
+  encode_password(out, "md5" + hex(*outer));
+  answered_ = true;
+  return state_;
+}
+
+// The mechanisms are strings, ended by an empty one.
 Startup::State Startup::sasl(std::string_view mechanisms, wire::Buffer& out) {
   wire::Reader reader(mechanisms);
-  bool offered = false;
+  bool unbound = false, bound = false;
   std::string names;
   for (std::string_view name; reader.ok() && !(name = reader.string()).empty();) {
-    offered |= name == Scram::mechanism;
+    unbound |= name == Scram::unbound_mechanism;
+    bound |= name == Scram::bound_mechanism;
     names.append(names.empty() ? "" : ", ").append(name);
   }
   if (!reader.finished()) return fail("AuthenticationSASL is malformed");
-  if (!offered)
-    return fail("the server offers " + names +
-                " for authentication; only SCRAM-SHA-256 is supported");
-  if (!allowed(Conninfo::AuthMethod::scram_sha_256))
-    return fail("the server asks for SCRAM-SHA-256, which require_auth does not allow");
-  if (conninfo_.password.empty())
+  using Binding = Conninfo::ChannelBinding;
+  if (conninfo_.channel_binding == Binding::require && !channel_.encrypted)
+    return fail("channel_binding=require needs TLS, and this connection has none");
+  // A server binds to TLS alone, so it takes this connection for one by TLS.
+  if (bound && !channel_.encrypted)
     return fail(
-        "the server asks for a password and none is set: put it into DATABASE_URL, or set "
-        "PGPASSWORD");
-  scram_.emplace(crypto_, conninfo_.password);
-  encode_sasl_initial_response(out, Scram::mechanism, scram_->first_message());
+        "the server offers SCRAM-SHA-256-PLUS, which needs TLS, and this connection has none: "
+        "something between may have taken it away");
+  const bool binds = bound && conninfo_.channel_binding != Binding::disable;
+  if (conninfo_.channel_binding == Binding::require && !binds)
+    return fail("the server offers " + names +
+                " for authentication; channel_binding=require wants SCRAM-SHA-256-PLUS");
+  if (!binds && !unbound)
+    return fail("the server offers " + names + " for authentication; only SCRAM-SHA-256 " +
+                (bound ? "is allowed by channel_binding=disable"
+                       : "and SCRAM-SHA-256-PLUS are supported"));
+  return begin_scram(binds, out);
+}
+
+Startup::State Startup::begin_scram(bool bound, wire::Buffer& out) {
+  if (auto why = objection(Conninfo::AuthMethod::scram_sha_256, "SCRAM-SHA-256"))
+    return fail(std::move(*why));
+  // Not to go on without: who stands between could have given a certificate of this kind.
+  if (bound && channel_.end_point.empty())
+    return fail(
+        "the server's certificate is signed by an algorithm that channel binding has no hash for; "
+        "set channel_binding=disable, or give the server another");
+  const bool could =
+      channel_.encrypted && conninfo_.channel_binding != Conninfo::ChannelBinding::disable;
+  const auto unbound = could ? Scram::Binding::not_offered : Scram::Binding::none;
+  scram_.emplace(crypto_, channel_.password, bound ? Scram::Binding::bound : unbound,
+                 channel_.end_point);
+  encode_sasl_initial_response(out, scram_->mechanism(), scram_->first_message());
+  answered_ = true;
   return state_ = State::sasl_first;
+}
+
+Startup::State Startup::salted(const Digest& salted_password, wire::Buffer& out) {
+  encode_sasl_response(out, scram_->respond(salted_password));
+  return state_ = State::sasl_final;
 }
 
 Startup::State Startup::parameter(std::string_view body) {

@@ -4,6 +4,8 @@
 
 #include <netdb.h>
 
+#include "src/io/tls_reason.h"
+
 namespace ringpost::io {
 
 std::string Error::message() const {
@@ -20,6 +22,8 @@ std::string Error::message() const {
       return text + std::generic_category().message(code);
     case Kind::resolve:
       return text + gai_strerror(code);
+    case Kind::tls:
+      return text + tls_reason(code);
   }
   return text;
 }

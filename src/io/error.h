@@ -16,6 +16,7 @@ struct Error {
     closed,     // the peer has closed its side
     system,     // the kernel said no: `code` is its errno
     resolve,    // a host name was not resolved: `code` is getaddrinfo's EAI_ value
+    tls,        // TLS failed: `code` is one of tls_reason.h
   };
   Kind kind;
   int code = 0;

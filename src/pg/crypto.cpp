@@ -1,8 +1,10 @@
 #include "src/pg/crypto.h"
 
+#include <optional>
 #include <stdexcept>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
@@ -50,6 +52,14 @@ std::string random_bytes(size_t size) {
   return random;
 }
 
+std::optional<proto::pg::Md5Digest> md5(std::string_view data) {
+  proto::pg::Md5Digest digest;
+  const bool done =
+      EVP_Digest(data.data(), data.size(), digest.data(), nullptr, EVP_md5(), nullptr) == 1;
+  ERR_clear_error();
+  return done ? std::optional(digest) : std::nullopt;
+}
+
 bool equal(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
@@ -58,7 +68,7 @@ bool equal(std::string_view a, std::string_view b) {
 
 const proto::pg::Crypto& openssl_crypto() {
   static constexpr proto::pg::Crypto crypto{sha256, hmac_sha256, pbkdf2_sha256, random_bytes,
-                                            equal};
+                                            equal,  md5};
   return crypto;
 }
 

@@ -46,13 +46,14 @@ class Options(unittest.TestCase):
             ([], {"ANSWER_MEMORY_BYTES": "1048575"}, "from 1048576 to 1125899906842624"),
             ([], {"ANSWER_MEMORY_BYTES": "1125899906842625"}, "from 1048576 to 1125899906842624"),
             ([], {"DATABASE_URL": "postgresql://host:port/x"}, "port"),
-            ([], {"DATABASE_URL": "postgresql://u@host/x?sslmode=require"}, "TLS"),
+            ([], {"DATABASE_URL": "postgresql://u@host/x?sslmode=verify-ca&sslrootcert=/nowhere/root.crt"},
+             "'/nowhere/root.crt' does not exist"),
+            ([], {"DATABASE_URL": "postgresql://u@host/x?sslnegotiation=direct"}, "sslmode"),
             ([], {"DATABASE_URL": "mysql://host/x"}, "DATABASE_URL"),
             ([], {"DATABASE_URL": "host=localhost nonsense=1"}, "nonsense"),
             ([], {"DATABASE_URL": "host='open"}, "DATABASE_URL"),
             ([], {"DATABASE_URL": "host=h target_session_attrs=read-write"}, "target_session_attrs"),
-            ([], {"DATABASE_URL": "host=h requirepeer=postgres"}, "requirepeer"),
-            ([], {"PGCHANNELBINDING": "require"}, "channel_binding (environment PGCHANNELBINDING)"),
+            ([], {"PGCHANNELBINDING": "maybe"}, "channel_binding (environment PGCHANNELBINDING)"),
             ([], {"PGSERVICE": "nowhere"}, "service (environment PGSERVICE)"),
         ]:
             with self.subTest(arguments=arguments, environment=environment):

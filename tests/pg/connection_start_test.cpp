@@ -55,10 +55,9 @@ std::vector<Fault> faults() {
        ": DataRow has no place in start-up"},
       {"inside of a transaction", first(authentication_ok + "Z\0\0\0\5T"s),
        ": the session begins inside a transaction"},
-      {"MD5", first("R\0\0\0\x0c\0\0\0\5salt"s),
-       ": the server asks for an MD5 password, which is not supported: give this role "
-       "scram-sha-256 (or trust) in pg_hba.conf, and its password anew with password_encryption = "
-       "'scram-sha-256'"},
+      {"GSSAPI", first("R\0\0\0\x08\0\0\0\7"s),
+       ": the server asks for GSSAPI, which is not supported: give this role scram-sha-256 in "
+       "pg_hba.conf, or cert, or trust"},
       {"another password",
        {expect(startup_message), tests::scram("pen")},
        ": FATAL 28P01: password authentication failed for user \"alice\""},

@@ -30,6 +30,9 @@ TEST(OpensslCrypto, AgreesWithTheStandards) {
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
   EXPECT_EQ(hex(crypto.pbkdf2_sha256("passwd", "salt", 1)),  // RFC 7914, 11, the first 32 bytes
             "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc");
+  const proto::pg::Md5Digest md5 = crypto.md5("message digest").value();  // RFC 1321, A.5
+  EXPECT_EQ(hex({reinterpret_cast<const char*>(md5.data()), md5.size()}),
+            "f96b697d7cb7938d525a2f31aaf161d0");
 }
 
 // Where the scripted tests of SCRAM used the plain implementation, this one does the same.
@@ -44,6 +47,7 @@ TEST(OpensslCrypto, AgreesWithThePlainOne) {
                                  std::string(1000, '\0')};
   for (const std::string& text : lengths) {
     EXPECT_EQ(crypto.sha256(text), plain.sha256(text)) << text.size();
+    EXPECT_EQ(crypto.md5(text), plain.md5(text)) << text.size();
     for (const std::string& key : lengths)
       EXPECT_EQ(crypto.hmac_sha256(key, text), plain.hmac_sha256(key, text)) << text.size();
     EXPECT_EQ(crypto.pbkdf2_sha256(text, "salt", 3), plain.pbkdf2_sha256(text, "salt", 3));

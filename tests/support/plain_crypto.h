@@ -1,4 +1,4 @@
-// SHA-256, HMAC and PBKDF2 as FIPS 180-4, RFC 2104 and RFC 8018 write them down, slow and plain: so
+// SHA-256, HMAC, PBKDF2 and MD5 as FIPS 180-4, RFC 2104, RFC 8018 and RFC 1321 write them down, slow and plain: so
 // that SCRAM can be tested and fuzzed without a library, and against which src/pg/crypto is
 // compared. plain_crypto() is what Scram takes; its "random" bytes are the ones given to
 // next_random().
@@ -6,7 +6,10 @@
 
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -91,6 +94,46 @@ inline Digest plain_pbkdf2_sha256(std::string_view password, std::string_view sa
   return sum;
 }
 
+// RFC 1321, whose table of sines is worked out here.
+inline std::optional<proto::pg::Md5Digest> plain_md5(std::string_view data) {
+  static constexpr int shifts[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23},
+                                       {6, 10, 15, 21}};
+  std::string padded(data);
+  padded += '\x80';
+  while (padded.size() % 64 != 56) padded += '\0';
+  for (int shift = 0; shift < 64; shift += 8)
+    padded += static_cast<char>(uint64_t{data.size()} * 8 >> shift & 0xff);
+  uint32_t state[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
+  for (size_t at = 0; at < padded.size(); at += 64) {
+    uint32_t words[16];
+    for (size_t i = 0; i < 64; ++i) {
+      uint32_t& word = words[i / 4];
+      word = (i % 4 == 0 ? 0 : word) | uint32_t{static_cast<uint8_t>(padded[at + i])} << 8 * (i % 4);
+    }
+    auto [a, b, c, d] = state;
+    for (uint32_t i = 0; i < 64; ++i) {
+      const uint32_t round = i / 16;
+      const uint32_t mixed = round == 0   ? (b & c) | (~b & d)
+                             : round == 1 ? (d & b) | (~d & c)
+                             : round == 2 ? b ^ c ^ d
+                                          : c ^ (b | ~d);
+      const uint32_t word = round == 0   ? i
+                            : round == 1 ? (5 * i + 1) % 16
+                            : round == 2 ? (3 * i + 5) % 16
+                                         : 7 * i % 16;
+      const auto sine = static_cast<uint32_t>(std::abs(std::sin(i + 1.0)) * 4294967296.0);
+      const uint32_t sum = a + mixed + sine + words[word];
+      a = d, d = c, c = b;
+      b += std::rotl(sum, shifts[round][i % 4]);
+    }
+    state[0] += a, state[1] += b, state[2] += c, state[3] += d;
+  }
+  proto::pg::Md5Digest digest;
+  for (size_t i = 0; i < digest.size(); ++i)
+    digest[i] = static_cast<uint8_t>(state[i / 4] >> 8 * (i % 4));
+  return digest;
+}
+
 inline std::string& next_random() {
   static std::string bytes = "fifteen random.";
   return bytes;
@@ -103,6 +146,7 @@ inline const proto::pg::Crypto& plain_crypto() {
       .pbkdf2_sha256 = plain_pbkdf2_sha256,
       .random_bytes = [](size_t) { return next_random(); },
       .equal = [](std::string_view a, std::string_view b) { return a == b; },
+      .md5 = plain_md5,
   };
   return crypto;
 }

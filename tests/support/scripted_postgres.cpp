@@ -5,7 +5,9 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -13,6 +15,7 @@
 
 #include "proto/wire/base64.h"
 #include "proto/wire/bytes.h"
+#include "src/io/address.h"
 #include "src/io/awaited_operation.h"
 #include "tests/support/pg_messages.h"
 #include "tests/support/plain_crypto.h"
@@ -56,8 +59,29 @@ Task<bool> PgSession::receive(io::Duration longest) {
     ended_ = true;
     co_return false;
   }
-  received_.append(bytes, static_cast<size_t>(*received));
-  co_return true;
+  const std::string_view came(bytes, static_cast<size_t>(*received));
+  if (!tls_) {
+    received_.append(came);
+    co_return true;
+  }
+  std::string answer = tls_->take(came);
+  if (!answer.empty()) {
+    const bool sent = co_await send_bytes(answer, answer.size(), true);
+    if (!sent) ended_ = true;
+  }
+  received_.append(std::exchange(tls_->received, {}));
+  ended_ |= tls_->ended || !tls_->failure.empty();
+  co_return !ended_ || !received_.empty();
+}
+
+Task<bool> PgSession::secure(const TlsServer& server) {
+  tls_ = std::make_unique<TlsServer::Connection>(server);
+  if (!received_.empty()) complain("came before TLS \"" + printable(received_) + "\"");
+  while (!tls_->open() && !ended_) {
+    const bool more = co_await receive(patience);
+    if (!more) break;
+  }
+  co_return tls_->open() && !ended_;
 }
 
 Task<bool> PgSession::expect(std::string bytes) {
@@ -104,6 +128,11 @@ Task<bool> PgSession::expect_end() {
 }
 
 Task<bool> PgSession::send(std::string bytes, size_t piece, bool early) {
+  std::string records = tls_ ? tls_->say(bytes) : std::move(bytes);
+  co_return co_await send_bytes(std::move(records), piece, early);
+}
+
+Task<bool> PgSession::send_bytes(std::string bytes, size_t piece, bool early) {
   for (size_t at = 0; at < bytes.size();) {
     const size_t size = std::min(piece, bytes.size() - at);
     auto sending = io::AwaitedOperation(reactor_, until(), "send", [&](io_uring_sqe* entry) {
@@ -165,6 +194,20 @@ Step expect_end() {
 Step send(std::string bytes) {
   return
       [bytes = std::move(bytes)](PgSession& session) { return session.send(bytes, bytes.size()); };
+}
+Step secure(const TlsServer& server) {
+  return [&server](PgSession& session) -> Task<bool> {
+    const bool secured = co_await session.secure(server);
+    if (!secured) session.complain("there is no TLS: " + session.tls()->failure);
+    co_return secured;
+  };
+}
+Step secure_in_vain(const TlsServer& server) {
+  return [&server](PgSession& session) -> Task<bool> {
+    const bool secured = co_await session.secure(server);
+    if (!secured) co_return false;
+    co_return co_await session.expect_end();
+  };
 }
 Step send_in_pieces(std::string bytes, size_t piece) {
   return
@@ -254,6 +297,16 @@ Step scram(std::string password, bool wrong_signature) {
 
 ScriptedPostgres::ScriptedPostgres(io::Reactor& reactor, Name name)
     : reactor_(reactor), scope_(reactor), name_(name) {
+  if (name == Name::tcp) {
+    listening_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const io::Address any = *io::Address::numeric("127.0.0.1", 0);
+    if (bind(listening_, any.data(), any.length) != 0) std::abort();
+    sockaddr_in bound{};
+    socklen_t size = sizeof bound;
+    getsockname(listening_, reinterpret_cast<sockaddr*>(&bound), &size);
+    port_ = ntohs(bound.sin_port);
+    return;
+  }
   char folder[] = "/tmp/scripted_postgres.XXXXXX";
   if (mkdtemp(folder) == nullptr) std::abort();
   folder_ = folder;
@@ -274,12 +327,19 @@ ScriptedPostgres::ScriptedPostgres(io::Reactor& reactor, Name name)
 
 ScriptedPostgres::~ScriptedPostgres() {
   if (listening_ != -1) ::close(listening_);
+  if (name_ == Name::tcp) return;
   unlink(host().socket_path().c_str());
   rmdir(folder_.c_str());
 }
 
 proto::pg::Host ScriptedPostgres::host() const {
   proto::pg::Host host;
+  if (name_ == Name::tcp) {
+    host.name = "db.example";
+    host.address = "127.0.0.1";
+    host.port = port_;
+    return host;
+  }
   host.name = (name_ == Name::abstract ? "@" : "") + folder_;
   return host;
 }

@@ -6,13 +6,14 @@
 // session takes Terminate and the end of the connection, and nothing else. Steps wait for at most
 // `patience`, so that a test ends whatever its subject does.
 //
-// Bytes go through a UNIX socket: they are there for the peer when the send is done. Whoever owns
-// the server awaits stop() before it ends.
+// Bytes go through a UNIX socket: they are there for the peer when the send is done; or, where it
+// is told so, by TCP, and by TLS there. Whoever owns the server awaits stop() before it ends.
 #pragma once
 
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "src/io/acceptor.h"
 #include "src/io/reactor.h"
 #include "src/io/scope.h"
+#include "tests/support/tls_server.h"
 
 namespace ringpost::tests {
 
@@ -90,6 +92,9 @@ class PgSession {
   // Answers nothing, however much comes, until the peer closes.
   io::Task<void> ignore();
   void close();
+  // Shakes hands; from here on all bytes go by TLS. `server` outlives the session.
+  io::Task<bool> secure(const TlsServer& server);
+  const TlsServer::Connection* tls() const { return tls_.get(); }
 
   io::Reactor& reactor() const { return reactor_; }
   bool stopped() const { return cancellation_.requested(); }
@@ -98,6 +103,8 @@ class PgSession {
  private:
   // False at the end of the connection, of patience, or of the server.
   io::Task<bool> receive(io::Duration longest);
+  // As it is on the wire.
+  io::Task<bool> send_bytes(std::string bytes, size_t piece, bool early);
   io::Until until() const { return {reactor_.now() + patience, &cancellation_}; }
 
   io::Reactor& reactor_;
@@ -106,6 +113,7 @@ class PgSession {
   io::Cancellation& cancellation_;
   std::string received_;
   bool ended_ = false;
+  std::unique_ptr<TlsServer::Connection> tls_;
 };
 
 using Step = std::function<io::Task<bool>(PgSession&)>;
@@ -116,6 +124,10 @@ Script operator+(Script first, const Script& second);
 Step expect(std::string bytes);
 Step expect_end();
 Step send(std::string bytes);
+// TLS begins, behind the answer to SSLRequest. `server` outlives the session.
+Step secure(const TlsServer& server);
+// The same, and the client ends the connection instead.
+Step secure_in_vain(const TlsServer& server);
 Step send_in_pieces(std::string bytes, size_t piece);
 // The same; the peer may close before the last piece.
 Step send_while_open(std::string bytes, size_t piece);
@@ -131,7 +143,7 @@ Step scram(std::string password, bool wrong_signature = false);
 class ScriptedPostgres {
  public:
   // Its address is taken, but it refuses connections until listen().
-  enum class Name { file, abstract };
+  enum class Name { file, abstract, tcp };
   explicit ScriptedPostgres(io::Reactor& reactor, Name name = Name::file);
   ~ScriptedPostgres();
 
@@ -154,6 +166,7 @@ class ScriptedPostgres {
   io::Scope scope_;
   std::string folder_;
   Name name_;
+  uint16_t port_ = 0;
   int listening_ = -1;
   std::optional<io::Acceptor> acceptor_;
   std::deque<Script> scripts_;

@@ -12,10 +12,15 @@ std::string explained(std::string_view text, const ConninfoContext& context = co
 TEST(ConninfoExplain, ShowsTheDefaults) {
   EXPECT_EQ(explained(""),
             "user='osuser' (default)\n"
+            "channel_binding='prefer' (default)\n"
             "dbname='osuser' (default)\n"
             "host='/var/run/postgresql' (default)\n"
             "port='5432' (default)\n"
             "application_name='program' (default)\n"
+            "sslmode='prefer' (default)\n"
+            "sslnegotiation='postgres' (default)\n"
+            "sslsni='1' (default)\n"
+            "ssl_min_protocol_version='TLSv1.2' (default)\n"
             "load_balance_hosts='disable' (default)\n");
 }
 
@@ -28,12 +33,16 @@ TEST(ConninfoExplain, ShowsWhatIsUsedAndWhereItIsFrom) {
             "service='orders' (environment PGSERVICE)\n"
             "user='osuser' (default)\n"
             "password='********' (password file)\n"
+            "channel_binding='prefer' (default)\n"
             "dbname='it\\'s \\\\' (string)\n"
             "host='h' (string)\n"
             "port='6000' (service orders)\n"
             "options='-c a=b' (service orders)\n"
             "application_name='program' (default)\n"
             "sslmode='disable' (environment PGSSLMODE)\n"
+            "sslnegotiation='postgres' (default)\n"
+            "sslsni='1' (default)\n"
+            "ssl_min_protocol_version='TLSv1.2' (default)\n"
             "load_balance_hosts='disable' (default)\n"
             "timezone='UTC' (environment)\n");
 }
@@ -51,7 +60,7 @@ TEST(ConninfoExplain, HidesSecretsAndStaysInItsLines) {
 }
 
 TEST(ConninfoExplain, WhatIsRefusedIsRefusedHereToo) {
-  EXPECT_EQ(explained("sslmode=require"), "refused");
+  EXPECT_EQ(explained("gssencmode=require"), "refused");
   EXPECT_EQ(explained("port=x"), "refused");
 }
 

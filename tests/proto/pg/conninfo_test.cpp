@@ -33,7 +33,8 @@ std::string summary(const std::expected<Conninfo, std::string>& parsed) {
     text += host.name + (host.address.empty() ? "" : "[" + host.address + "]") + ":" +
             std::to_string(host.port);
   }
-  return text + " " + parsed->user + "/" + parsed->password + "@" + parsed->dbname;
+  return text + " " + parsed->user + "/" + parsed->password_for(parsed->hosts[0]) + "@" +
+         parsed->dbname;
 }
 
 TEST(Conninfo, NamesHostsAndWhoAsksForWhat) {
@@ -154,6 +155,7 @@ TEST(Conninfo, ReadsTls) {
   EXPECT_EQ(full->ssl.min_protocol_version, Ssl::Version::tls_1_3);
   EXPECT_EQ(full->ssl.max_protocol_version, Ssl::Version::tls_1_3);
   EXPECT_EQ(full->ssl.keylogfile, "f");
+  EXPECT_EQ(meaning("requirepeer=postgres")->requirepeer, "postgres");
   EXPECT_EQ(meaning("sslrootcert=system")->sslmode, SslMode::verify_full);
   EXPECT_EQ(meaning("ssl_min_protocol_version=''")->ssl.min_protocol_version, Ssl::Version::tls_1);
 }
@@ -298,15 +300,12 @@ TEST(Conninfo, HostsHaveTheirOwnPasswordsInTheFile) {
   EXPECT_EQ(both->password, "");
   EXPECT_EQ(both->hosts[0].password, "first");
   EXPECT_EQ(both->hosts[1].password, "second");
-  const std::string refused =
-      "error: passfile has not the same password for each host, which is not supported; set one by "
-      "PGPASSWORD";
-  EXPECT_EQ(summary(parse_conninfo("host=h,h2 port=5432,6000 user=u dbname=d", context)), refused);
-  EXPECT_EQ(summary(parse_conninfo("host=h,h3 user=u dbname=d", context)), refused)
-      << "one host's password is not for another";
-  EXPECT_EQ(summary(parse_conninfo("host=h3,h user=u dbname=d", context)), refused);
-  EXPECT_EQ(summary(parse_conninfo("host=h,h user=u dbname=d", context)),
-            "h:5432 h:5432 u/first@d");
+  EXPECT_EQ(both->password_for(both->hosts[1]), "second");
+  const auto one = meaning("host=h3,h user=u dbname=d", context);
+  EXPECT_EQ(one->password_for(one->hosts[0]), "") << "one host's password is not for another";
+  EXPECT_EQ(one->password_for(one->hosts[1]), "first");
+  const auto given = meaning("host=h,h2 port=5432,6000 user=u dbname=d password=p", context);
+  EXPECT_EQ(given->password_for(given->hosts[1]), "p");
 }
 
 TEST(Conninfo, APasswordFileThatOthersMayReadIsNotUsed) {
@@ -316,11 +315,11 @@ TEST(Conninfo, APasswordFileThatOthersMayReadIsNotUsed) {
   };
   const std::string text(passwords);
   for (const int mode : {0600, 0400, 0700}) {
-    EXPECT_EQ(read({text, mode}).password, "first") << mode;
+    EXPECT_EQ(read({text, mode}).hosts[0].password, "first") << mode;
     EXPECT_EQ(read({text, mode}).warning, "") << mode;
   }
   for (const int mode : {0640, 0604, 0620, 0601, 0610}) {
-    EXPECT_EQ(read({text, mode}).password, "") << mode;
+    EXPECT_EQ(read({text, mode}).hosts[0].password, "") << mode;
     EXPECT_EQ(read({text, mode}).warning,
               "the password file '/home/u/.pgpass' is not used: others may read or write it (chmod "
               "0600 it)");

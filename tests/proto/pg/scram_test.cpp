@@ -2,6 +2,9 @@
 // proof and signature were worked out with Python's hashlib and hmac.
 #include "proto/pg/scram.h"
 
+#include <expected>
+#include <string>
+
 #include <gtest/gtest.h>
 
 #include "tests/support/plain_crypto.h"
@@ -25,12 +28,20 @@ constexpr std::string_view server_final = "v=3HO6Qt1M4MKJrmlKaoOqLAI0/0TV0HZe7J9
 class ScramTest : public testing::Test {
  protected:
   ScramTest() { tests::next_random() = nonce_bytes; }
+
+  // The client-final-message, or what is wrong with the server's.
+  static std::expected<std::string, std::string> answer(Scram& scram, std::string_view first) {
+    if (const auto taken = scram.take_first(first); !taken) return std::unexpected(taken.error());
+    const Scram::Salting made_of = scram.salting();
+    return scram.respond(
+        plain_crypto().pbkdf2_sha256(made_of.password, made_of.salt, made_of.iterations));
+  }
 };
 
 TEST_F(ScramTest, ProvesThatBothKnowThePassword) {
   Scram scram(plain_crypto(), "pencil");
   EXPECT_EQ(scram.first_message(), "n,,n=,r=rOprNGfwEbeRWgbNEkqO");
-  const auto response = scram.take_first(server_first);
+  const auto response = answer(scram, server_first);
   ASSERT_TRUE(response) << response.error();
   EXPECT_EQ(*response, client_final);
   const auto verified = scram.take_final(server_final);
@@ -40,7 +51,7 @@ TEST_F(ScramTest, ProvesThatBothKnowThePassword) {
 TEST_F(ScramTest, PreparesThePassword) {
   Scram scram(plain_crypto(),
               "I\xc2\xadX \xe2\x85\xa8");  // a soft hyphen; IX as one character: "IX IX"
-  EXPECT_EQ(scram.take_first(server_first).value(),
+  EXPECT_EQ(answer(scram, server_first).value(),
             "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=AVbcJi1KIhfqX0eCw+"
             "4hwDakIo0G0xqVxx47joR1QVo=");
   EXPECT_TRUE(scram.take_final("v=IBtto4ndFXqSKQRWf9/4cSYKD8VlvA88aiw0P+FQgrc="));
@@ -48,9 +59,29 @@ TEST_F(ScramTest, PreparesThePassword) {
 
 TEST_F(ScramTest, UsesAPasswordThatIsNoUtf8AsItIs) {
   Scram scram(plain_crypto(), "\xff\xfe raw");
-  EXPECT_EQ(scram.take_first(server_first).value(),
+  EXPECT_EQ(answer(scram, server_first).value(),
             "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=aXGX2IMMw6JwpF5ZXUtFyy7/"
             "kLFpkKw6etnKdf5g0aw=");
+}
+
+// Of the same exchange, worked out with Python's hashlib and hmac; the end point is 32 bytes of "e".
+TEST_F(ScramTest, BindsToTheServersCertificate) {
+  Scram scram(plain_crypto(), "pencil", Scram::Binding::bound, std::string(32, 'e'));
+  EXPECT_EQ(scram.mechanism(), "SCRAM-SHA-256-PLUS");
+  EXPECT_EQ(scram.first_message(), "p=tls-server-end-point,,n=,r=rOprNGfwEbeRWgbNEkqO");
+  EXPECT_EQ(answer(scram, server_first).value(),
+            "c=cD10bHMtc2VydmVyLWVuZC1wb2ludCwsZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWU=,"
+            "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=n8QTAYIx/dLGKL/SIkJ+MlywmT5LM+uya3L+A2XR1bM=");
+  EXPECT_TRUE(scram.take_final("v=sQl0VeT0Xkd3Aqr6FjDl8O2Q27dyoO/uIcNDYkUyTNs="));
+}
+
+TEST_F(ScramTest, SaysThatItWouldHaveBound) {
+  Scram scram(plain_crypto(), "pencil", Scram::Binding::not_offered);
+  EXPECT_EQ(scram.mechanism(), "SCRAM-SHA-256");
+  EXPECT_EQ(scram.first_message(), "y,,n=,r=rOprNGfwEbeRWgbNEkqO");
+  EXPECT_EQ(answer(scram, server_first).value(),
+            "c=eSws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=VpuC5DGQa5ro9tXE9MnKs69NH1nxnuregZZcclqIGfM=");
+  EXPECT_TRUE(scram.take_final("v=FOmOj9BpTGwvnzwBtWQjBaPmVxT9I8IeHBOhcIPu3us="));
 }
 
 TEST_F(ScramTest, HasANonceOfItsOwnEachTime) {
@@ -89,12 +120,12 @@ TEST_F(ScramTest, RefusesAServersFirstMessage) {
       {"r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=-1", count},
       {"r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096x", count},
       {"r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4294967297", count},
-      {"r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=200001",
-       "the server asks for 200001 SCRAM iterations, more than 200000"},
+      {"r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=1000001",
+       "the server asks for 1000001 SCRAM iterations, more than 1000000"},
   };
   for (const Case& one : cases) {
     Scram scram(plain_crypto(), "pencil");
-    const auto response = scram.take_first(one.message);
+    const auto response = answer(scram, one.message);
     ASSERT_FALSE(response) << one.message;
     EXPECT_EQ(response.error(), one.why) << one.message;
   }
@@ -120,7 +151,7 @@ TEST_F(ScramTest, RefusesAServerThatDoesNotKnowThePassword) {
   };
   for (const Case& one : cases) {
     Scram scram(plain_crypto(), "pencil");
-    ASSERT_TRUE(scram.take_first(server_first));
+    ASSERT_TRUE(answer(scram, server_first));
     const auto verified = scram.take_final(one.message);
     ASSERT_FALSE(verified) << one.message;
     EXPECT_EQ(verified.error(), one.why) << one.message;
@@ -129,7 +160,7 @@ TEST_F(ScramTest, RefusesAServerThatDoesNotKnowThePassword) {
 
 // The crypto that these tests stand on, against vectors of the standards.
 TEST(PlainCrypto, AgreesWithTheStandards) {
-  const auto hex = [](const Digest& digest) {
+  const auto hex = [](const auto& digest) {
     std::string text;
     for (const uint8_t byte : digest) {
       text += "0123456789abcdef"[byte >> 4];
@@ -144,6 +175,8 @@ TEST(PlainCrypto, AgreesWithTheStandards) {
   EXPECT_EQ(
       hex(tests::plain_pbkdf2_sha256("passwd", "salt", 1)),  // RFC 7914, 11, the first 32 bytes
       "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc");
+  EXPECT_EQ(hex(*tests::plain_md5("message digest")),  // RFC 1321, A.5
+            "f96b697d7cb7938d525a2f31aaf161d0");
 }
 
 }  // namespace

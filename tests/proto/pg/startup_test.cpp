@@ -1,6 +1,6 @@
 #include "proto/pg/startup.h"
 
-#include <vector>
+#include <optional>
 
 #include <gtest/gtest.h>
 
@@ -32,15 +32,22 @@ const std::string startup_message =
 
 class Session {
  public:
-  explicit Session(std::string password = "pencil") {
+  explicit Session(std::string password_given = "pencil") : password(std::move(password_given)) {
     tests::next_random() = "\xac\xea\x6b\x34\x67\xf0\x11\xb7\x91\x5a\x06\xcd\x12\x4a\x8e"s;
     conninfo.user = "alice";
     conninfo.dbname = "shop";
-    conninfo.password = std::move(password);
+  }
+  // The same over TLS, to a server whose certificate has this hash.
+  Session& over_tls(std::string hash = "hash of the certificate") {
+    end_point = std::move(hash);
+    channel.encrypted = true;
+    channel.end_point = end_point;
+    return *this;
   }
 
   // Feeds whole messages; the state after the last that was taken. Stops at the first failure.
   State feed(std::string_view input) {
+    if (!startup) startup.emplace(conninfo, tests::plain_crypto(), channel);
     State state = State::authenticating;
     Message one;
     while (!input.empty()) {
@@ -50,7 +57,12 @@ class Session {
         return state;
       }
       input.remove_prefix(one.size);
-      state = startup.take(one, out);
+      state = startup->take(one, out);
+      if (state == State::salting) {
+        const Scram::Salting made_of = startup->salting();
+        state = startup->salted(
+            tests::plain_pbkdf2_sha256(made_of.password, made_of.salt, made_of.iterations), out);
+      }
       if (state == State::failed) break;
     }
     return state;
@@ -61,26 +73,30 @@ class Session {
     return bytes;
   }
 
+  std::string begun() {
+    Startup(conninfo, tests::plain_crypto(), channel).begin(out);
+    return sent();
+  }
+
+  std::string password, end_point;
   Conninfo conninfo;
+  Channel channel{.password = password};
   wire::Buffer out;
-  Startup startup{conninfo, tests::plain_crypto()};
+  std::optional<Startup> startup;  // from the first feed() on
 };
 
 TEST(Startup, SendsWhoAsksAndForWhat) {
   Session session;
-  session.startup.begin(session.out);
-  EXPECT_EQ(session.sent(), startup_message);
+  EXPECT_EQ(session.begun(), startup_message);
   session.conninfo.application_name = "ringpost";
   session.conninfo.options = "-c geqo=off";
-  session.startup.begin(session.out);
-  EXPECT_EQ(session.sent(),
+  EXPECT_EQ(session.begun(),
             "\0\0\0\x65\0\3\0\0user\0alice\0database\0shop\0client_encoding\0UTF8\0application_"
             "name\0ringpost\0"
             "options\0-c geqo=off\0\0"sv);
   session.conninfo.options = session.conninfo.application_name = "";
   session.conninfo.parameters = {{"timezone", "UTC"}};
-  session.startup.begin(session.out);
-  EXPECT_EQ(session.sent(),
+  EXPECT_EQ(session.begun(),
             "\0\0\0\x44\0\3\0\0user\0alice\0database\0shop\0client_encoding\0UTF8\0"
             "timezone\0UTC\0\0"sv);
 }
@@ -91,9 +107,9 @@ TEST(Startup, TrustNeedsNothing) {
   EXPECT_EQ(session.feed(server_version + key_data), State::starting);
   EXPECT_EQ(session.feed(ready), State::ready);
   EXPECT_EQ(session.sent(), "");
-  EXPECT_EQ(session.startup.server_version(), "16.3");
-  EXPECT_EQ(session.startup.cancel_key().process_id, 4711);
-  EXPECT_EQ(session.startup.cancel_key().secret_key, "\xca\xfe\xba\xbe");
+  EXPECT_EQ(session.startup->server_version(), "16.3");
+  EXPECT_EQ(session.startup->cancel_key().process_id, 4711);
+  EXPECT_EQ(session.startup->cancel_key().secret_key, "\xca\xfe\xba\xbe");
 }
 
 TEST(Startup, ProvesThePasswordByScram) {
@@ -110,11 +126,160 @@ TEST(Startup, ProvesThePasswordByScram) {
   EXPECT_EQ(session.sent(), "");
 }
 
-TEST(Startup, ChoosesTheMechanismThatNeedsNoTls) {
+const std::string both_mechanisms =
+    message('R', "\0\0\0\nSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"sv);
+const std::string plus_alone = message('R', "\0\0\0\nSCRAM-SHA-256-PLUS\0\0"sv);
+using Binding = Conninfo::ChannelBinding;
+
+TEST(Startup, BindsToTheServersCertificateOverTls) {
+  for (const Binding binding : {Binding::prefer, Binding::require}) {
+    Session session;
+    session.over_tls().conninfo.channel_binding = binding;
+    EXPECT_EQ(session.feed(both_mechanisms), State::sasl_first);
+    EXPECT_EQ(session.sent(),
+              "p\0\0\0\x4cSCRAM-SHA-256-PLUS\0\0\0\0\x31"
+              "p=tls-server-end-point,,n=,r=rOprNGfwEbeRWgbNEkqO"sv);
+    EXPECT_EQ(session.feed(sasl_continue), State::sasl_final);
+    EXPECT_TRUE(session.sent().contains(
+        "c=cD10bHMtc2VydmVyLWVuZC1wb2ludCwsaGFzaCBvZiB0aGUgY2VydGlmaWNhdGU=,r="));
+  }
+}
+
+// What the client says of binding, by its first message, or why it does not go on.
+TEST(Startup, ChoosesTheMechanismAsChannelBindingSays) {
+  struct Case {
+    bool tls;
+    Binding binding;
+    std::string request, expected;
+  };
+  const std::string taken_away =
+      "the server offers SCRAM-SHA-256-PLUS, which needs TLS, and this connection has none: "
+      "something between may have taken it away";
+  const std::string needs_tls = "channel_binding=require needs TLS, and this connection has none";
+  const Case cases[] = {
+      {false, Binding::disable, sasl_request, "n,,"},
+      {false, Binding::prefer, sasl_request, "n,,"},
+      {false, Binding::require, sasl_request, needs_tls},
+      {false, Binding::disable, both_mechanisms, taken_away},
+      {false, Binding::prefer, both_mechanisms, taken_away},
+      {false, Binding::require, both_mechanisms, needs_tls},
+      {true, Binding::disable, sasl_request, "n,,"},
+      {true, Binding::prefer, sasl_request, "y,,"},
+      {true, Binding::require, sasl_request,
+       "the server offers SCRAM-SHA-256 for authentication; channel_binding=require wants "
+       "SCRAM-SHA-256-PLUS"},
+      {true, Binding::disable, both_mechanisms, "n,,"},
+      {true, Binding::prefer, both_mechanisms, "p=tls-server-end-point,,"},
+      {true, Binding::disable, plus_alone,
+       "the server offers SCRAM-SHA-256-PLUS for authentication; only SCRAM-SHA-256 is allowed by "
+       "channel_binding=disable"},
+      {true, Binding::prefer, plus_alone, "p=tls-server-end-point,,"},
+  };
+  for (const Case& one : cases) {
+    Session session;
+    if (one.tls) session.over_tls();
+    session.conninfo.channel_binding = one.binding;
+    const State state = session.feed(one.request);
+    const std::string sent = session.sent();
+    const size_t at = sent.find("n=,r=");
+    const size_t header = sent.find_first_of("nyp", sent.find("SHA-256") + 12);
+    EXPECT_EQ(state == State::failed ? session.startup->failure() : sent.substr(header, at - header),
+              one.expected);
+    EXPECT_EQ(sent.empty(), state == State::failed);
+  }
+}
+
+// Else who stands between would have it so by a certificate of that kind.
+TEST(Startup, ACertificateWithoutAHashIsNotBoundTo) {
   Session session;
-  EXPECT_EQ(session.feed(message('R', "\0\0\0\nSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"sv)),
-            State::sasl_first);
-  EXPECT_TRUE(session.sent().starts_with("p\0\0\0\x32SCRAM-SHA-256\0"sv));
+  session.over_tls("");
+  EXPECT_EQ(session.feed(both_mechanisms), State::failed);
+  EXPECT_EQ(session.startup->failure(),
+            "the server's certificate is signed by an algorithm that channel binding has no hash "
+            "for; set channel_binding=disable, or give the server another");
+  Session unbound;
+  unbound.over_tls("").conninfo.channel_binding = Binding::disable;
+  EXPECT_EQ(unbound.feed(both_mechanisms), State::sasl_first);
+}
+
+const std::string cleartext_request = "R\0\0\0\x08\0\0\0\3"s;
+const std::string md5_request = "R\0\0\0\x0c\0\0\0\5salt"s;
+
+TEST(Startup, TellsThePasswordAsItIsAskedTo) {
+  Session clear;
+  EXPECT_EQ(clear.feed(cleartext_request), State::authenticating);
+  EXPECT_EQ(clear.sent(), "p\0\0\0\x0bpencil\0"sv);
+  EXPECT_EQ(clear.feed(authentication_ok + ready), State::ready);
+  // "md5" + md5(md5("pencil" + "alice") + "salt"), worked out with Python's hashlib.
+  Session hashed;
+  EXPECT_EQ(hashed.feed(md5_request), State::authenticating);
+  EXPECT_EQ(hashed.sent(), "p\0\0\0\x28md5b49de27f011469d6386d334319e95a6a\0"sv);
+  EXPECT_EQ(hashed.feed(authentication_ok + ready), State::ready);
+  Session without("");
+  EXPECT_EQ(without.feed(md5_request), State::failed);
+  EXPECT_TRUE(without.startup->failure().starts_with("the server asks for a password and none"));
+}
+
+TEST(Startup, NoPasswordLeavesThatRequireAuthOrChannelBindingForbids) {
+  struct Case {
+    std::string request, what;
+    Conninfo::AuthMethod method;
+  };
+  const Case cases[] = {
+      {cleartext_request, "a password in clear text", Conninfo::AuthMethod::password},
+      {md5_request, "an MD5 password", Conninfo::AuthMethod::md5}};
+  for (const Case& one : cases) {
+    Session forbidden;
+    forbidden.conninfo.require_auth.reset(static_cast<size_t>(one.method));
+    EXPECT_EQ(forbidden.feed(one.request), State::failed);
+    EXPECT_EQ(forbidden.startup->failure(),
+              "the server asks for " + one.what + ", which require_auth does not allow");
+    EXPECT_EQ(forbidden.sent(), "");
+    Session bound;
+    bound.over_tls().conninfo.channel_binding = Binding::require;
+    EXPECT_EQ(bound.feed(one.request), State::failed);
+    EXPECT_EQ(bound.startup->failure(),
+              "the server asks for " + one.what + ", which channel_binding=require does not allow");
+    EXPECT_EQ(bound.sent(), "");
+  }
+  Session trusting;
+  trusting.over_tls().conninfo.channel_binding = Binding::require;
+  EXPECT_EQ(trusting.feed(authentication_ok), State::failed);
+  EXPECT_EQ(trusting.startup->failure(),
+            "the server lets us in without SCRAM-SHA-256-PLUS, which channel_binding=require does "
+            "not allow");
+}
+
+TEST(Startup, AClientCertificateThatIsRequiredHasToBeAskedForAndSent) {
+  const auto failure = [](bool asked, bool sent) {
+    Session session;
+    session.over_tls().conninfo.ssl.certmode = Conninfo::Ssl::CertMode::require;
+    session.channel.certificate_asked = asked;
+    session.channel.certificate_sent = sent;
+    session.feed(authentication_ok);
+    return session.startup->failure();
+  };
+  EXPECT_EQ(failure(true, true), "");
+  EXPECT_EQ(failure(false, false),
+            "the server asks for no client certificate, which sslcertmode=require wants");
+  EXPECT_EQ(failure(true, false),
+            "the server does without a client certificate, which sslcertmode=require wants: name "
+            "one by sslcert and sslkey");
+}
+
+TEST(Startup, OnlyAServerThatHasNotLetUsInHasRefusedUs) {
+  const std::string refusal = message('E', "SFATAL\0VFATAL\0C28000\0Mno\0\0"sv);
+  for (const std::string& before : {""s, sasl_request, md5_request}) {
+    Session session;
+    EXPECT_EQ(session.feed(before + refusal), State::failed);
+    EXPECT_TRUE(session.startup->refused());
+  }
+  Session let_in;
+  EXPECT_EQ(let_in.feed(authentication_ok + refusal), State::failed);
+  EXPECT_FALSE(let_in.startup->refused());
+  Session own;
+  EXPECT_EQ(own.feed(ready), State::failed);
+  EXPECT_FALSE(own.startup->refused());
 }
 
 TEST(Startup, TakesNoticesAnywhere) {
@@ -134,9 +299,9 @@ TEST(Startup, ServersErrorEndsItAtEachStep) {
     before += step;
     Session session;
     EXPECT_EQ(session.feed(before + refusal), State::failed);
-    ASSERT_TRUE(session.startup.server_error());
-    EXPECT_EQ(session.startup.server_error()->sqlstate, "28P01");
-    EXPECT_EQ(session.startup.failure(),
+    ASSERT_TRUE(session.startup->server_error());
+    EXPECT_EQ(session.startup->server_error()->sqlstate, "28P01");
+    EXPECT_EQ(session.startup->failure(),
               "FATAL 28P01: password authentication failed for user \"alice\"");
   }
 }
@@ -147,26 +312,21 @@ struct Failure {
 
 TEST(Startup, NamesAMethodItDoesNotKnow) {
   const std::string advice =
-      ", which is not supported: give this role scram-sha-256 (or trust) in pg_hba.conf, and its "
-      "password anew with "
-      "password_encryption = 'scram-sha-256'";
+      ", which is not supported: give this role scram-sha-256 in pg_hba.conf, or cert, or trust";
   const Failure cases[] = {
       {"R\0\0\0\x08\0\0\0\2"s, "the server asks for Kerberos V5" + advice},
-      {"R\0\0\0\x08\0\0\0\3"s, "the server asks for a password in clear text" + advice},
-      {"R\0\0\0\x0c\0\0\0\5salt"s, "the server asks for an MD5 password" + advice},
       {"R\0\0\0\x08\0\0\0\7"s, "the server asks for GSSAPI" + advice},
       {"R\0\0\0\x08\0\0\0\x09"s, "the server asks for SSPI" + advice},
-      {message('R', "\0\0\0\nSCRAM-SHA-256-PLUS\0\0"sv),
-       "the server offers SCRAM-SHA-256-PLUS for authentication; only SCRAM-SHA-256 is supported"},
+      {"R\0\0\0\x08\0\0\0\x0d"s, "the server asks for an unknown method" + advice},
       {message('R', "\0\0\0\nOAUTHBEARER\0SCRAM-SHA-512\0\0"sv),
-       "the server offers OAUTHBEARER, SCRAM-SHA-512 for authentication; only SCRAM-SHA-256 is "
-       "supported"},
+       "the server offers OAUTHBEARER, SCRAM-SHA-512 for authentication; only SCRAM-SHA-256 and "
+       "SCRAM-SHA-256-PLUS are supported"},
   };
   for (const Failure& one : cases) {
     Session session;
     EXPECT_EQ(session.feed(one.input), State::failed);
-    EXPECT_EQ(session.startup.failure(), one.why);
-    EXPECT_FALSE(session.startup.server_error());
+    EXPECT_EQ(session.startup->failure(), one.why);
+    EXPECT_FALSE(session.startup->server_error());
     EXPECT_EQ(session.sent(), "") << "no password leaves for a server that asks in another way";
   }
 }
@@ -174,7 +334,7 @@ TEST(Startup, NamesAMethodItDoesNotKnow) {
 TEST(Startup, SaysWhenAPasswordIsMissing) {
   Session session("");
   EXPECT_EQ(session.feed(sasl_request), State::failed);
-  EXPECT_EQ(session.startup.failure(),
+  EXPECT_EQ(session.startup->failure(),
             "the server asks for a password and none is set: put it into DATABASE_URL, or set "
             "PGPASSWORD");
 }
@@ -187,12 +347,12 @@ TEST(Startup, TakesTheMethodsThatRequireAuthNames) {
   Session trusting;
   trusting.conninfo.require_auth = only(Method::scram_sha_256);
   EXPECT_EQ(trusting.feed(authentication_ok), State::failed);
-  EXPECT_EQ(trusting.startup.failure(),
+  EXPECT_EQ(trusting.startup->failure(),
             "the server asks for no authentication, which require_auth does not allow");
   Session proving;
   proving.conninfo.require_auth = only(Method::none);
   EXPECT_EQ(proving.feed(sasl_request), State::failed);
-  EXPECT_EQ(proving.startup.failure(),
+  EXPECT_EQ(proving.startup->failure(),
             "the server asks for SCRAM-SHA-256, which require_auth does not allow");
   EXPECT_EQ(proving.sent(), "");
   Session both;
@@ -230,17 +390,20 @@ TEST(Startup, NamesWhatIsOutOfPlace) {
        "AuthenticationRequest 11 has no place in the end of the SCRAM exchange"},
       {sasl_request + sasl_continue + sasl_final + sasl_request,
        "AuthenticationRequest 10 has no place in authentication"},
+      {"R\0\0\0\x08\0\0\0\3R\0\0\0\x08\0\0\0\3"s,
+       "AuthenticationRequest 3 has no place in authentication"},
   };
   for (const Failure& one : cases) {
     Session session;
     EXPECT_EQ(session.feed(one.input), State::failed) << one.why;
-    EXPECT_EQ(session.startup.failure(), one.why);
+    EXPECT_EQ(session.startup->failure(), one.why);
   }
 }
 
 TEST(Startup, RefusesWhatIsMalformed) {
   const Failure cases[] = {
       {message('R', "\0\0\0"sv), "AuthenticationRequest is malformed"},
+      {"R\0\0\0\x0b\0\0\0\5sal"s, "AuthenticationMD5Password is malformed"},
       {message('R', "\0\0\0\nSCRAM-SHA-256\0"sv), "AuthenticationSASL is malformed"},
       {message('R', "\0\0\0\nSCRAM-SHA-256"sv), "AuthenticationSASL is malformed"},
       {message('R', "\0\0\0\n"sv), "AuthenticationSASL is malformed"},
@@ -260,7 +423,7 @@ TEST(Startup, RefusesWhatIsMalformed) {
   for (const Failure& one : cases) {
     Session session;
     EXPECT_EQ(session.feed(one.input), State::failed) << one.why;
-    EXPECT_EQ(session.startup.failure(), one.why);
+    EXPECT_EQ(session.startup->failure(), one.why);
   }
 }
 
