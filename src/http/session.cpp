@@ -160,6 +160,7 @@ bool Session::read_again(const io::Error& error) {
       return false;
     case io::Error::Kind::system:
     case io::Error::Kind::resolve:
+    case io::Error::Kind::busy:
       break;
   }
   scope_.cancel();  // nobody is there to be answered

@@ -20,6 +20,8 @@ std::string Error::message() const {
       return text + std::generic_category().message(code);
     case Kind::resolve:
       return text + gai_strerror(code);
+    case Kind::busy:
+      return text + "too many wait already";
   }
   return text;
 }

@@ -16,6 +16,7 @@ struct Error {
     closed,     // the peer has closed its side
     system,     // the kernel said no: `code` is its errno
     resolve,    // a host name was not resolved: `code` is getaddrinfo's EAI_ value
+    busy,       // too much of that waits already
   };
   Kind kind;
   int code = 0;

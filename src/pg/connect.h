@@ -1,9 +1,13 @@
-// Connector: from the hosts of a connection string to a session, as libpq walks them. A shard has
-// one for all its connections.
+// Connector: from the hosts of a connection string to a session, as libpq walks them, in the order
+// that what is known of them suggests (hosts.h). A shard has one for all its connections.
+//
+// Names are looked up anew for each walk.
 #pragma once
 
 #include <random>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proto/pg/conninfo.h"
@@ -11,6 +15,7 @@
 #include "src/io/buffer_group.h"
 #include "src/io/reactor.h"
 #include "src/pg/error.h"
+#include "src/pg/hosts.h"
 #include "src/pg/options.h"
 #include "src/pg/session.h"
 
@@ -19,12 +24,41 @@ namespace ringpost::pg {
 class Connector {
  public:
   // All arguments outlive it.
-  Connector(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options)
-      : reactor_(reactor), buffers_(buffers), options_(options) {}
+  Connector(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options);
 
-  // Opens `session` with the first host that has one for us, to the end of its start; each address
-  // has connect_timeout. On failure nothing is left open.
-  io::Task<Result<void>> connect(Session& session, io::Until until);
+  // One walk over the hosts. Each address has connect_timeout, to the end of the session's start.
+  class Walk {
+   public:
+    // `until` is that of all of it.
+    Walk(Connector& connector, io::Until until);
+
+    // Opens `session` at the next host that has one for us; the host's index. On failure nothing is
+    // left open, and all that were tried are named, in the order of the settings. What could not be
+    // reached, was silent, is starting up or shutting down (57P03) or is not what is asked for is
+    // passed over; another answer would be the same elsewhere, or is worth saying, and ends the
+    // walk.
+    io::Task<Result<size_t>> next(Session& session);
+    // `session`, which the last next() has opened, was of no use: its host is passed over.
+    void failed(const Session& session, std::string_view why);
+
+   private:
+    // Looks up the addresses of the next host; false when there is none.
+    io::Task<bool> next_host();
+    bool is_cancelled() const;
+    void note(std::string_view what, std::string_view why);
+    Error failure();
+
+    Connector& connector_;
+    io::Until until_;
+    std::vector<Hosts::Attempt> plan_;
+    size_t next_ = 0;  // of the plan
+    std::vector<io::Address> addresses_;
+    size_t next_address_ = 0;  // of the host before that
+    std::vector<std::pair<size_t, std::string>> notes_;
+  };
+
+  // Opens a session at `host` and ends it again: what has come of it is known to hosts().
+  io::Task<void> look_at(size_t host, io::Until until);
   // Opens it at `address`, for whatever is said first: the start, or a CancelRequest.
   io::Task<Result<void>> reach(Session& session, io::Address address, io::Until until);
 
@@ -32,18 +66,35 @@ class Connector {
   io::Until attempt(io::Until until) const;
   io::Reactor& reactor() const { return reactor_; }
   io::BufferGroup& buffers() const { return buffers_; }
+  Hosts& hosts() { return hosts_; }
 
  private:
+  // What came of an attempt at one address.
+  struct Heard {
+    enum class What : uint8_t {
+      session,    // it is open
+      nothing,    // or that it can't serve now: another may
+      misfit,     // a server that is not what is asked for
+      a_refusal,  // of another kind
+    };
+    What what;
+    std::string why{};
+  };
+
   io::Task<io::Result<std::vector<io::Address>>> addresses_of(const proto::pg::Host& host,
                                                               io::Until until);
-  io::Task<Result<void>> connect_to(Session& session, io::Address address, io::Until until);
-  io::Task<Result<void>> start(Session& session, io::Until until);
+  // To the end of the start, and that it is what is `wanted`. Open only when that is so.
+  io::Task<Heard> open_at(Session& session, io::Address address, Hosts::Wanted wanted,
+                          io::Until until);
+  io::Task<Heard> connect_to(Session& session, io::Address address, io::Until until);
+  io::Task<Heard> start(Session& session, io::Until until);
+  io::Task<Heard> ask(Session& session, Hosts::Wanted wanted, io::Until until);
 
   io::Reactor& reactor_;
   io::BufferGroup& buffers_;
   const Options& options_;
-  bool walk_ends_ = false;  // what was heard last would be no other elsewhere
   std::minstd_rand random_{std::random_device{}()};  // for load_balance_hosts
+  Hosts hosts_;
 };
 
 }  // namespace ringpost::pg

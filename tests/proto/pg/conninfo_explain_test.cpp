@@ -16,6 +16,7 @@ TEST(ConninfoExplain, ShowsTheDefaults) {
             "host='/var/run/postgresql' (default)\n"
             "port='5432' (default)\n"
             "application_name='program' (default)\n"
+            "target_session_attrs='any' (default)\n"
             "load_balance_hosts='disable' (default)\n");
 }
 
@@ -34,6 +35,7 @@ TEST(ConninfoExplain, ShowsWhatIsUsedAndWhereItIsFrom) {
             "options='-c a=b' (service orders)\n"
             "application_name='program' (default)\n"
             "sslmode='disable' (environment PGSSLMODE)\n"
+            "target_session_attrs='any' (default)\n"
             "load_balance_hosts='disable' (default)\n"
             "timezone='UTC' (environment)\n");
 }

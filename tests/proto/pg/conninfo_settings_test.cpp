@@ -156,9 +156,7 @@ TEST(ConninfoSettings, WhatCantBeKeptIsRefusedByName) {
        "disable|allow|prefer"},
       {"requirepeer=postgres",
        "requirepeer asks for a look at the server's user, which is not supported; leave it out"},
-      {"target_session_attrs=read-write",
-       "target_session_attrs asks for a look at the session's state, which is not supported; leave "
-       "it out, or set it to any"},
+      {"target_session_attrs=read-write", "kept"},
       {"channel_binding=require sslmode=disable",
        "channel_binding asks for channel binding, which is not supported; leave it out, or set it "
        "to disable|prefer"},
