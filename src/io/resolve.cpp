@@ -57,12 +57,13 @@ struct Resolver::Waiter {
 
 // The names that are asked for, in order, and the threads that look them up. Any thread may call. Shared by the resolver
 // and these threads.
-class Resolver::Queue : public std::enable_shared_from_this<Queue> {
+class Resolver::Queue {
  public:
   Queue(Lookup lookup, Limits limits) : lookup_(std::move(lookup)), limits_(limits) {}
 
-  // Why it can't be asked; no value when it is.
-  std::optional<Error> ask(const std::string& host, std::shared_ptr<Waiter> waiter) {
+  // Why it can't be asked; no value when it is. `self` is what shares this queue with a thread.
+  std::optional<Error> ask(const std::shared_ptr<Queue>& self, const std::string& host,
+                           std::shared_ptr<Waiter> waiter) {
     const std::lock_guard lock(mutex_);
     const auto found = std::find_if(names_.begin(), names_.end(),
                                     [&host](const Name& one) { return one.host == host; });
@@ -75,7 +76,7 @@ class Resolver::Queue : public std::enable_shared_from_this<Queue> {
     names_.push_back({host, {std::move(waiter)}, false});
     if (threads_ == limits_.threads) return std::nullopt;
     try {
-      std::thread([queue = shared_from_this()] { queue->work(); }).detach();
+      std::thread([self] { self->work(); }).detach();
       ++threads_;
     } catch (const std::system_error& error) {
       if (threads_ != 0) return std::nullopt;  // those that are there will come to it
@@ -152,7 +153,7 @@ Task<Result<std::vector<Address>>> Resolver::resolve(Reactor& reactor, std::stri
   if (const auto address = Address::numeric(host, port)) co_return std::vector<Address>{*address};
   const auto waiter = std::make_shared<Waiter>();
   if (waiter->answered_fd == -1) co_return std::unexpected(Error::system(errno, "eventfd"));
-  if (const auto refused = queue_->ask(host, waiter)) co_return std::unexpected(*refused);
+  if (const auto refused = queue_->ask(queue_, host, waiter)) co_return std::unexpected(*refused);
   uint64_t count = 0;
   auto reading = AwaitedOperation(reactor, until, "resolve", [&](io_uring_sqe* entry) {
     io_uring_prep_read(entry, waiter->answered_fd, &count, sizeof count, 0);

@@ -1,6 +1,8 @@
 #include "src/pg/connect.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "proto/pg/frontend.h"
@@ -131,17 +133,21 @@ io::Task<void> Connector::look_at(size_t host, io::Until until) {
   const io::Result<std::vector<io::Address>> addresses =
       co_await addresses_of(options_.conninfo.hosts[host], resolved_by);
   Session session(reactor_, buffers_);
-  for (size_t i = 0; addresses && i < addresses->size(); ++i) {
+  std::optional<messages::ServerState> seen;
+  bool open = false;
+  for (size_t i = 0; addresses && i < addresses->size() && !open; ++i) {
     const io::Address address = (*addresses)[i];
     const io::Until opened_by = attempt(until);
     const Heard heard = co_await open_at(session, address, hosts_.wanted(), opened_by);
-    if (heard.what == Heard::What::nothing || heard.what == Heard::What::a_refusal) continue;
-    hosts_.opened(host, session.server_state, reactor_.now());
-    if (heard.what == Heard::What::session) co_await end(session);
-    co_return;
+    open = heard.what == Heard::What::session;
+    if (open || heard.what == Heard::What::misfit) seen = session.server_state;
   }
-  const bool cancelled = until.cancellation != nullptr && until.cancellation->requested();
-  if (!cancelled) hosts_.failed(host, reactor_.now());
+  if (open) co_await end(session);
+  if (until.cancellation != nullptr && until.cancellation->requested()) co_return;
+  if (seen)
+    hosts_.opened(host, *seen, reactor_.now());
+  else
+    hosts_.failed(host, reactor_.now());
 }
 
 io::Until Connector::attempt(io::Until until) const {
