@@ -211,6 +211,16 @@ void add_postgresql(CLI::App& app, Config& config, std::string& database_url,
       ->capture_default_str();
 }
 
+void add_ages(CLI::App& app, Config& config) {
+  add_time(app, "--db-max-conn-lifetime-ms", "DB_MAX_CONN_LIFETIME_MS", config.pg.max_age,
+           "How old a connection to PostgreSQL may become before another takes its place, up to a "
+           "fifth sooner; 0: as old as it can",
+           0);
+  add_time(app, "--db-max-conn-idle-time-ms", "DB_MAX_CONN_IDLE_TIME_MS", config.pg.idle_age,
+           "How long one beyond DB_MIN_CONNS may have nothing to do before it is closed; 0: for ever",
+           0);
+}
+
 void add_http(CLI::App& app, Config& config, size_t& connections, size_t& answer_memory) {
   add_number(app, "--max-connections", "MAX_CONNECTIONS", connections, 1, 10'000'000, http_limits,
              "Connections of a shard at most; others wait, and the one idle longest makes room; by "
@@ -279,6 +289,7 @@ Config read_config(int argc, const char* const* argv) {
   size_t connections = 0, answer_memory = 0;
   add_listening(app, config);
   add_postgresql(app, config, database_url, print_conninfo);
+  add_ages(app, config);
   add_http(app, config, connections, answer_memory);
 
   try {

@@ -67,6 +67,10 @@ void Shard::PoolLog::connection_lost(std::string_view why, size_t in_flight) {
   ops::log(ops::Level::warning, "db_connection_lost",
            {{"shard", shard_}, {"why", why}, {"in_flight", in_flight}});
 }
+void Shard::PoolLog::connection_retired(std::string_view address, std::string_view why) {
+  ops::log(ops::Level::info, "db_connection_retired",
+           {{"shard", shard_}, {"address", address}, {"why", why}});
+}
 void Shard::PoolLog::notice(std::string_view severity, std::string_view message) {
   const auto now = std::chrono::steady_clock::now();
   if (now - second_ >= std::chrono::seconds(1)) {

@@ -52,6 +52,7 @@ class Shard {
     void connected(std::string_view address, std::string_view server_version) override;
     void connect_failed(std::string_view why) override;
     void connection_lost(std::string_view why, size_t in_flight) override;
+    void connection_retired(std::string_view address, std::string_view why) override;
     void notice(std::string_view severity, std::string_view message) override;
     void statement_failed(std::string_view statement, std::string_view why) override;
 

@@ -62,7 +62,7 @@ constexpr Keyword table[] = {
     {"gsslib", "PGGSSLIB", nullptr, gssapi},
     {"gssdelegation", "PGGSSDELEGATION", "0", gssapi, "0"},
     {"replication", nullptr, nullptr, "a session of replication", "false off no 0"},
-    {"target_session_attrs", "PGTARGETSESSIONATTRS", "any", "a look at the session's state", "any"},
+    {"target_session_attrs", "PGTARGETSESSIONATTRS", "any"},
     {"load_balance_hosts", "PGLOADBALANCEHOSTS", "disable"},
     {"scram_client_key", nullptr, nullptr, "keys in place of a password", {}, true},
     {"scram_server_key", nullptr, nullptr, "keys in place of a password", {}, true},

@@ -84,11 +84,16 @@ std::string Error::text() const {
 
 bool Error::is_outage() const {
   return sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate == "53300" ||
-         sqlstate == "57014" || sqlstate == "55P03" || is_retryable();
+         sqlstate == "53200" || sqlstate == "57014" || sqlstate == "55P03" || is_retryable();
 }
 
 bool Error::is_retryable() const {
   return sqlstate == "40001" || sqlstate == "40P01";
+}
+
+bool Error::is_ended_from_outside() const {
+  return sqlstate == "57P01" || sqlstate == "57P02" || sqlstate == "57P04" || sqlstate == "57P05" ||
+         (sqlstate == "40001" && is_fatal());
 }
 
 bool Error::is_stale_statement() const {

@@ -28,15 +28,19 @@ struct Error {
   bool is_fatal() const { return severity == "FATAL" || severity == "PANIC"; }
   // The server can't serve now, and the same question may be answered later or by another session:
   // class 08 (connection exception), 57P01 to 57P05 (shutdown, crash, starting up), 53300 (too many
-  // connections); 57014 (cancelled, by statement_timeout for one) and 55P03 (lock_timeout), which
-  // say that its time was too short; and all that is_retryable().
+  // connections), 53200 (out of memory); 57014 (cancelled, by statement_timeout for one) and 55P03
+  // (lock_timeout), which say that its time was too short; and all that is_retryable().
   bool is_outage() const;
   // The statement gave way to others, and may be asked again at once: 40001 (serialization failure,
   // also a standby's conflict with recovery) and 40P01 (deadlock), as 13.5 "Serialization Failure
   // Handling" has it.
   bool is_retryable() const;
-  // The session was ended from outside, by pg_terminate_backend() or a shutdown: 57P01.
-  bool is_admin_shutdown() const { return sqlstate == "57P01"; }
+  // The session is ended from outside, whatever it was asked: by pg_terminate_backend() or a
+  // shutdown (57P01), another backend's crash (57P02; this, and an immediate shutdown, is told by a
+  // warning), a standby's recovery (57P04, and 40001 that is fatal), as it was idle (57P05).
+  bool is_ended_from_outside() const;
+  // A write, where the session may only read: 25006. Its server is a standby by now, for one.
+  bool is_read_only_transaction() const { return sqlstate == "25006"; }
   // Ended by a CancelRequest, by statement_timeout or by an administrator: 57014.
   bool is_query_canceled() const { return sqlstate == "57014"; }
   // The server is starting up, shutting down or in recovery: 57P03. Another host may serve.

@@ -161,6 +161,7 @@ bool Session::read_again(const io::Error& error) {
     case io::Error::Kind::system:
     case io::Error::Kind::resolve:
     case io::Error::Kind::tls:
+    case io::Error::Kind::busy:
       break;
   }
   scope_.cancel();  // nobody is there to be answered

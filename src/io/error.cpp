@@ -24,6 +24,8 @@ std::string Error::message() const {
       return text + gai_strerror(code);
     case Kind::tls:
       return text + tls_reason(code);
+    case Kind::busy:
+      return text + "too many wait already";
   }
   return text;
 }

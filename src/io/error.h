@@ -17,6 +17,7 @@ struct Error {
     system,     // the kernel said no: `code` is its errno
     resolve,    // a host name was not resolved: `code` is getaddrinfo's EAI_ value
     tls,        // TLS failed: `code` is one of tls_reason.h
+    busy,       // too much of that waits already
   };
   Kind kind;
   int code = 0;

@@ -48,21 +48,24 @@ Connection::Connection(Pool& pool, Connector& connector, const Options& options,
       load_(pool.costs_) {}
 
 io::Task<Result<void>> Connection::open(io::Until until) {
-  Result<void> opened = co_await connector_.connect(session_, until);
-  if (!opened) co_return opened;
-  pipeline_ = Pipeline(options_.pipeline_depth, options_.answer_bytes);
-  prepared_.clear();
-  const io::Until prepared_by = connector_.attempt(until);
-  opened = co_await prepare_statements(prepared_by);
-  if (!opened) {
-    opened.error().detail.insert(0, session_.address() + ": ");
+  Connector::Walk walk(connector_, until);
+  for (bool prepared = false; !prepared;) {
+    const Result<size_t> host = co_await walk.next(session_);
+    if (!host) co_return std::unexpected(host.error());
+    host_ = *host;
+    pipeline_ = Pipeline(options_.pipeline_depth, options_.answer_bytes);
+    prepared_.clear();
+    const io::Until prepared_by = connector_.attempt(until);
+    const Result<void> done = co_await prepare_statements(prepared_by);
+    prepared = done.has_value();
+    if (prepared) continue;
     co_await close();
-    co_return opened;
+    walk.failed(session_, done.error().detail);
   }
   load_.begin(pipeline_.next_number(), reactor_.now());
   group_load_ = {};
   ready_ = true;
-  co_return opened;
+  co_return Result<void>();
 }
 
 // All in one round trip, if the pipeline is deep enough. A statement that fails is tried again when
@@ -94,7 +97,7 @@ io::Task<Result<void>> Connection::prepare_statements(io::Until until) {
 io::Task<std::string> Connection::serve(io::Until until) {
   proto::wire::Buffer& unread = session_.unread();
   std::string why;
-  ended_by_order_ = false;
+  ended_by_order_ = retired_ = false;
   heard_ = reactor_.now();
   given_over_ = false;
   hit_before_ = 0;
@@ -127,10 +130,19 @@ io::Task<std::string> Connection::serve(io::Until until) {
       why = std::move(*lost);
       break;
     }
+    if (retiring_ && pipeline_.empty()) break;
   }
+  retired_ = std::exchange(retiring_, false) && pipeline_.empty();
   ready_ = false;
   reactor_.timers().stop(*this);
   co_return why;
+}
+
+void Connection::retire() {
+  assert(ready_);
+  ready_ = false;
+  retiring_ = true;
+  if (pipeline_.empty()) session_.interrupt();
 }
 
 io::Task<void> Connection::close() {
@@ -166,7 +178,7 @@ void Connection::flush() {
 }
 
 void Connection::send(QueryBase& query) {
-  assert(available());
+  assert((ready_ || retiring_) && !pipeline_.full());
   if (pipeline_.empty()) heard_ = reactor_.now();
   const size_t statement = query.index_;
   const bool shares = may_share(query, statement);
@@ -196,7 +208,7 @@ Load::Microseconds Connection::load() const {
 void Connection::forget(QueryBase& query) {
   pipeline_.forget(query.number_);
   query.connection_ = nullptr;
-  if (!ready_ || Timer::running()) return;
+  if (!(ready_ || retiring_) || Timer::running()) return;
   given_up_.begin(pipeline_.next_number());
   reactor_.timers().start(*this, reactor_.now() + options_.give_up_timeout);
 }
@@ -257,14 +269,11 @@ std::optional<std::string> Connection::take(std::string_view& input) {
         passed_limit(pipeline_.answer());
         break;
       case Pipeline::Event::asynchronous:
-        if (pipeline_.message().type == 'N') {
-          const messages::Error notice = messages::decode_error(pipeline_.message().body);
-          observer_.notice(notice.severity, notice.message);
-        }
+        take_asynchronous(pipeline_.message());
         break;
       case Pipeline::Event::fatal: {
         const messages::Error fatal = messages::decode_error(pipeline_.message().body);
-        ended_by_order_ = fatal.is_admin_shutdown();
+        ended_by_order_ |= fatal.is_ended_from_outside();
         return fatal.text();
       }
       case Pipeline::Event::skipped:
@@ -276,6 +285,31 @@ std::optional<std::string> Connection::take(std::string_view& input) {
     }
     input.remove_prefix(consumed);
   }
+}
+
+void Connection::take_asynchronous(const messages::Message& message) {
+  if (message.type == 'N') {
+    const messages::Error notice = messages::decode_error(message.body);
+    ended_by_order_ |= notice.is_ended_from_outside();
+    observer_.notice(notice.severity, notice.message);
+  } else if (message.type == 'S') {
+    const auto status = messages::decode_parameter_status(message.body);
+    if (status && session_.server_state.take(*status)) server_changed();
+  }
+}
+
+void Connection::server_changed() {
+  Hosts& hosts = connector_.hosts();
+  if (hosts.wanted() == Hosts::Wanted::any) return;
+  hosts.changed(host_, session_.server_state, reactor_.now());
+  pool_.look_again();
+}
+
+// A server that takes no writes by now, though asked for as one that does.
+bool Connection::is_demoted(const messages::Error& error) const {
+  const Hosts::Wanted wanted = connector_.hosts().wanted();
+  return error.is_read_only_transaction() &&
+         (wanted == Hosts::Wanted::primary || wanted == Hosts::Wanted::read_write);
 }
 
 void Connection::passed_limit(const Pipeline::Answer& answer) {
@@ -319,6 +353,8 @@ void Connection::answered(const Pipeline::Answer& answer) {
     prepared_.forget(query.index_);
     query.tried_again_ = query.alone_ = true;
     if (available()) return send(query);
+    query.sent_ = false;
+    return pool_.submit(query);
   }
   // It gave way to another, or was hit in place of one that was given up, and may have its turn
   // now: in line with the others, wherever there is room, and until its deadline. A statement that
@@ -328,6 +364,12 @@ void Connection::answered(const Pipeline::Answer& answer) {
     query.tried_again_ = query.alone_ = true;
     query.sent_ = false;
     return pool_.submit(query);
+  }
+  if (is_demoted(*error.server)) {
+    session_.server_state.in_hot_standby = true;
+    server_changed();
+    error.detail = "its server takes no writes any more: " + error.server->text();
+    error.kind = Error::Kind::unavailable;
   }
   query.fail(std::move(error));
 }

@@ -38,18 +38,23 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   Connection(Pool& pool, Connector& connector, const Options& options, Statements statements,
              Observer& observer);
 
-  // A session with the first host that has one for us, its statements prepared within another
+  // A session with the first host that has one for us and prepares its statements, within another
   // connect_timeout. On failure nothing is left open.
   io::Task<Result<void>> open(io::Until until);
   // Reads answers until the session ends; says why it did. Queries still in flight stay in the
   // pipeline: take_unanswered().
   io::Task<std::string> serve(io::Until until);
+  // Takes no more queries; serve() ends when those in flight are answered. REQUIRES: ready().
+  void retire();
+  // The last session ended by that, and nothing was lost.
+  bool retired() const { return retired_; }
   // Says goodbye if it can, and closes the socket. What the server works at and will not end by
   // itself is cancelled before: it would keep its place in max_connections.
   io::Task<void> close();
 
   // Accepts queries: open, not lost, and not full.
   bool available() const { return ready_ && !pipeline_.full(); }
+  // The same, full or not.
   bool ready() const { return ready_; }
   uint32_t depth() const { return pipeline_.depth(); }
   // What the queries in flight may yet take, and how long the server has kept silent about them:
@@ -68,11 +73,15 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   QueryBase* take_unanswered();
   // Somebody waits for the query that was to be answered next.
   bool front_is_wanted() const { return !pipeline_.empty() && !pipeline_.front_forgotten(); }
-  // The last session was ended by the server's administrator or its shutdown (57P01): no query of
-  // it was the cause.
+  // The last session was ended from outside, by the server's shutdown for one: no query of it was
+  // the cause.
   bool ended_by_order() const { return ended_by_order_; }
 
   const Session& session() const { return session_; }
+  // How good the server is that it has, or had last, beside others (hosts.h).
+  Hosts::Rank rank() const { return connector_.hosts().rank(host_, session_.server_state); }
+  // When last something came, or was asked of an idle session.
+  io::Time heard() const { return heard_; }
 
  private:
   io::Task<Result<void>> prepare_statements(io::Until until);
@@ -81,6 +90,10 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   void answered(const proto::pg::Pipeline::Answer& answer);
   void skipped(const proto::pg::Pipeline::Answer& answer);
   void passed_limit(const proto::pg::Pipeline::Answer& answer);
+  void take_asynchronous(const proto::pg::Message& message);
+  // What the server lets the session do has become another.
+  void server_changed();
+  bool is_demoted(const proto::pg::Error& error) const;
   std::optional<std::string> check_prepared(const proto::pg::Pipeline::Answer& answer,
                                             const proto::pg::StatementDescription& statement);
   // Whether a query may stand in a group, by its kind; and in the one that is open.
@@ -102,11 +115,14 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   Observer& observer_;
 
   Session session_;
+  size_t host_ = 0;  // where it is
   proto::pg::Pipeline pipeline_;
   Prepared prepared_;
   Load load_;
   Load::Microseconds group_load_{};  // of the pipeline's open group
   bool ready_ = false, ended_by_order_ = false;
+  bool retiring_ = false;  // in place of ready_, while what is in flight is awaited
+  bool retired_ = false;
   bool works_ = false;  // the server may still work for the session that close() ends
   GivenUp given_up_;
   bool given_over_ = false;  // by it: the session is to be replaced

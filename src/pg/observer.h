@@ -16,6 +16,10 @@ class Observer {
   // reason changes.
   virtual void connect_failed(std::string_view why) = 0;
   virtual void connection_lost(std::string_view why, size_t queries_in_flight) = 0;
+  // One has ended as it is no longer needed, or another has taken its place: nothing was lost.
+  virtual void connection_retired(std::string_view address, std::string_view why) {
+    (void)address, (void)why;
+  }
   virtual void notice(std::string_view severity, std::string_view message) = 0;
   // A statement could not be prepared, or its types are not what the program declares.
   virtual void statement_failed(std::string_view statement, std::string_view why) = 0;

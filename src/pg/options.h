@@ -7,6 +7,7 @@
 #include <string>
 
 #include "proto/pg/conninfo.h"
+#include "src/pg/hosts.h"
 
 namespace ringpost::pg {
 
@@ -39,6 +40,15 @@ struct Options {
   std::chrono::milliseconds give_up_timeout{1'000};
   // Between two attempts to connect: doubles from the first to the last, each with jitter.
   std::chrono::milliseconds first_backoff{20}, last_backoff{500};
+  // Of the same host, and of those that are not what is asked for.
+  Hosts::Pauses hosts;
+
+  // A connection is replaced when it is as old, or up to a fifth sooner, each at another moment; 0:
+  // never. What has been forgotten of it on its way, and what its server has piled up for it, ends
+  // with it, and it goes where its host's name leads by then.
+  std::chrono::milliseconds max_age{30 * 60'000};
+  // One above min_connections that has had nothing to do for this long is closed; 0: never.
+  std::chrono::milliseconds idle_age{5 * 60'000};
 };
 
 }  // namespace ringpost::pg

@@ -13,20 +13,6 @@ namespace {
 constexpr Load::Microseconds first_guess{100};
 }  // namespace
 
-// One place in the budget: a connection, and whether it is wanted.
-struct Pool::Slot {
-  Slot(Pool& pool, Connector& connector, const Options& options, Connection::Statements statements,
-       Observer& observer, bool kept_open)
-      : connection(pool, connector, options, statements, observer),
-        wanted(kept_open),
-        keep_open(kept_open) {}
-  Connection connection;
-  bool wanted;
-  bool keep_open;
-  bool closing = false;  // its last session is being ended
-  io::Condition turn;    // it is wanted, and may try
-};
-
 Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options, Spread& spread,
            Connection::Statements statements, Observer& observer)
     : reactor_(reactor),
@@ -50,6 +36,7 @@ Pool::~Pool() = default;
 io::Task<void> Pool::run() {
   scope_.owned_by_running_task();
   for (const auto& slot : slots_) scope_.spawn(keep(*slot));
+  scope_.spawn(tend());
   co_await scope_.join();
   while (!waiting_.empty()) {
     QueryBase& query = waiting_.front();
@@ -104,24 +91,41 @@ io::Task<void> Pool::keep(Slot& slot) {
       slot.wanted = slot.keep_open || !waiting_.empty();
       --trying_;
       turn_may_have_come();
+      look_again();
       continue;
     }
     --trying_;
-    failures_ = 0;
-    turn_may_have_come();
-    trouble_.clear();
-    observer_.connected(connection.session().address(), connection.session().server_version);
-    serve_waiting();
+    opened(slot);
     const std::string why = co_await connection.serve(scope_.until());
-    if (!scope_.cancellation().requested()) observer_.connection_lost(why, connection.depth());
+    if (!scope_.cancellation().requested()) tell_of_end(slot, why);
     slot.wanted = slot.keep_open;
     slot.closing = true;
     lost(connection);
     serve_waiting();  // elsewhere: to end a session takes its time
     co_await connection.close();
     slot.closing = false;
+    look_again();
     serve_waiting();
   }
+}
+
+void Pool::tell_of_end(const Slot& slot, std::string_view why) {
+  const Connection& connection = slot.connection;
+  if (connection.retired())
+    observer_.connection_retired(connection.session().address(), slot.retired);
+  else
+    observer_.connection_lost(why, connection.depth());
+}
+
+void Pool::opened(Slot& slot) {
+  const Session& session = slot.connection.session();
+  failures_ = 0;
+  trouble_.clear();
+  slot.ends = end_of_life();
+  observer_.connected(session.address(), session.server_version);
+  turn_may_have_come();
+  look_again();
+  serve_waiting();
 }
 
 // A read may be asked again elsewhere, as often as its deadline allows: it was not the cause when

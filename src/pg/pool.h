@@ -8,12 +8,18 @@
 // flight on it are asked once more elsewhere, within their deadlines (more often when PostgreSQL is
 // shut down or ends sessions). So is a read that gave way to others, in a deadlock for one.
 //
+// A connection that is well may make place for another all the same (renewal.h): one at a time, the
+// other opened before where the budget has room for it, and no query is lost by it.
+//
 // The owner runs the pool as a child (run()), and the pool outlives every query. stop() ends run().
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <random>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "src/io/buffer_group.h"
@@ -25,6 +31,7 @@
 #include "src/pg/options.h"
 #include "src/pg/query.h"
 #include "src/pg/rate.h"
+#include "src/pg/renewal.h"
 #include "src/pg/spread.h"
 
 namespace ringpost::pg {
@@ -59,7 +66,22 @@ class Pool {
  private:
   friend class Connection;
   friend class QueryBase;
-  struct Slot;
+
+  // One place in the budget: a connection, and whether it is wanted.
+  struct Slot {
+    Slot(Pool& pool, Connector& connector, const Options& options,
+         Connection::Statements statements, Observer& observer, bool kept_open)
+        : connection(pool, connector, options, statements, observer),
+          wanted(kept_open),
+          keep_open(kept_open) {}
+    Connection connection;
+    bool wanted;
+    bool keep_open;
+    bool closing = false;      // its last session is being ended
+    io::Time ends = io::never;  // by its age
+    std::string_view retired;  // why its last session was, a literal
+    io::Condition turn;        // it is wanted, and may try
+  };
 
   // A query begins, and ends, for its owner; between that it is submitted once or more often.
   void begin(QueryBase& query, size_t index);
@@ -76,6 +98,24 @@ class Pool {
   bool too_late(const QueryBase& query) const;
   void lost(Connection& connection);
   io::Task<void> keep(Slot& slot);
+  void opened(Slot& slot);
+  void tell_of_end(const Slot& slot, std::string_view why);
+
+  // What follows is in pool_renewal.cpp.
+  // Looks at hosts that are not up, and renews connections, for as long as the pool runs.
+  io::Task<void> tend();
+  // Something has changed that it may follow from.
+  void look_again();
+  std::vector<Renewal::Candidate> candidates();
+  io::Time next_moment(std::span<const Renewal::Candidate> candidates,
+                       const std::optional<Hosts::Look>& look) const;
+  io::Task<void> renew(Renewal renewal);
+  // Opens `other` and gives it the place of `old`; false where that brings nothing better.
+  io::Task<bool> replace(Slot& old, Slot& other, Renewal::Why why);
+  Slot* free_slot();
+  io::Task<void> retire(Slot& slot, std::string_view why);
+  io::Time end_of_life();
+
   void turn_may_have_come();
   std::chrono::milliseconds backoff(unsigned failures);
 
@@ -95,6 +135,9 @@ class Pool {
   size_t waiting_count_ = 0;
   // Attempts to connect that failed since one succeeded; slots that try, or pause after a failure.
   unsigned failures_ = 0, trying_ = 0;
+  io::Condition tending_;  // for what tend() waits
+  bool look_again_ = false;
+  io::Time no_renewal_before_;
   std::string trouble_;
   std::minstd_rand random_;
 };

@@ -1,4 +1,5 @@
-// The part of Connector that opens a session at one address: socket, TLS, start.
+// The part of Connector that opens a session at one address: socket, TLS, start, and whether its
+// server is what is asked for.
 #include <cerrno>
 #include <span>
 #include <utility>
@@ -70,6 +71,31 @@ std::unexpected<Connector::Refusal> Connector::refused(std::string why, bool end
   return std::unexpected(Refusal{unavailable(std::move(why)), ends_walk, other_way});
 }
 
+io::Task<void> Connector::end(Session& session) {
+  messages::encode_terminate(session.out());
+  session.send();
+  co_await session.taken();
+  co_await session.close();
+}
+
+io::Task<Connector::Heard> Connector::open_at(Session& session, const messages::Host& host,
+                                              io::Address address, Hosts::Wanted wanted,
+                                              io::Until until) {
+  const Attempt opened = co_await connect_to(session, host, address, until);
+  if (!opened) {
+    const Refusal& refusal = opened.error();
+    co_return Heard{refusal.ends_walk ? Heard::What::a_refusal : Heard::What::nothing,
+                    refusal.error.detail};
+  }
+  Heard heard{Heard::What::session};
+  if (fit(wanted, session.server_state) == messages::Fit::unknown)
+    heard = co_await ask(session, wanted, until);
+  if (heard.what == Heard::What::session && fit(wanted, session.server_state) != messages::Fit::yes)
+    heard = {Heard::What::misfit, describe_misfit(wanted, session.server_state)};
+  if (heard.what != Heard::What::session) co_await end(session);
+  co_return heard;
+}
+
 io::Task<Result<void>> Connector::reach(Session& session, Peer peer, io::Until until) {
   const Way way = peer.encrypted ? Way::tls : Way::plain;
   Attempt reached = co_await reach_by(way, session, std::move(peer), until);
@@ -103,10 +129,7 @@ io::Task<Connector::Attempt> Connector::connect_by(Way way, Session& session,
   if (!started) {
     // The next way would be this one.
     if (way == Way::tls_if_offered && !session.peer()->encrypted) started.error().other_way = false;
-    messages::encode_terminate(session.out());
-    session.send();
-    co_await session.taken();
-    co_await session.close();
+    co_await end(session);
   }
   co_return started;
 }
@@ -195,6 +218,7 @@ io::Task<Connector::Attempt> Connector::start(Session& session, const messages::
     channel.certificate_sent = tls->certificate_sent();
   }
   messages::Startup startup(options_.conninfo, openssl_crypto(), channel);
+  session.server_state = {};
   startup.begin(session.out());
   session.send();
   for (;;) {
@@ -208,6 +232,9 @@ io::Task<Connector::Attempt> Connector::start(Session& session, const messages::
       continue;
     }
     messages::Startup::State state = startup.take(message, session.out());
+    if (message.type == 'S')
+      if (const auto status = messages::decode_parameter_status(message.body))
+        session.server_state.take(*status);
     session.send_secret();
     session.unread().consume(message.size);
     if (state == messages::Startup::State::salting) {
@@ -226,6 +253,29 @@ io::Task<Connector::Attempt> Connector::start(Session& session, const messages::
       session.server_version = startup.server_version();
       session.cancel_key = startup.cancel_key();
       co_return Attempt();
+    }
+  }
+}
+
+// What it has not said by itself.
+io::Task<Connector::Heard> Connector::ask(Session& session, Hosts::Wanted wanted, io::Until until) {
+  messages::StateQuery query(wanted);
+  query.begin(session.out());
+  session.send();
+  for (;;) {
+    const io::Result<std::string_view> bytes = co_await session.receive(until);
+    if (!bytes) co_return Heard{Heard::What::nothing, bytes.error().message()};
+    messages::Message message;
+    for (;;) {
+      const Parse parse = messages::next_message(session.unread().view(), message);
+      if (parse == Parse::invalid || message.size > longest_at_start)
+        co_return Heard{Heard::What::nothing, other_protocol};
+      if (parse == Parse::partial) break;
+      const messages::StateQuery::State next = query.take(message, session.server_state);
+      session.unread().consume(message.size);
+      if (next == messages::StateQuery::State::failed)
+        co_return Heard{Heard::What::nothing, query.failure()};
+      if (next == messages::StateQuery::State::done) co_return Heard{Heard::What::session};
     }
   }
 }

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "proto/pg/backend.h"
+#include "proto/pg/target_session.h"
 #include "proto/wire/buffer.h"
 #include "src/io/address.h"
 #include "src/io/buffer_group.h"
@@ -84,6 +85,7 @@ class Session {
 
   // Of its start.
   std::string server_version;
+  proto::pg::ServerState server_state;  // and since then
   proto::pg::BackendKeyData cancel_key;
 
  private:

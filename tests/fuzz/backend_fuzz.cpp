@@ -1,6 +1,7 @@
 // Invariant: a message is found whole, or not at all, inside of its input, at every split alike;
 // what a decoder accepts, written down again by the specification, is the very body it was given;
-// and start-up ends in a state of its table with a reason when it failed.
+// start-up ends in a state of its table with a reason when it failed; and what a server is, once it
+// was asked, is known or not with a reason.
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "proto/pg/backend.h"
 #include "proto/pg/error.h"
 #include "proto/pg/startup.h"
+#include "proto/pg/target_session.h"
 #include "tests/support/pg_messages.h"
 #include "tests/support/plain_crypto.h"
 
@@ -80,6 +82,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                   {.password = "p", .encrypted = encrypted, .end_point = encrypted ? "e" : ""});
   proto::wire::Buffer out;
 
+  const auto wanted = size % 2 == 0 ? Conninfo::TargetSession::primary
+                                    : Conninfo::TargetSession::read_only;
+  StateQuery query(wanted);
+  StateQuery::State asked = StateQuery::State::asking;
+  ServerState server;
+
   std::string_view rest = input.view();
   for (bool first = true, starting = true;; first = false) {
     Message message;
@@ -97,6 +105,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         state = startup.salted(tests::plain_hmac_sha256(startup.salting().salt, "p"), out);
       require((state == Startup::State::failed) == !startup.failure().empty());
       starting = state != Startup::State::failed && state != Startup::State::ready;
+    }
+    if (asked == StateQuery::State::asking) {
+      asked = query.take(message, server);
+      require((asked == StateQuery::State::failed) == !query.failure().empty());
+      require(asked != StateQuery::State::done || fit(wanted, server) != Fit::unknown);
     }
     rest.remove_prefix(message.size);
   }

@@ -23,7 +23,8 @@ class Options(unittest.TestCase):
         status, out, err = run("--help")
         self.assertEqual((status, err), (0, ""))
         for word in ("DATABASE_URL", "PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "ANSWER_MEMORY_BYTES",
-                     "DRAIN_LIMIT_MS", "TURN_WAIT_US", "DB_LEARN_SPREAD", "--port"):
+                     "DRAIN_LIMIT_MS", "TURN_WAIT_US", "DB_LEARN_SPREAD", "DB_MAX_CONN_LIFETIME_MS",
+                     "DB_MAX_CONN_IDLE_TIME_MS", "--port"):
             self.assertIn(word, out)
 
     def test_version(self):
@@ -52,7 +53,8 @@ class Options(unittest.TestCase):
             ([], {"DATABASE_URL": "mysql://host/x"}, "DATABASE_URL"),
             ([], {"DATABASE_URL": "host=localhost nonsense=1"}, "nonsense"),
             ([], {"DATABASE_URL": "host='open"}, "DATABASE_URL"),
-            ([], {"DATABASE_URL": "host=h target_session_attrs=read-write"}, "target_session_attrs"),
+            ([], {"DATABASE_URL": "host=h target_session_attrs=master"}, "target_session_attrs"),
+            ([], {"DB_MAX_CONN_LIFETIME_MS": "86400001"}, "from 0 to 86400000"),
             ([], {"PGCHANNELBINDING": "maybe"}, "channel_binding (environment PGCHANNELBINDING)"),
             ([], {"PGSERVICE": "nowhere"}, "service (environment PGSERVICE)"),
         ]:
@@ -118,7 +120,8 @@ class Options(unittest.TestCase):
     def test_numbers_are_decimal_digits_and_nothing_else(self):
         for variable in ("PORT", "SHARDS", "DB_MAX_CONNS", "DB_MIN_CONNS", "DB_PIPELINE_DEPTH", "DB_WAITING",
                          "MAX_CONNECTIONS", "MAX_HEAD_BYTES", "ANSWER_MEMORY_BYTES",
-                         "REQUEST_TIMEOUT_MS", "DRAIN_LIMIT_MS", "TURN_WAIT_US"):
+                         "REQUEST_TIMEOUT_MS", "DRAIN_LIMIT_MS", "TURN_WAIT_US", "DB_MAX_CONN_LIFETIME_MS",
+                         "DB_MAX_CONN_IDLE_TIME_MS"):
             option = "--" + variable.lower().replace("_", "-")
             for value in ("010", "0x10", "0b1", "+5", "-5", " 5", "5 ", "5\t", "5.0", "5e2", "1'000", "1_000", "٥",
                           "five", "18446744073709551616", "18446744073709551624", "99999999999999999999999"):

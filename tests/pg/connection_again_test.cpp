@@ -71,7 +71,8 @@ TEST(Connection, AReadThatGaveWayIsAskedOnceMore) {
   }
 }
 
-// A statement that writes is not ours to repeat, and what ran out of its time would do so again.
+// A statement that writes is not ours to repeat, what ran out of its time would do so again, and
+// who is short of memory is not to be asked for more at once.
 TEST(Connection, WhatMayNotBeAskedAgainFailsAtOnce) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
@@ -80,13 +81,15 @@ TEST(Connection, WhatMayNotBeAskedAgainFailsAtOnce) {
                 Script{expect(ask_add(1)), send(error("ERROR", "40001", "gave way") + ready),
                        expect(ask_find(2)), send(error("ERROR", "57014", "too long") + ready),
                        expect(ask_find(3)), send(error("ERROR", "55P03", "locked") + ready),
+                       expect(ask_find(3)), send(error("ERROR", "53200", "out of memory") + ready),
                        expect(ask_find(4)), send(answer(4))});
     Client client(reactor, server);
-    Answer adding, too_long, locked, next;
+    Answer adding, too_long, locked, out_of_memory, next;
     co_await client.run(adding, 1, add_number);
     co_await client.run(too_long, 2);
     co_await client.run(locked, 3);
-    for (const Answer* failed : {&adding, &too_long, &locked}) {
+    co_await client.run(out_of_memory, 3);
+    for (const Answer* failed : {&adding, &too_long, &locked, &out_of_memory}) {
       EXPECT_TRUE(failed->failed(Error::Kind::server)) << *failed;
       EXPECT_TRUE(failed->error->outage());
     }

@@ -181,20 +181,35 @@ TEST(ConnectionLost, AReadIsAskedOnceMoreAndNotForever) {
 
 // All of a pool's sessions may be ended at once: those that a read is asked on next are as dead.
 TEST(ConnectionLost, ASessionThatWasEndedFromOutsideDoesNotCountAsATry) {
-  run_on_reactor([](Reactor& reactor) -> Task<void> {
-    ScriptedPostgres server(reactor);
-    server.listen();
-    for (int i = 0; i < 3; ++i)
-      server.play(log_in_and_prepare() + Script{expect(ask_find(5)), send(fatal), close_session()});
-    server.play(log_in_and_prepare() + Script{expect(ask_find(5)), close_session()});
-    server.play(log_in_and_prepare() + Script{expect(ask_find(5)), send(answer(15))});
-    Client client(reactor, server);
-    Answer five;
-    co_await client.run(five, 5);
-    EXPECT_TRUE(five.is({15})) << five;
-    co_await client.stop();
-    co_await server.stop();
-  });
+  const auto warning = [](std::string_view sqlstate, std::string_view text) {
+    std::string notice = error("WARNING", sqlstate, text);
+    notice[0] = 'N';
+    return notice;
+  };
+  const std::string endings[] = {
+      fatal,
+      warning("57P01", "terminating connection due to immediate shutdown command"),
+      warning("57P02", "terminating connection because of crash of another server process"),
+      error("FATAL", "57P04", "terminating connection due to conflict with recovery"),
+      error("FATAL", "40001", "terminating connection due to conflict with recovery"),
+  };
+  for (const std::string& ending : endings) {
+    run_on_reactor([&ending](Reactor& reactor) -> Task<void> {
+      ScriptedPostgres server(reactor);
+      server.listen();
+      for (int i = 0; i < 3; ++i)
+        server.play(log_in_and_prepare() +
+                    Script{expect(ask_find(5)), send(ending), close_session()});
+      server.play(log_in_and_prepare() + Script{expect(ask_find(5)), close_session()});
+      server.play(log_in_and_prepare() + Script{expect(ask_find(5)), send(answer(15))});
+      Client client(reactor, server);
+      Answer five;
+      co_await client.run(five, 5);
+      EXPECT_TRUE(five.is({15})) << printable(ending) << five;
+      co_await client.stop();
+      co_await server.stop();
+    });
+  }
 }
 
 TEST(ConnectionLost, WhatIsAskedAgainGoesBeforeWhatWaits) {

@@ -152,6 +152,9 @@ class Recorder final : public Observer {
   void connection_lost(std::string_view why, size_t queries) override {
     said.push_back("lost " + std::to_string(queries) + ": " + std::string(why));
   }
+  void connection_retired(std::string_view, std::string_view why) override {
+    said.push_back("retired: " + std::string(why));
+  }
   void notice(std::string_view severity, std::string_view text) override {
     said.push_back("notice " + std::string(severity) + " " + std::string(text));
   }

@@ -36,6 +36,9 @@ class Postgres final : public Remote {
   // When last something happened that a client may be told of by 503.
   Time troubled_at = -1h;
   size_t most_sessions = 0;                   // that the program may have at a time
+  // From when on it may end one that is well, and owes nothing: by its age, and when nothing was
+  // asked of it for so long. 0: never.
+  Time old_age{}, idle_age{};
   Time least_cost = 20us, most_cost = 300us;  // of a statement
 
  private:

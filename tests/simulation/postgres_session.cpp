@@ -82,6 +82,14 @@ void Postgres::Session::work() {
   if (side_.at_end()) lost();
 }
 
+bool Postgres::Session::may_retire() const {
+  if (!answer_.empty() || !out_.empty() || busy_until_ > world_.now()) return false;
+  const auto past = [this](Time since, Time age) {
+    return age != Time{} && world_.now() >= since + age;
+  };
+  return past(begun_at_, server_.old_age) || past(asked_at_, server_.idle_age);
+}
+
 // The program has ended the session. One that was well, and answered, is not to be dropped.
 void Postgres::Session::lost() {
   // A second stop, longer than any one is, may come while the program looks once more.
@@ -124,7 +132,7 @@ bool Postgres::Session::take_message() {
       sync();
       break;
     case 'X':
-      if (!server_.ending_ && !troubled_) lost();
+      if (!server_.ending_ && !troubled_ && !may_retire()) lost();
       over_ = true;
       side_.close(false);
       return false;
@@ -147,6 +155,7 @@ bool Postgres::Session::start() {
   }
   if (code != 3 << 16) world_.violated("PostgreSQL was sent what is no StartupMessage");
   begun_ = true;
+  begun_at_ = asked_at_ = world_.now();
   const auto& open = server_.open_;
   if (std::count_if(open.begin(), open.end(), [](const auto& one) { return one->counts(); }) >
       static_cast<std::ptrdiff_t>(server_.most_sessions))
@@ -204,6 +213,7 @@ void Postgres::Session::bind(std::string_view body) {
     rest.remove_prefix(4 + length);
   }
   asked_ = true;  // so the session is open for the program too
+  asked_at_ = world_.now();
   const std::string& sql = statements_.find(name)->second;
   if (sql == app::find_user.sql && count == 1)
     bound_rows_ = server_.table_.user_rows(values[0]);

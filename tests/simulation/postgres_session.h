@@ -65,6 +65,8 @@ class Postgres::Session final : public Side::Owner {
   // The program prepares it anew, once; a second time in a row the client is told.
   void fail_stale(const char* state);
   void send();
+  // The program may end it, though it is well: all is answered.
+  bool may_retire() const;
   void lost();
 
   Postgres& server_;
@@ -78,7 +80,7 @@ class Postgres::Session final : public Side::Owner {
   std::string bound_rows_;
   std::string answer_;  // what is not sent yet: up to the next Sync
   Bytes out_;
-  Time busy_until_{};
+  Time busy_until_{}, begun_at_{}, asked_at_{};
   bool begun_ = false, asked_ = false, failed_ = false, over_ = false, planned_ = false,
        troubled_ = false, gone_ = false;
 };

@@ -98,6 +98,9 @@ pg::Options draw_options(Random& random) {
   options.group_size = static_cast<uint32_t>(random.between(1, 64));
   options.group_time = std::chrono::microseconds(random.between(100, 10'000));
   options.group_member_time = std::chrono::microseconds(random.between(50, 5'000));
+  // Now and then within what one life takes.
+  options.max_age = milliseconds(random, 200, random.chance(300'000) ? 5'000 : 1'800'000);
+  options.idle_age = milliseconds(random, 50, random.chance(300'000) ? 2'000 : 300'000);
   return options;
 }
 
@@ -134,6 +137,8 @@ class Life {
         kernel_(world_, &postgres_),
         stage_{world_, kernel_, postgres_, table(), config_} {
     world_.verbose = plan.verbose;
+    postgres_.old_age = pg_.max_age * 4 / 5;
+    postgres_.idle_age = pg_.idle_age;
     kernel_.latency = Time(random_.between(10'000, 1 << random_.between(17, 26)));
     // In small pieces only where each is soon there: else the network alone took all of a timeout.
     if (kernel_.latency < 300us && random_.chance(500'000))

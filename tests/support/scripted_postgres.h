@@ -151,6 +151,8 @@ class ScriptedPostgres {
   void listen();
   // For the next session that has none yet.
   void play(Script script) { scripts_.push_back(std::move(script)); }
+  // Whose sessions did not come is not missed.
+  void play_no_more() { scripts_.clear(); }
   // Sessions that have come.
   size_t sessions() const { return sessions_; }
   // Those that were accepted and are not over.

@@ -21,6 +21,7 @@ TEST(ConninfoExplain, ShowsTheDefaults) {
             "sslnegotiation='postgres' (default)\n"
             "sslsni='1' (default)\n"
             "ssl_min_protocol_version='TLSv1.2' (default)\n"
+            "target_session_attrs='any' (default)\n"
             "load_balance_hosts='disable' (default)\n");
 }
 
@@ -43,6 +44,7 @@ TEST(ConninfoExplain, ShowsWhatIsUsedAndWhereItIsFrom) {
             "sslnegotiation='postgres' (default)\n"
             "sslsni='1' (default)\n"
             "ssl_min_protocol_version='TLSv1.2' (default)\n"
+            "target_session_attrs='any' (default)\n"
             "load_balance_hosts='disable' (default)\n"
             "timezone='UTC' (environment)\n");
 }

@@ -155,9 +155,7 @@ TEST(ConninfoSettings, WhatCantBeKeptIsRefusedByName) {
       {"sslcompression=1",
        "sslcompression asks for compression by TLS, which is not supported; leave it out, or set "
        "it to 0"},
-      {"target_session_attrs=read-write",
-       "target_session_attrs asks for a look at the session's state, which is not supported; leave "
-       "it out, or set it to any"},
+      {"target_session_attrs=read-write", "kept"},
       {"min_protocol_version=3.2",
        "min_protocol_version asks for protocol 3.2, which is not supported; leave it out, or set "
        "it "

@@ -262,9 +262,9 @@ TEST(Conninfo, SaysWhatIsWrongAndShowsNoValue) {
 }
 
 TEST(Conninfo, WhatIsNotKeptIsRefused) {
-  EXPECT_EQ(summary(parse_conninfo("postgresql://h/d?target_session_attrs=primary", context_of())),
-            "error: target_session_attrs asks for a look at the session's state, which is not "
-            "supported; leave it out, or set it to any");
+  EXPECT_EQ(summary(parse_conninfo("postgresql://h/d?requirepeer=postgres", context_of())),
+            "error: requirepeer asks for a look at the server's user, which is not supported; "
+            "leave it out");
 }
 
 constexpr std::string_view passwords =

@@ -106,6 +106,7 @@ TEST(ErrorClass, TellsOutagesFromErrors) {
       {"57P03", true},   // cannot_connect_now
       {"57P05", true},   // idle_session_timeout
       {"53300", true},   // too_many_connections
+      {"53200", true},   // out_of_memory
       {"57014", true},   // query_canceled: by statement_timeout, or by an administrator
       {"55P03", true},   // lock_not_available: by lock_timeout
       {"40001", true},   // serialization_failure, a standby's recovery conflict
@@ -113,6 +114,7 @@ TEST(ErrorClass, TellsOutagesFromErrors) {
       {"40002", false},  // transaction_integrity_constraint_violation
       {"55006", false},  // object_in_use
       {"53100", false},  // disk_full
+      {"25006", false},  // read_only_sql_transaction
       {"42P01", false},  // undefined_table
       {"23505", false},  // unique_violation
       {"28P01", false},  // invalid_password
@@ -139,6 +141,32 @@ TEST(ErrorClass, KnowsWhatMayBeAskedAgain) {
     Error error;
     error.sqlstate = one.sqlstate;
     EXPECT_EQ(error.is_retryable(), one.retryable) << one.sqlstate;
+  }
+}
+
+// Then no query of the session is the cause.
+TEST(ErrorClass, KnowsWhatEndsASessionFromOutside) {
+  struct Case {
+    const char *severity, *sqlstate;
+    bool outside;
+  };
+  constexpr Case cases[] = {
+      {"FATAL", "57P01", true},    // pg_terminate_backend(), a fast shutdown
+      {"WARNING", "57P01", true},  // an immediate shutdown
+      {"WARNING", "57P02", true},  // another backend has crashed
+      {"FATAL", "57P03", false},   // no session has begun
+      {"FATAL", "57P04", true},    // a standby's recovery: the database is dropped
+      {"FATAL", "57P05", true},    // idle_session_timeout
+      {"FATAL", "40001", true},    // conflict with recovery that the session must give way to
+      {"ERROR", "40001", false},   // the statement alone
+      {"FATAL", "53200", false},
+      {"PANIC", "XX000", false},
+  };
+  for (const Case& one : cases) {
+    Error error;
+    error.severity = one.severity;
+    error.sqlstate = one.sqlstate;
+    EXPECT_EQ(error.is_ended_from_outside(), one.outside) << one.severity << ' ' << one.sqlstate;
   }
 }
 

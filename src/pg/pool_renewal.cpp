@@ -1,0 +1,148 @@
+// The renewal of a pool's connections, and the looks at hosts that are down: pool.h, renewal.h.
+#include <algorithm>
+#include <utility>
+
+#include "src/pg/pool.h"
+
+namespace ringpost::pg {
+
+namespace {
+
+// How long the other connection may take to open, or the old one to end: past that the next is
+// looked at.
+constexpr std::chrono::seconds longest_renewal{30};
+// After a renewal that did not come about.
+constexpr std::chrono::seconds pause{5};
+
+std::string_view text_of(Renewal::Why why) {
+  switch (why) {
+    case Renewal::Why::unfit:
+      return "its server is no longer what target_session_attrs asks for";
+    case Renewal::Why::moves:
+      return "a better host is back";
+    case Renewal::Why::aged:
+      return "it is old";
+    case Renewal::Why::idle:
+      return "it has nothing to do";
+  }
+  return "";
+}
+
+}  // namespace
+
+// Those that were opened together do not end together.
+io::Time Pool::end_of_life() {
+  const auto age = options_.max_age.count();
+  if (age == 0) return io::never;
+  const auto sooner = static_cast<int64_t>(random_() % static_cast<uint64_t>(age / 5 + 1));
+  return reactor_.now() + std::chrono::milliseconds(age - sooner);
+}
+
+void Pool::look_again() {
+  look_again_ = true;
+  tending_.changed();
+}
+
+std::vector<Renewal::Candidate> Pool::candidates() {
+  std::vector<Renewal::Candidate> candidates;
+  for (const auto& slot : slots_) {
+    const Connection& connection = slot->connection;
+    candidates.push_back({.open = connection.ready(),
+                          .kept = slot->keep_open,
+                          .busy = connection.depth() != 0,
+                          .rank = connection.rank(),
+                          .ends = slot->ends,
+                          .heard = connection.heard()});
+  }
+  return candidates;
+}
+
+io::Task<void> Pool::tend() {
+  while (!scope_.cancellation().requested()) {
+    look_again_ = false;
+    const io::Time now = reactor_.now();
+    const std::vector<Renewal::Candidate> all = candidates();
+    const std::optional<Hosts::Look> look = Renewal::next_look(all, connector_.hosts());
+    if (look && look->at <= now) {
+      co_await connector_.look_at(look->host, scope_.until());
+      continue;
+    }
+    const std::optional<Renewal> due =
+        Renewal::due(all, connector_.hosts(), options_.idle_age, now);
+    if (due && now >= no_renewal_before_) {
+      co_await renew(*due);
+      continue;
+    }
+    const io::Until until = scope_.until(next_moment(all, look));
+    auto waiting = tending_.wait(reactor_, until, [this] { return look_again_; });
+    co_await waiting;
+  }
+}
+
+io::Time Pool::next_moment(std::span<const Renewal::Candidate> candidates,
+                           const std::optional<Hosts::Look>& look) const {
+  const io::Time now = reactor_.now();
+  const io::Time renewal =
+      std::max(Renewal::next(candidates, options_.idle_age, now), no_renewal_before_);
+  const io::Time next = look ? std::min(look->at, renewal) : renewal;
+  return std::max(next, now + std::chrono::milliseconds(1));  // never at once
+}
+
+// Where there is no place for another one before, the old one ends first; not while connecting
+// fails.
+io::Task<void> Pool::renew(Renewal renewal) {
+  Slot& old = *slots_[renewal.candidate];
+  bool may_end = true;
+  if (renewal.why != Renewal::Why::idle) {
+    Slot* const other = free_slot();
+    may_end = failures_ == 0;
+    if (other != nullptr) may_end = co_await replace(old, *other, renewal.why);
+  }
+  if (!may_end) no_renewal_before_ = reactor_.now() + pause;
+  if (may_end && old.connection.ready()) co_await retire(old, text_of(renewal.why));
+}
+
+io::Task<bool> Pool::replace(Slot& old, Slot& other, Renewal::Why why) {
+  other.wanted = true;
+  other.turn.changed();
+  auto opening =
+      tending_.wait(reactor_, scope_.until(reactor_.now() + longest_renewal), [&old, &other] {
+        return other.connection.ready() || !other.wanted || !old.connection.ready();
+      });
+  co_await opening;
+  // Where the old one has ended meanwhile the other one stays, for it or beside it.
+  if (!other.connection.ready() || !old.connection.ready()) co_return false;
+  const bool better = other.connection.rank() < old.connection.rank();
+  if (why != Renewal::Why::aged && !better) {
+    co_await retire(other, "it is no better than the one that it was to replace");
+    co_return false;
+  }
+  // All of its place: whether it is kept, and that before the others, where quick queries go.
+  std::swap(old.keep_open, other.keep_open);
+  const auto place_of = [this](const Slot& slot) {
+    return std::find_if(slots_.begin(), slots_.end(),
+                        [&slot](const auto& each) { return each.get() == &slot; });
+  };
+  std::iter_swap(place_of(old), place_of(other));
+  co_return true;
+}
+
+Pool::Slot* Pool::free_slot() {
+  const auto found = std::find_if(slots_.begin(), slots_.end(), [](const auto& slot) {
+    return !slot->wanted && !slot->closing && !slot->connection.ready();
+  });
+  return found == slots_.end() ? nullptr : found->get();
+}
+
+// Until it has left its place, and where it is kept is there again: one at a time.
+io::Task<void> Pool::retire(Slot& slot, std::string_view why) {
+  slot.retired = why;
+  slot.closing = true;
+  slot.connection.retire();
+  auto over = tending_.wait(reactor_, scope_.until(reactor_.now() + longest_renewal), [this, &slot] {
+    return !slot.closing && (slot.connection.ready() || !slot.wanted || failures_ != 0);
+  });
+  co_await over;
+}
+
+}  // namespace ringpost::pg
