@@ -8,6 +8,9 @@
 // flight on it are asked once more elsewhere, within their deadlines (more often when PostgreSQL is
 // shut down or ends sessions). So is a read that gave way to others, in a deadlock for one.
 //
+// What has to stay on one session leases a connection (lease.h); it is taken from the least busy
+// ones, and another opens for the pool if one may.
+//
 // The owner runs the pool as a child (run()), and the pool outlives every query. stop() ends run().
 #pragma once
 
@@ -21,6 +24,8 @@
 #include "src/io/list.h"
 #include "src/io/scope.h"
 #include "src/pg/connection.h"
+#include "src/pg/dynamic_query.h"
+#include "src/pg/lease.h"
 #include "src/pg/observer.h"
 #include "src/pg/options.h"
 #include "src/pg/query.h"
@@ -50,6 +55,11 @@ class Pool {
     return {*this, statement, until, std::move(parameters)...};
   }
 
+  // Awaited: Result<DynamicRows>. `statement` outlives the query.
+  DynamicQuery query(const proto::pg::DynamicStatement& statement, io::Until until) {
+    return {*this, nullptr, until, statement};
+  }
+
   io::Reactor& reactor() const { return reactor_; }
   // Why there is no connection, as far as is known: the last failure to connect.
   const std::string& trouble() const { return trouble_; }
@@ -58,6 +68,7 @@ class Pool {
 
  private:
   friend class Connection;
+  friend class Lease;
   friend class QueryBase;
   struct Slot;
 
@@ -71,6 +82,12 @@ class Pool {
   size_t index_of(const proto::pg::StatementDescription& statement) const;
   void want_another();
   void serve_waiting();
+  // A lease gets a connection, at once or in line. has_again() serves both lines, where there is
+  // something to be had anew.
+  void lend(Lease& lease);
+  void leave_line(Lease& lease);
+  void serve_leases();
+  void has_again();
   // A connection has received the answers to so many queries.
   void answered(uint64_t count);
   bool too_late(const QueryBase& query) const;
@@ -93,6 +110,8 @@ class Pool {
   std::vector<std::unique_ptr<Slot>> slots_;
   io::List<QueryBase, QueryBase> waiting_;
   size_t waiting_count_ = 0;
+  io::List<Lease, Lease> leases_;  // in line
+  size_t leases_count_ = 0;
   // Attempts to connect that failed since one succeeded; slots that try, or pause after a failure.
   unsigned failures_ = 0, trying_ = 0;
   std::string trouble_;
