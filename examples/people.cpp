@@ -60,7 +60,7 @@ io::Task<void> work(pg::Client& client) {
   for (const int64_t id : {1, 2, 3}) three.spawn(print(client, id));
   co_await three.join();
 
-  auto napping = client.pool().query(nap, client.within(50ms), 1);
+  auto napping = client.pool().query(nap, client.within(50ms), 0.3);
   const auto late = co_await napping;
   if (!late) std::cout << late.error().message() << '\n';
 

@@ -1,5 +1,5 @@
-"""The library as others use it: the example (EXAMPLE in the environment) against a real PostgreSQL; and the same, built by
-g++ from nothing but what `meson install` of BUILD installs and pkg-config says of it."""
+"""The library as others use it, with a real PostgreSQL: library.cpp (LIBRARY in the environment), the example (EXAMPLE), and
+the same, built by g++ from nothing but what `meson install` of BUILD installs and pkg-config says of it."""
 import os
 import shutil
 import subprocess
@@ -37,6 +37,9 @@ class Library(unittest.TestCase):
         # The three lookups may come by several connections.
         said[1:4] = sorted(said[1:4])
         self.assertEqual("".join(said), EXPECTED)
+
+    def test_what_postgresql_answers(self):
+        run(os.environ["LIBRARY"], "--gtest_brief=1", env={**os.environ, **self.cluster.environment})
 
     def test_example(self):
         self.run_example(os.environ["EXAMPLE"])

@@ -82,7 +82,8 @@ TEST(Listener, HandsOnWhatItHearsAndListensAnew) {
     const io::Until until{reactor.now() + 3s};
     std::vector<std::string> heard;
     for (int i = 0; i < 6; ++i) {
-      heard.push_back(co_await ears.next(until));
+      std::string one = co_await ears.next(until);
+      heard.push_back(std::move(one));
       gate.open();
     }
     EXPECT_EQ(heard, (std::vector{"news:a:258"s, "listening"s, "news:b:258"s, "news:c:258"s,
@@ -106,7 +107,10 @@ TEST(Listener, SaysHowMuchItDropped) {
     co_await io::Sleep(reactor, 30ms, nullptr);
     const io::Until until{reactor.now() + 3s};
     std::vector<std::string> heard;
-    for (int i = 0; i < 3; ++i) heard.push_back(co_await ears.next(until));
+    for (int i = 0; i < 3; ++i) {
+      std::string one = co_await ears.next(until);
+      heard.push_back(std::move(one));
+    }
     EXPECT_EQ(heard, (std::vector{"missed 3"s, "news:c:258"s, "news:d:258"s}));
     co_await ears.stop();
     co_await server.stop();
@@ -126,7 +130,8 @@ TEST(Listener, AWaitThatIsGivenUp) {
     io::Scope scope(reactor);
     std::vector<std::string> ends;
     const auto wait = [&](io::Until until) -> Task<void> {
-      ends.push_back(co_await ears.next(until));
+      std::string end = co_await ears.next(until);
+      ends.push_back(std::move(end));
     };
     scope.spawn(wait(scope.until()));
     scope.cancel();
@@ -135,7 +140,8 @@ TEST(Listener, AWaitThatIsGivenUp) {
     second.spawn(wait({reactor.now() + 3s}));
     co_await ears.stop();
     co_await second.join();
-    ends.push_back(co_await ears.next({reactor.now() + 3s}));
+    std::string end = co_await ears.next({reactor.now() + 3s});
+    ends.push_back(std::move(end));
     EXPECT_EQ(ends, (std::vector{"cancelled"s, "cancelled"s, "cancelled"s}));
     co_await server.stop();
   });
