@@ -4,52 +4,20 @@
 #include <bit>
 #include <charconv>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include <CLI/CLI.hpp>  // options, environment and a help text that wraps: well kept, and known to users
-#include <pwd.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "proto/wire/wipe.h"
 #include "src/ops/cpus.h"
 #include "src/ops/memory.h"
 #include "src/pg/encryption.h"
+#include "src/pg/environment.h"
 
 namespace ringpost {
 
 namespace {
-
-std::string os_user() {
-  const passwd* entry = getpwuid(geteuid());
-  return entry != nullptr ? entry->pw_name : "postgres";
-}
-
-std::string home_folder() {
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') return home;
-  const passwd* entry = getpwuid(geteuid());
-  return entry != nullptr ? entry->pw_dir : "";
-}
-
-std::filesystem::file_status file_status(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::status(path, error);
-}
-
-std::optional<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-std::optional<std::string> environment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
-}
 
 // Connections that a shard must be able to have at least.
 constexpr size_t least_connections = 16;
@@ -305,12 +273,7 @@ Config read_config(int argc, const char* const* argv) {
 
   if (config.healthcheck) return config;
 
-  const proto::pg::ConninfoContext context{.lookup = environment,
-                                           .file_status = file_status,
-                                           .read_file = read_file,
-                                           .home = home_folder(),
-                                           .os_user = os_user(),
-                                           .application_name = "ringpost"};
+  const proto::pg::ConninfoContext context = pg::context_of_process("ringpost");
   auto conninfo = proto::pg::parse_conninfo(database_url, context);
   if (!conninfo) throw ConfigEnd(2, "ringpost: DATABASE_URL: " + conninfo.error());
   if (print_conninfo)

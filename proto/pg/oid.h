@@ -11,9 +11,10 @@ using Oid = uint32_t;
 
 namespace oid {
 inline constexpr Oid boolean = 16, bytea = 17, name = 19, int8 = 20, int2 = 21, int4 = 23,
-                     text = 25, json = 114, cidr = 650, float4 = 700, float8 = 701, unknown = 705,
-                     inet = 869, bpchar = 1042, varchar = 1043, date = 1082, timestamp = 1114,
-                     timestamptz = 1184, interval = 1186, numeric = 1700, uuid = 2950, jsonb = 3802;
+                     text = 25, object_id = 26, json = 114, cidr = 650, float4 = 700, float8 = 701,
+                     unknown = 705, inet = 869, bpchar = 1042, varchar = 1043, date = 1082,
+                     time = 1083, timestamp = 1114, timestamptz = 1184, interval = 1186,
+                     numeric = 1700, uuid = 2950, jsonb = 3802;
 
 // In Parse: the server finds a parameter's type out.
 inline constexpr Oid unspecified = 0;
@@ -35,6 +36,7 @@ inline constexpr CatalogType catalog_types[] = {
     {oid::int2, 1005, "int2"},
     {oid::int4, 1007, "int4"},
     {oid::text, 1009, "text"},
+    {oid::object_id, 1028, "oid"},
     {oid::json, 199, "json"},
     {oid::cidr, 651, "cidr"},
     {oid::float4, 1021, "float4"},
@@ -43,6 +45,7 @@ inline constexpr CatalogType catalog_types[] = {
     {oid::bpchar, 1014, "bpchar"},
     {oid::varchar, 1015, "varchar"},
     {oid::date, 1182, "date"},
+    {oid::time, 1183, "time"},
     {oid::timestamp, 1115, "timestamp"},
     {oid::timestamptz, 1185, "timestamptz"},
     {oid::interval, 1187, "interval"},

@@ -192,6 +192,13 @@ void Pipeline::drop_scanned() {
   return std::nullopt;
 }
 
+// Whether a ReadyForQuery may say so.
+[[gnu::cold]] bool Pipeline::note_status(std::string_view status) {
+  if (!transactions_ || (status != "I" && status != "T" && status != "E")) return false;
+  transaction_status_ = status.front();
+  return true;
+}
+
 Pipeline::Event Pipeline::next(std::string_view input) {
   consumed_ = 0;
   if (passing_ != 0 && !pass_on(input)) return Event::more;
@@ -217,7 +224,9 @@ Pipeline::Event Pipeline::next(std::string_view input) {
     const Step step = after(step_, entries_[popped_ & mask_], message_.type);
     if (step == Step::misplaced || (message_.type == 'E' && failed_)) return Event::violation;
     // A session left in a transaction would mix the work of its next queries with it.
-    if (message_.type == 'Z' && message_.body != "I") return Event::violation;
+    if (message_.type == 'Z' && (message_.body != "I" || transactions_) &&
+        !note_status(message_.body)) [[unlikely]]
+      return Event::violation;
     step_ = step;
     remember(message_, scanned_);
     scanned_ += message_.size;

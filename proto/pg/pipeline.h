@@ -91,6 +91,16 @@ class Pipeline {
   // no group is open: seal() stands before its messages. What prepares has its own.
   uint64_t push(wire::Buffer& out, Expect expect, void* owner, Sync sync = Sync::own,
                 Note note = {});
+  // Whether a query may leave a transaction open behind it (BEGIN); else one is a violation, as all
+  // that is asked later would be part of it.
+  void allow_transactions(bool allowed) {
+    transactions_ = allowed;
+    transaction_status_ = 'I';
+  }
+  // What the last ReadyForQuery has said since they were allowed: I (idle), T (in a transaction), E
+  // (in one that has failed).
+  char transaction_status() const { return transaction_status_; }
+
   // Closes the open group, if there is one, with its Sync. REQUIRES: before `out` is sent.
   void seal(wire::Buffer& out);
   // Queries in the open group.
@@ -151,6 +161,7 @@ class Pipeline {
   void remember(const Message& message, size_t at);
   void finish(std::string_view input);
   void drop_scanned();
+  bool note_status(std::string_view status);
 
   // Twice the depth: whoever is answered may push the next at once, and what was noted of those
   // that came with it is still read.
@@ -161,6 +172,8 @@ class Pipeline {
 
   // The answer being received.
   bool in_answer_ = false, failed_ = false;
+  bool transactions_ = false;
+  char transaction_status_ = 'I';
   bool skipping_ = false;  // what is next was skipped by the server, to the end of its group
   Step step_ = Step::done;
   size_t scanned_ = 0;

@@ -5,10 +5,14 @@
 //       std::optional<std::string_view> name;  // may be NULL
 //       static constexpr auto columns = std::tuple{&User::id, &User::name};
 //     };
-//     inline constexpr Statement<User(Uuid)> find_user{
-//         "find_user", "select id, name from users where id = $1"};
+//     inline constexpr auto find_user =
+//         read<User(Uuid)>("find_user", "select id, name from users where id = $1");
+//     inline constexpr auto rename_user =
+//         write<void(Uuid, std::string_view)>("rename_user", "update users set name = $2 where ...");
 //
-// When the statement is prepared, its declaration is checked against the server's description: a
+// A read may be asked again when its answer was lost with the connection, or when it gave way to
+// others (a deadlock, say); a write is asked once. Which it is the program says for each: nothing is
+// taken for granted. When the statement is prepared, its declaration is checked against the server's description: a
 // column of another type is found then, and not in a row. Rows are decoded where they were
 // received, without a copy or an allocation (but for the members that own: proto/pg/values.h): text
 // in a row, and the Rows themselves, live as long as those bytes, which is until the coroutine that
@@ -28,6 +32,7 @@
 #include <utility>
 
 #include "proto/pg/backend.h"
+#include "proto/pg/command_tag.h"
 #include "proto/pg/frontend.h"
 #include "proto/pg/statement_name.h"
 #include "proto/pg/values.h"
@@ -46,7 +51,7 @@ struct StatementDescription {
   StatementName server_name;
   std::span<const Oid> parameters;
   std::span<const Column> columns;
-  bool read_only;
+  bool read_only;  // it may be asked again
 
   // Whether the server's ParameterDescription and RowDescription (their bodies; empty for NoData)
   // are what is declared; else what differs.
@@ -105,7 +110,9 @@ class Rows {
  public:
   Rows() = default;
   // `messages`: whole messages; all but DataRow are passed over.
-  explicit Rows(std::string_view messages) : rest_(messages) {}
+  // `command_tag`: the body of the CommandComplete behind them.
+  explicit Rows(std::string_view messages, std::string_view command_tag = {})
+      : rest_(messages), command_tag_(command_tag) {}
 
   std::optional<Row> next() {
     std::optional<Row> row;  // the one variable returned, so that it is made in its place
@@ -122,12 +129,22 @@ class Rows {
     return row;
   }
   bool malformed() const { return malformed_; }
+  // Of an INSERT, UPDATE, DELETE or MERGE the rows that it touched, of a SELECT those it brought.
+  uint64_t affected() const { return affected_rows(command_tag_); }
 
  private:
-  std::string_view rest_;
+  std::string_view rest_, command_tag_;
   bool malformed_ = false;
 };
 
+// The row of a statement that brings none.
+struct NoRow {
+  static constexpr auto columns = std::tuple<>{};
+};
+
+enum class Access : uint8_t { read, write };
+
+// Made by read() and write().
 template <class Signature>
 struct Statement;
 
@@ -136,15 +153,13 @@ struct Statement<Row(Parameters...)> : StatementDescription {
   static constexpr std::array<Oid, sizeof...(Parameters)> parameter_types{
       Value<Parameters>::sent_as...};
 
-  // `reads_only`: it may be asked again when its answer was lost with the connection.
-  constexpr Statement(std::string_view statement_name, std::string_view text,
-                      bool reads_only = true)
+  constexpr Statement(Access access, std::string_view statement_name, std::string_view text)
       : StatementDescription{statement_name,
                              text,
                              StatementName(statement_name, text, parameter_types),
                              parameter_types,
                              detail::ColumnsOf<Row>::descriptions,
-                             reads_only} {}
+                             access == Access::read} {}
 
   // Whether PostgreSQL takes a message with these values.
   bool fits(const Parameters&... values) const {
@@ -186,5 +201,33 @@ struct Statement<Row(Parameters...)> : StatementDescription {
     }
   }
 };
+
+namespace detail {
+
+template <class Signature>
+struct StatementOf {
+  using type = Statement<Signature>;
+};
+template <class... Parameters>
+struct StatementOf<void(Parameters...)> {
+  using type = Statement<NoRow(Parameters...)>;
+};
+
+}  // namespace detail
+
+// A statement that may be asked again: it changes nothing, or nothing that doing it twice would
+// change otherwise. Of a signature as Row(Parameters...), where a Row of void brings none.
+template <class Signature>
+constexpr typename detail::StatementOf<Signature>::type read(std::string_view name,
+                                                             std::string_view sql) {
+  return {Access::read, name, sql};
+}
+
+// One that is never asked again: when its answer is lost, whether it was done is not known.
+template <class Signature>
+constexpr typename detail::StatementOf<Signature>::type write(std::string_view name,
+                                                              std::string_view sql) {
+  return {Access::write, name, sql};
+}
 
 }  // namespace ringpost::proto::pg

@@ -3,15 +3,18 @@
 //
 //     bool                    bool          1 byte
 //     int16_t int32_t int64_t int2 4 8      big-endian
+//     uint32_t                oid           big-endian
 //     float double            float4 8      IEEE 754
 //     Numeric                 numeric       proto/pg/numeric.h
-//     Date                    date          int32
+//     Date                    date          int32       proto/pg/calendar.h: as std::chrono's
+//     Time                    time          int64
 //     Timestamp Timestamptz   timestamp(tz) int64
 //     Interval                interval      int64, int32, int32
 //     Uuid                    uuid          16 bytes
 //     std::string_view        text and its kin: the bytes
 //     std::string             the same, owned
 //     Enum                    any enum      the label
+//     an enum of the program  any enum      proto/pg/enum.h
 //     Bytea Json              bytea, json   the bytes
 //     Jsonb                   jsonb         a byte 1, then the text
 //     Inet                    inet, cidr    proto/pg/inet.h
@@ -52,6 +55,13 @@ struct Date {
 };
 inline constexpr Date date_infinity{std::numeric_limits<int32_t>::max()};
 inline constexpr Date date_minus_infinity{std::numeric_limits<int32_t>::min()};
+
+// Microseconds since midnight, of a day without a change of clocks: up to 24:00:00, which is a day.
+struct Time {
+  int64_t microseconds = 0;
+
+  auto operator<=>(const Time&) const = default;
+};
 
 // Microseconds since 2000-01-01 00:00 on a clock of no known zone: no point in time, as a
 // Timestamptz is.
@@ -139,11 +149,15 @@ struct Value<int32_t> : ScalarValue<int32_t, int32_t, oid::int4> {};
 template <>
 struct Value<int64_t> : ScalarValue<int64_t, int64_t, oid::int8> {};
 template <>
+struct Value<uint32_t> : ScalarValue<uint32_t, uint32_t, oid::object_id> {};
+template <>
 struct Value<float> : ScalarValue<float, uint32_t, oid::float4> {};
 template <>
 struct Value<double> : ScalarValue<double, uint64_t, oid::float8> {};
 template <>
 struct Value<Date> : ScalarValue<Date, int32_t, oid::date> {};
+template <>
+struct Value<Time> : ScalarValue<Time, int64_t, oid::time> {};
 template <>
 struct Value<Timestamp> : ScalarValue<Timestamp, int64_t, oid::timestamp> {};
 template <>

@@ -28,10 +28,10 @@ struct User {
                  &User::country_code, &User::is_active, &User::created_at};
 };
 
-inline constexpr proto::pg::Statement<User(proto::pg::Uuid)> find_user{
+inline constexpr auto find_user = proto::pg::read<User(proto::pg::Uuid)>(
     "find_user",
     "select id, email, full_name, age, country_code, is_active, created_at from users where id = "
-    "$1"};
+    "$1");
 
 // A row of a page: a user, and the number of all users, which is the same in each. A page past the
 // end is one row without a user: its id is NULL.
@@ -42,7 +42,7 @@ struct Listed : User {
 };
 
 // One statement, so one snapshot for the items and the total. Parameters: limit, offset.
-inline constexpr proto::pg::Statement<Listed(int64_t, int64_t)> list_users{
+inline constexpr auto list_users = proto::pg::read<Listed(int64_t, int64_t)>(
     "list_users",
     "select page.id, page.email, page.full_name, page.age, page.country_code, page.is_active, "
     "page.created_at, "
@@ -50,7 +50,7 @@ inline constexpr proto::pg::Statement<Listed(int64_t, int64_t)> list_users{
     "email, full_name, "
     "age, country_code, is_active, created_at from users order by id limit $1 offset $2) as page "
     "on true "
-    "order by page.id"};
+    "order by page.id");
 
 struct One {
   int32_t one;
@@ -59,6 +59,6 @@ struct One {
 };
 
 // Whether a query can be answered now.
-inline constexpr proto::pg::Statement<One()> ping{"ping", "select 1"};
+inline constexpr auto ping = proto::pg::read<One()>("ping", "select 1");
 
 }  // namespace ringpost::app

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "proto/pg/dynamic_statement.h"
 #include "proto/pg/frontend.h"
 #include "src/pg/cancel.h"
 #include "src/pg/pool.h"
@@ -23,6 +24,7 @@ constexpr std::chrono::milliseconds between_cancels{2};
 constexpr std::chrono::milliseconds close_look{100};
 // Of the storage for answers that are cut off at the end of a receive buffer: two of those.
 constexpr size_t most_kept = 64 * 1024;
+constexpr const char* given_up_by_its_lease = "a transaction was given up while it worked";
 // Between two answers of a busy server.
 constexpr std::chrono::milliseconds usual_silence{10};
 
@@ -44,7 +46,7 @@ Connection::Connection(Pool& pool, Connector& connector, const Options& options,
       observer_(observer),
       session_(connector.reactor(), connector.buffers()),
       pipeline_(options.pipeline_depth, options.answer_bytes),
-      prepared_(statements.size()),
+      prepared_(statements.size() + 1),  // the last: made at run time, never kept
       load_(pool.costs_) {}
 
 io::Task<Result<void>> Connection::open(io::Until until) {
@@ -105,8 +107,11 @@ io::Task<std::string> Connection::serve(io::Until until) {
     auto reading = session_.read(until);
     const io::Result<std::string_view> bytes = co_await reading;
     if (!bytes) {
-      works_ = given_over_ && bytes.error().kind == io::Error::Kind::cancelled;
-      why = works_ ? "no answer to a query that was given up" : bytes.error().message();
+      const bool interrupted = bytes.error().kind == io::Error::Kind::cancelled;
+      works_ = interrupted && (given_over_ || over_);
+      why = !works_ ? bytes.error().message()
+            : over_ ? given_up_by_its_lease
+                    : "no answer to a query that was given up";
       break;
     }
     heard_ = reactor_.now();
@@ -119,6 +124,8 @@ io::Task<std::string> Connection::serve(io::Until until) {
     }
     const uint64_t first = pipeline_.next_number();
     std::optional<std::string> lost = take(input);
+    if (lent_ != Lent::no && !lost) [[unlikely]]
+      lost = settle_lease();
     load_.answered(pipeline_, reactor_.now());
     if (kept)
       unread.consume(unread.size() - input.size());
@@ -135,6 +142,10 @@ io::Task<std::string> Connection::serve(io::Until until) {
   retired_ = std::exchange(retiring_, false) && pipeline_.empty();
   ready_ = false;
   reactor_.timers().stop(*this);
+  lent_ = Lent::no;
+  over_ = false;
+  if (Lease* lease = std::exchange(lease_, nullptr))
+    lease->lost(unavailable("the connection was lost: " + why));
   co_return why;
 }
 
@@ -178,7 +189,7 @@ void Connection::flush() {
 }
 
 void Connection::send(QueryBase& query) {
-  assert((ready_ || retiring_) && !pipeline_.full());
+  assert((ready_ || retiring_ || is_lent()) && !full());
   if (pipeline_.empty()) heard_ = reactor_.now();
   const size_t statement = query.index_;
   const bool shares = may_share(query, statement);
@@ -208,7 +219,12 @@ Load::Microseconds Connection::load() const {
 void Connection::forget(QueryBase& query) {
   pipeline_.forget(query.number_);
   query.connection_ = nullptr;
-  if (!(ready_ || retiring_) || Timer::running()) return;
+  if (query.leased_) return give_up_session();
+  if (ready_ || retiring_ || is_lent()) watch();
+}
+
+void Connection::watch() {
+  if (Timer::running()) return;
   given_up_.begin(pipeline_.next_number());
   reactor_.timers().start(*this, reactor_.now() + options_.give_up_timeout);
 }
@@ -236,10 +252,11 @@ void Connection::expired() {
 // Beside serve(), which goes on reading: whatever runs when the request arrives is cancelled, and
 // that may be one of those behind.
 io::Task<void> Connection::cancel_front() {
-  hit_before_ = ~uint64_t{0};
+  hit_before_ = all_may_be_hit;
   const io::Until until = pool_.scope_.until(reactor_.now() + cancel_timeout);
   co_await cancel_running(connector_, *session_.peer(), session_.cancel_key, until);
   hit_before_ = pipeline_.next_number() + pipeline_.depth();
+  may_grant();
 }
 
 QueryBase* Connection::take_unanswered() {
@@ -341,26 +358,30 @@ void Connection::answered(const Pipeline::Answer& answer) {
   }
   auto& query = *static_cast<QueryBase*>(answer.owner);
   query.connection_ = nullptr;
-  if (answer.expect == Pipeline::Expect::prepare_and_execute) {
+  if (answer.expect == Pipeline::Expect::prepare_and_execute && !query.made_now_) {
     const auto failure = check_prepared(answer, query.statement_);
     if (failure && !answer.failed)
       return query.fail({.kind = Error::Kind::mismatch, .server = nullptr, .detail = *failure});
   }
-  if (!answer.failed) return query.succeed(answer.rows);
+  if (!answer.failed) return query.succeed(answer);
   Error error = from_server(answer.error);
-  // The statement's tables have changed under it, or it was deallocated: prepare it anew.
-  if (error.server->is_stale_statement() && !query.tried_again_) {
+  // The statement's tables have changed under it, or it was deallocated: prepare it anew. With it
+  // a transaction has failed, and is its owner's to repeat.
+  if (error.server->is_stale_statement()) {
     prepared_.forget(query.index_);
-    query.tried_again_ = query.alone_ = true;
-    if (available()) return send(query);
-    query.sent_ = false;
-    return pool_.submit(query);
+    if (!query.tried_again_ && !query.leased_) {
+      query.tried_again_ = query.alone_ = true;
+      if (available()) return send(query);
+      query.sent_ = false;
+      return pool_.submit(query);
+    }
   }
   // It gave way to another, or was hit in place of one that was given up, and may have its turn
   // now: in line with the others, wherever there is room, and until its deadline. A statement that
   // writes is its owner's to repeat.
   const bool hit = error.server->is_query_canceled() && query.number_ < hit_before_;
-  if ((hit || error.server->is_retryable()) && query.statement_.read_only && !query.tried_again_) {
+  if ((hit || error.server->is_retryable()) && query.statement_.read_only && !query.tried_again_ &&
+      !query.leased_) {
     query.tried_again_ = query.alone_ = true;
     query.sent_ = false;
     return pool_.submit(query);
@@ -381,6 +402,72 @@ void Connection::skipped(const Pipeline::Answer& answer) {
   auto& query = *static_cast<QueryBase*>(answer.owner);
   query.alone_ = true;
   send(query);
+}
+
+void Connection::lend(Lease& lease) {
+  assert(ready_ && lent_ == Lent::no);
+  ready_ = false;
+  lent_ = Lent::draining;
+  lease_ = &lease;
+  lease.promised(*this);
+  may_grant();
+}
+
+// Not while a cancel is on its way, which would hit whatever its owner asks.
+void Connection::may_grant() {
+  if (lent_ == Lent::draining && pipeline_.empty() && !cancelling()) grant();
+}
+
+void Connection::grant() {
+  lent_ = Lent::lent;
+  pipeline_.allow_transactions(true);
+  lease_->granted();
+}
+
+void Connection::take_back() {
+  lease_ = nullptr;
+  if (lent_ == Lent::draining) return serve_pool_again();
+  if (!pipeline_.empty()) return give_up_session();
+  if (pipeline_.transaction_status() == 'I') return serve_pool_again();
+  lent_ = Lent::clearing;
+  const messages::DynamicStatement rollback(messages::Access::write, "ROLLBACK");
+  Prepared::encode(session_.out(), rollback.description());
+  rollback.encode_bind(session_.out());
+  heard_ = reactor_.now();
+  pipeline_.push(session_.out(), Pipeline::Expect::prepare_and_execute, nullptr,
+                 Pipeline::Sync::own, load_.sent(statements_.size(), reactor_.now()));
+  session_.send();
+  watch();
+}
+
+std::optional<std::string> Connection::settle_lease() {
+  if (over_) {
+    works_ = true;
+    return given_up_by_its_lease;
+  }
+  may_grant();
+  if (pipeline_.empty() && lent_ == Lent::clearing) {
+    if (pipeline_.transaction_status() != 'I') return "a transaction can't be rolled back";
+    serve_pool_again();
+  }
+  return std::nullopt;
+}
+
+void Connection::serve_pool_again() {
+  pipeline_.allow_transactions(false);
+  lent_ = Lent::no;
+  ready_ = true;
+  pool_.has_again();
+  pool_.look_again();
+}
+
+// The server works for nobody: it is told so, and its session ended (close()). serve() sees to it,
+// now where it waits, or else when it has handed out what has come.
+void Connection::give_up_session() {
+  over_ = true;
+  session_.interrupt();
+  if (Lease* lease = std::exchange(lease_, nullptr))
+    lease->lost(unavailable("a query of it was given up"));
 }
 
 // Until the session has left its place in max_connections, which the next one is to take. A cancel

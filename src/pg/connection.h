@@ -19,6 +19,7 @@
 #include "src/io/timer.h"
 #include "src/pg/connect.h"
 #include "src/pg/given_up.h"
+#include "src/pg/lease.h"
 #include "src/pg/load.h"
 #include "src/pg/observer.h"
 #include "src/pg/options.h"
@@ -52,10 +53,11 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   // itself is cancelled before: it would keep its place in max_connections.
   io::Task<void> close();
 
-  // Accepts queries: open, not lost, and not full.
-  bool available() const { return ready_ && !pipeline_.full(); }
+  // Accepts the pool's queries: open, not lost, not lent, and not full.
+  bool available() const { return ready_ && !full(); }
   // The same, full or not.
   bool ready() const { return ready_; }
+  bool full() const { return pipeline_.full(); }
   uint32_t depth() const { return pipeline_.depth(); }
   // What the queries in flight may yet take, and how long the server has kept silent about them:
   // one that waits for a lock must not attract those that would wait behind it.
@@ -64,10 +66,19 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   bool has_room() const {
     return available() && (pipeline_.empty() || load() < options_.pipeline_time);
   }
-  // REQUIRES: available().
+  // REQUIRES: available(), or that the query is of the lease that holds this connection and it is
+  // not full.
   void send(QueryBase& query);
   // `query`, in flight here, no longer wants its answer.
   void forget(QueryBase& query);
+  // From here on it takes none of the pool's queries: it is promised to `lease`, and granted once
+  // those in flight are answered. REQUIRES: ready().
+  void lend(Lease& lease);
+  // Its lease is done with it. Sooner or later it is the pool's again, or ends.
+  void take_back();
+  // Open, and not the pool's.
+  bool is_lent() const { return lent_ != Lent::no; }
+
   // The next query that was in flight when the session ended, or nullptr. Those that were forgotten
   // are left out.
   QueryBase* take_unanswered();
@@ -103,9 +114,17 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   void flush() override;
   // A look at what was given up: from forget() until nothing is in flight. Requests do not touch
   // it, and an idle session has none.
+  void watch();
   void expired() override;
   io::Task<void> cancel_front();
   io::Task<void> end_work();
+  // To whom it is lent, when all that was in flight is answered; why the session has to end, if it
+  // has to.
+  std::optional<std::string> settle_lease();
+  void may_grant();
+  void grant();
+  void serve_pool_again();
+  void give_up_session();
 
   Pool& pool_;
   io::Reactor& reactor_;
@@ -128,6 +147,13 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   bool given_over_ = false;  // by it: the session is to be replaced
   // Queries before this number may have been hit by a cancel that was meant for another.
   uint64_t hit_before_ = 0;
+  static constexpr uint64_t all_may_be_hit = ~uint64_t{0};  // a cancel is on its way
+  bool cancelling() const { return hit_before_ == all_may_be_hit; }
+  // Draining: promised, and still answering the pool's queries. Clearing: given back with a
+  // transaction open, whose ROLLBACK is on its way.
+  enum class Lent : uint8_t { no, draining, lent, clearing } lent_ = Lent::no;
+  Lease* lease_ = nullptr;  // draining or lent
+  bool over_ = false;       // the session is to end: it works for a lease that is over
   io::Time heard_;  // when last something came, or was asked of an idle session
 };
 

@@ -17,6 +17,8 @@ std::string Error::message() const {
       return "cancelled";
     case Kind::server:
       return server->text();
+    case Kind::rolled_back:
+      return "the transaction had failed: its COMMIT has rolled it back";
     case Kind::mismatch:
     case Kind::too_large:
       break;
@@ -51,6 +53,7 @@ bool Error::outage() const {
       return true;
     case Kind::server:
       return server->is_outage();
+    case Kind::rolled_back:
     case Kind::mismatch:
     case Kind::too_large:
       break;

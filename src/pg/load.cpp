@@ -45,7 +45,8 @@ void Load::answered(const proto::pg::Pipeline& pipeline, io::Time now) {
   // Nothing in flight is no load, whatever rounding has left over.
   if (total_ < Microseconds(0.5F)) total_ = {};
   const float times = std::min(taken / expected, most);
-  for (size_t i = 0; i < answered_.size(); ++i) learn(i, times);
+  for (size_t i = 0; i < answered_.size(); ++i)
+    if (answered_[i] != 0) learn(i, times);
 }
 
 // The executions of `statement` in this turn took so many times what was expected.

@@ -20,8 +20,8 @@ Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& option
       observer_(observer),
       scope_(reactor),
       statements_(statements),
-      costs_(statements.size(), first_guess),
-      kinds_(statements.size(), Kind::quick),
+      costs_(statements.size() + 1, first_guess),  // the last: of all that is made at run time
+      kinds_(statements.size() + 1, Kind::quick),
       spread_(spread),
       meter_(spread.add_shard()),
       connector_(reactor, buffers, options),
@@ -43,6 +43,11 @@ io::Task<void> Pool::run() {
     withdraw(query);
     query.fail({Error::Kind::cancelled, nullptr, {}});
   }
+  while (!leases_.empty()) {
+    Lease& lease = leases_.front();
+    leave_line(lease);
+    lease.refuse(Error::Kind::cancelled);
+  }
 }
 
 void Pool::stop() {
@@ -51,7 +56,8 @@ void Pool::stop() {
 
 uint32_t Pool::open_connections() const {
   return static_cast<uint32_t>(std::count_if(
-      slots_.begin(), slots_.end(), [](const auto& slot) { return slot->connection.ready(); }));
+      slots_.begin(), slots_.end(),
+      [](const auto& slot) { return slot->connection.ready() || slot->connection.is_lent(); }));
 }
 
 std::chrono::milliseconds Pool::backoff(unsigned failures) {
@@ -88,7 +94,7 @@ io::Task<void> Pool::keep(Slot& slot) {
       failures_ = alone ? failures_ + 1 : std::max(failures_, 1U);
       co_await io::Sleep(reactor_, backoff(failures_ - 1), &scope_.cancellation());
       // The work that wanted it may be gone by now.
-      slot.wanted = slot.keep_open || !waiting_.empty();
+      slot.wanted = slot.keep_open || !waiting_.empty() || !leases_.empty();
       --trying_;
       turn_may_have_come();
       look_again();
@@ -101,11 +107,11 @@ io::Task<void> Pool::keep(Slot& slot) {
     slot.wanted = slot.keep_open;
     slot.closing = true;
     lost(connection);
-    serve_waiting();  // elsewhere: to end a session takes its time
+    has_again();  // elsewhere: to end a session takes its time
     co_await connection.close();
     slot.closing = false;
     look_again();
-    serve_waiting();
+    has_again();
   }
 }
 
@@ -125,7 +131,7 @@ void Pool::opened(Slot& slot) {
   observer_.connected(session.address(), session.server_version);
   turn_may_have_come();
   look_again();
-  serve_waiting();
+  has_again();
 }
 
 // A read may be asked again elsewhere, as often as its deadline allows: it was not the cause when
@@ -139,7 +145,7 @@ void Pool::lost(Connection& connection) {
   while (QueryBase* query = connection.take_unanswered()) {
     const bool is_suspect = std::exchange(suspect, false);
     const bool may_try = !is_suspect || !query->tried_again_;
-    if (!stopping && query->statement_.read_only && may_try) {
+    if (!stopping && query->statement_.read_only && may_try && !query->leased_) {
       query->tried_again_ |= is_suspect;
       query->alone_ = true;
       query->sent_ = false;
@@ -186,7 +192,7 @@ Connection* Pool::pick(Kind kind) {
 
 void Pool::want_another() {
   for (const auto& slot : slots_) {
-    if (slot->closing) continue;
+    if (slot->closing || slot->connection.is_lent()) continue;
     if (slot->wanted) {
       if (!slot->connection.ready()) return;  // one is on its way
       continue;
@@ -232,6 +238,46 @@ void Pool::submit(QueryBase& query) {
 void Pool::withdraw(QueryBase& query) {
   static_cast<io::ListNode<QueryBase>&>(query).unlink();
   --waiting_count_;
+}
+
+void Pool::lend(Lease& lease) {
+  if (scope_.cancellation().requested()) return lease.refuse(Error::Kind::cancelled);
+  if (leases_count_ >= options_.waiting) return lease.refuse(Error::Kind::overloaded);
+  leases_.push_back(lease);
+  ++leases_count_;
+  serve_leases();
+}
+
+void Pool::leave_line(Lease& lease) {
+  static_cast<io::ListNode<Lease>&>(lease).unlink();
+  --leases_count_;
+}
+
+// One connection stays with the pool's own queries, or they would wait for the end of transactions.
+void Pool::serve_leases() {
+  const size_t most = std::max<size_t>(slots_.size() - 1, 1);
+  while (!leases_.empty()) {
+    size_t lent = 0;
+    Connection* least = nullptr;
+    for (const auto& slot : slots_) {
+      Connection& each = slot->connection;
+      lent += each.is_lent() ? 1 : 0;
+      if (each.ready() && (least == nullptr || each.depth() < least->depth())) least = &each;
+    }
+    if (lent >= most) return;
+    // A busy one is taken as well: where the work does not end it would never be idle.
+    if (least == nullptr || least->depth() != 0) want_another();
+    if (least == nullptr) return;
+    Lease& lease = leases_.front();
+    leave_line(lease);
+    least->lend(lease);
+  }
+}
+
+// A connection, or the room for one.
+void Pool::has_again() {
+  serve_leases();
+  serve_waiting();
 }
 
 void Pool::serve_waiting() {

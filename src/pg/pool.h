@@ -11,6 +11,9 @@
 // A connection that is well may make place for another all the same (renewal.h): one at a time, the
 // other opened before where the budget has room for it, and no query is lost by it.
 //
+// What has to stay on one session leases a connection (lease.h); it is taken from the least busy
+// ones, and another opens for the pool if one may.
+//
 // The owner runs the pool as a child (run()), and the pool outlives every query. stop() ends run().
 #pragma once
 
@@ -27,6 +30,8 @@
 #include "src/io/list.h"
 #include "src/io/scope.h"
 #include "src/pg/connection.h"
+#include "src/pg/dynamic_query.h"
+#include "src/pg/lease.h"
 #include "src/pg/observer.h"
 #include "src/pg/options.h"
 #include "src/pg/query.h"
@@ -57,6 +62,11 @@ class Pool {
     return {*this, statement, until, std::move(parameters)...};
   }
 
+  // Awaited: Result<DynamicRows>. `statement` outlives the query.
+  DynamicQuery query(const proto::pg::DynamicStatement& statement, io::Until until) {
+    return {*this, nullptr, until, statement};
+  }
+
   io::Reactor& reactor() const { return reactor_; }
   // Why there is no connection, as far as is known: the last failure to connect.
   const std::string& trouble() const { return trouble_; }
@@ -65,6 +75,7 @@ class Pool {
 
  private:
   friend class Connection;
+  friend class Lease;
   friend class QueryBase;
 
   // One place in the budget: a connection, and whether it is wanted.
@@ -93,6 +104,12 @@ class Pool {
   size_t index_of(const proto::pg::StatementDescription& statement) const;
   void want_another();
   void serve_waiting();
+  // A lease gets a connection, at once or in line. has_again() serves both lines, where there is
+  // something to be had anew.
+  void lend(Lease& lease);
+  void leave_line(Lease& lease);
+  void serve_leases();
+  void has_again();
   // A connection has received the answers to so many queries.
   void answered(uint64_t count);
   bool too_late(const QueryBase& query) const;
@@ -133,6 +150,8 @@ class Pool {
   std::vector<std::unique_ptr<Slot>> slots_;
   io::List<QueryBase, QueryBase> waiting_;
   size_t waiting_count_ = 0;
+  io::List<Lease, Lease> leases_;  // in line
+  size_t leases_count_ = 0;
   // Attempts to connect that failed since one succeeded; slots that try, or pause after a failure.
   unsigned failures_ = 0, trying_ = 0;
   io::Condition tending_;  // for what tend() waits

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "src/pg/connection.h"
+#include "src/pg/lease.h"
 #include "src/pg/pool.h"
 
 namespace ringpost::pg {
@@ -13,10 +14,42 @@ QueryBase::QueryBase(Pool& pool, io::Until until, const proto::pg::StatementDesc
 bool QueryBase::submit(std::coroutine_handle<> awaiter) {
   const size_t index = pool_.index_of(statement_);
   if (index == pool_.statements_.size()) [[unlikely]]
-    return refuse(Error::Kind::mismatch, "it is none of those that the pool was made with");
+    return refuse_unknown();
   if (!suspend(awaiter)) return false;
   pool_.begin(*this, index);
   pool_.submit(*this);
+  return true;
+}
+
+bool QueryBase::submit_made_now(std::coroutine_handle<> awaiter) {
+  made_now_ = true;
+  if (!suspend(awaiter)) return false;
+  pool_.begin(*this, pool_.statements_.size());
+  pool_.submit(*this);
+  return true;
+}
+
+bool QueryBase::submit_to(Lease& lease, std::coroutine_handle<> awaiter) {
+  const size_t index = pool_.index_of(statement_);
+  if (index == pool_.statements_.size()) return refuse_unknown();
+  return hand_to(lease, index, awaiter);
+}
+
+bool QueryBase::submit_made_now_to(Lease& lease, std::coroutine_handle<> awaiter) {
+  made_now_ = true;
+  return hand_to(lease, pool_.statements_.size(), awaiter);
+}
+
+bool QueryBase::hand_to(Lease& lease, size_t index, std::coroutine_handle<> awaiter) {
+  if (!lease.held()) {
+    error_ = lease.why_not_held();
+    return false;
+  }
+  if (lease.connection().full()) return refuse(Error::Kind::overloaded, "its connection is full");
+  if (!suspend(awaiter)) return false;
+  leased_ = alone_ = true;
+  pool_.begin(*this, index);
+  lease.connection().send(*this);
   return true;
 }
 
@@ -25,11 +58,20 @@ bool QueryBase::refuse(Error::Kind kind, const char* why) {
   return false;
 }
 
-Result<std::string_view> QueryBase::outcome_of_query() {
+bool QueryBase::refuse_unknown() {
+  return refuse(Error::Kind::mismatch, "it is none of those that the pool was made with");
+}
+
+bool QueryBase::refuse_too_large() {
+  return refuse(Error::Kind::too_large,
+                "its parameters are larger than PostgreSQL's 1 GiB for a message");
+}
+
+Result<const proto::pg::Pipeline::Answer*> QueryBase::outcome_of_query() {
   if (error_) return std::unexpected(std::move(*error_));
   switch (outcome()) {
     case Outcome::event:
-      return rows_;
+      return answer_;
     case Outcome::cancelled:
       return std::unexpected(Error{Error::Kind::cancelled, nullptr, {}});
     case Outcome::deadline:
@@ -47,8 +89,8 @@ void QueryBase::abandon(Outcome why) {
   wake(why);
 }
 
-void QueryBase::succeed(std::string_view rows) {
-  rows_ = rows;
+void QueryBase::succeed(const proto::pg::Pipeline::Answer& answer) {
+  answer_ = &answer;
   pool_.ended(*this, true);
   deliver();
 }

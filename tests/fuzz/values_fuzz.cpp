@@ -1,10 +1,16 @@
 // Invariants: a row that decodes, encoded again, is the very row, but for a bool, which is true for
 // any byte that is not zero; so a row of the wrong shape never decodes, and Rows neither loses,
 // repeats nor invents one. A value of a type with several forms, encoded again, is of a form that
-// decodes to the same value. The text of a numeric is read as that number.
+// decodes to the same value. The text of a numeric is read as that number. The rows of a statement
+// made at run time lie in the input, and a row of them, put together from its fields, is the very
+// row. A NotificationResponse is made of what was read of it, and a command's count is in its tag.
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
+#include "proto/pg/dynamic_rows.h"
+#include "proto/pg/enum.h"
+#include "proto/pg/notification.h"
 #include "proto/pg/statement.h"
 #include "tests/support/pg_messages.h"
 
@@ -48,6 +54,19 @@ struct Others {
   static constexpr auto columns = std::tuple{
       &Others::float4, &Others::date,  &Others::timestamp, &Others::interval, &Others::owned,
       &Others::json,   &Others::jsonb, &Others::bytea,     &Others::label,    &Others::inet};
+};
+
+enum class Label : uint8_t { none, ok };
+constexpr auto enum_labels(Label) {
+  return std::array{std::pair{Label::none, ""}, std::pair{Label::ok, "ok"}};
+}
+
+struct Newer {
+  std::optional<Time> time;
+  std::optional<uint32_t> oid;
+  std::optional<Label> label;
+
+  static constexpr auto columns = std::tuple{&Newer::time, &Newer::oid, &Newer::label};
 };
 
 struct Narrow {
@@ -124,6 +143,47 @@ void count_rows(std::string_view messages) {
   require(found == expected && rows.malformed() == malformed && !rows.next());
 }
 
+// The first byte is the length of the description, behind which the messages are.
+void walk_dynamic_rows(std::string_view input) {
+  if (input.empty()) return;
+  const auto length = std::min(static_cast<size_t>(static_cast<uint8_t>(input[0])), input.size() - 1);
+  const std::string_view description = input.substr(1, length), messages = input.substr(1 + length);
+  DynamicRows rows(description, messages, input, Format::binary);
+  std::string_view rest = messages;
+  while (rows.next()) {
+    std::string again = int16(static_cast<int>(rows.columns().size()));
+    for (size_t i = 0; i < rows.columns().size(); ++i) {
+      const std::string_view bytes = rows.bytes(i);
+      require(bytes.empty() || (bytes.data() >= messages.data() &&
+                                bytes.data() + bytes.size() <= messages.data() + messages.size()));
+      require(!rows.is_null(i) || bytes.empty());
+      again += rows.is_null(i) ? tests::null_value : tests::value(bytes);
+      if (rows.columns()[i].type == oid::int4) require(!rows.as<int32_t>(i) || bytes.size() == 4);
+    }
+    Message message;
+    do {
+      require(next_message(rest, message) == proto::wire::Parse::complete);
+      rest.remove_prefix(message.size);
+    } while (message.type != 'D');
+    require(message.body == again);
+  }
+  require(!rows.next());
+}
+
+void read_notification(std::string_view body) {
+  const auto read = decode_notification(body);
+  if (!read) return;
+  require(int32(read->process_id) + tests::cstring(read->channel) + tests::cstring(read->payload) ==
+          body);
+}
+
+void read_tag(std::string_view tag) {
+  const uint64_t count = affected_rows(tag);
+  if (count == 0) return;
+  const std::string digits = std::to_string(count) + '\0';
+  require(tag.ends_with(digits));
+}
+
 }  // namespace
 }  // namespace ringpost
 
@@ -133,6 +193,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   decodes<Everything>(input.view());
   decodes<Narrow>(input.view());
   decodes<Others>(input.view());
+  decodes<Newer>(input.view());
+  walk_dynamic_rows(input.view());
+  read_notification(input.view());
+  read_tag(input.view());
   keeps_its_value<Numeric>(input.view());
   keeps_its_value<std::vector<std::optional<int32_t>>>(input.view());
   keeps_its_value<std::vector<std::optional<std::string_view>>>(input.view());

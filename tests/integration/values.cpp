@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "proto/pg/calendar.h"
+#include "proto/pg/enum.h"
 #include "proto/pg/statement.h"
 
 using namespace std::string_literals;
@@ -49,7 +51,7 @@ class Session {
   // goes wrong.
   template <class Row, class... Parameters>
   std::optional<Row> ask(std::string_view sql, const Parameters&... parameters) {
-    const Statement<Row(Parameters...)> statement("", sql);
+    const auto statement = pg::read<Row(Parameters...)>("", sql);
     wire::Buffer out;
     encode_parse(out, "", sql, statement.parameters);
     encode_describe_statement(out, "");
@@ -109,6 +111,11 @@ struct Echo {
   static constexpr auto columns = std::tuple{&Echo::text, &Echo::same, &Echo::of_text};
 };
 
+enum class Weather : uint8_t { fair, foul };
+constexpr auto enum_labels(Weather) {
+  return std::array{std::pair{Weather::fair, "fair"}, std::pair{Weather::foul, "foul"}};
+}
+
 class Values : public testing::Test {
  protected:
   // `text`: what PostgreSQL writes for `value` as a `type`.
@@ -141,6 +148,7 @@ TEST_F(Values, Numbers) {
   expect<int16_t>(-32768, "int2", "-32768");
   expect<int32_t>(std::numeric_limits<int32_t>::max(), "int4", "2147483647");
   expect<int64_t>(std::numeric_limits<int64_t>::min(), "int8", "-9223372036854775808");
+  expect<uint32_t>(4'294'967'295, "oid", "4294967295");
   expect(true, "bool", "true");
   expect(1.5F, "float4", "1.5");
   expect(std::numeric_limits<float>::denorm_min(), "float4", "1e-45");
@@ -161,8 +169,16 @@ TEST_F(Values, Numeric) {
 TEST_F(Values, DatesAndTimes) {
   expect(Date{0}, "date", "2000-01-01");
   expect(Date{-1}, "date", "1999-12-31");
+  expect(to_date(std::chrono::sys_days(std::chrono::year(0) / 2 / 29)), "date", "0001-02-29 BC");
+  expect(to_date(std::chrono::sys_days(std::chrono::year(-4712) / 1 / 1)), "date",
+         "4713-01-01 BC");
+  expect(Date{2'145'031'948}, "date", "5874897-12-31");
   expect(date_infinity, "date", "infinity");
   expect(date_minus_infinity, "date", "-infinity");
+  expect(Time{}, "time", "00:00:00");
+  expect(Time{14'706'000'007}, "time", "04:05:06.000007");
+  expect(Time{86'400'000'000}, "time", "24:00:00");
+  expect(Timestamp{-63'082'281'600'000'001}, "timestamp", "0001-12-31 23:59:59.999999 BC");
   expect(Timestamp{-1}, "timestamp", "1999-12-31 23:59:59.999999");
   expect(timestamp_infinity, "timestamp", "infinity");
   expect(timestamp_minus_infinity, "timestamp", "-infinity");
@@ -181,6 +197,8 @@ TEST_F(Values, DatesAndTimes) {
 TEST_F(Values, BytesAndText) {
   expect("Zo\xc3\xab"sv, "text", "Zo\xc3\xab");
   expect("Zo\xc3\xab"s, "varchar", "Zo\xc3\xab");
+  expect("Zoe  "s, "char(5)", "Zoe");
+  expect("Zoe"sv, "name", "Zoe");
   expect(""s, "text", "");
   expect(Bytea{"\0\xff\\"sv}, "bytea", "\\x00ff5c");
   expect(Bytea{}, "bytea", "\\x");
@@ -191,6 +209,9 @@ TEST_F(Values, BytesAndText) {
 
 TEST_F(Values, Enums) {
   expect(Enum{"fair"}, "weather", "fair");
+  expect(Weather::foul, "weather", "foul");
+  EXPECT_EQ(read<std::vector<Weather>>("select '{foul,fair}'::weather[]"),
+            (std::vector{Weather::foul, Weather::fair}));
   EXPECT_EQ(read<std::vector<std::optional<Enum>>>("select '{foul,NULL}'::weather[]"),
             (std::vector{std::optional(Enum{"foul"}), std::optional<Enum>()}));
 }
@@ -216,7 +237,20 @@ TEST_F(Values, Arrays) {
   expect(std::vector{*parse_numeric("1.50"), *parse_numeric("NaN")}, "numeric[]", "{1.50,NaN}");
   expect(std::vector{Jsonb{"[1, 2]"}}, "jsonb[]", "{\"[1, 2]\"}");
   expect(std::vector{1.5F}, "float4[]", "{1.5}");
+  expect(std::vector{1.5, -0.0}, "float8[]", "{1.5,-0}");
+  expect(std::vector<int16_t>{1, -1}, "int2[]", "{1,-1}");
+  expect(std::vector<uint32_t>{26}, "oid[]", "{26}");
+  expect(std::vector{Bytea{"\0\xff"sv}}, "bytea[]", R"({"\\x00ff"})");
+  expect(std::vector{Json{"[1,  2]"}}, "json[]", "{\"[1,  2]\"}");
+  expect(std::vector<std::optional<Uuid>>{Uuid{{0x12}}, std::nullopt}, "uuid[]",
+         "{12000000-0000-0000-0000-000000000000,NULL}");
   expect(std::vector{Date{1}}, "date[]", "{2000-01-02}");
+  expect(std::vector{Time{1}}, "time[]", "{00:00:00.000001}");
+  expect(std::vector{Timestamp{0}, timestamp_infinity}, "timestamp[]",
+         "{\"2000-01-01 00:00:00\",infinity}");
+  expect(std::vector{Timestamptz{0}, minus_infinity}, "timestamptz[]",
+         "{\"2000-01-01 00:00:00+00\",-infinity}");
+  expect(std::vector{Interval{.microseconds = 0, .days = -1}}, "interval[]", "{\"-1 days\"}");
   expect(std::vector{Inet{.prefix_length = 8, .address = {10}}}, "inet[]", "{10.0.0.0/8}");
   EXPECT_EQ(read<std::vector<int16_t>>("select '[5:6]={1,2}'::int2[]"),
             (std::vector<int16_t>{1, 2}));

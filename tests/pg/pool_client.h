@@ -31,10 +31,10 @@ struct Number {
   static constexpr auto columns = std::tuple{&Number::value};
 };
 
-inline constexpr proto::pg::Statement<Number(int32_t)> find_number{
-    "find_number", "select n from numbers where n > $1"};
-inline constexpr proto::pg::Statement<Number(int32_t)> add_number{
-    "add_number", "insert into numbers values ($1) returning n", false};
+inline constexpr auto find_number =
+    proto::pg::read<Number(int32_t)>("find_number", "select n from numbers where n > $1");
+inline constexpr auto add_number = proto::pg::write<Number(int32_t)>(
+    "add_number", "insert into numbers values ($1) returning n");
 
 // What we send, written out.
 inline const std::string startup_message =

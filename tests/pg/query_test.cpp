@@ -42,8 +42,8 @@ TEST(Query, ALateAnswerIsDrainedAndTheNextQueryGetsItsOwn) {
   }
 }
 
-constexpr proto::pg::Statement<Number(std::string_view)> find_by_name{
-    "find_by_name", "select n from numbers where name = $1"};
+constexpr auto find_by_name = proto::pg::read<Number(std::string_view)>(
+    "find_by_name", "select n from numbers where name = $1");
 
 TEST(Query, OfAStatementThatThePoolDoesNotKnowIsRefusedUnsent) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {

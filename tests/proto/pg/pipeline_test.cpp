@@ -137,6 +137,39 @@ TEST(Pipeline, ATransactionLeftOpenIsAViolation) {
   }
 }
 
+// Also of a query that nobody waits for any more.
+TEST(Pipeline, SaysWhichTransactionIsLeftOpenWhereOneMayBe) {
+  Pipeline pipeline(4, 1 << 20);
+  wire::Buffer out;
+  pipeline.allow_transactions(true);
+  EXPECT_EQ(pipeline.transaction_status(), 'I');
+  const auto next = [&](char state, void* owner) {
+    pipeline.push(out, Expect::execute, owner);
+    const Exact input(bind_complete + complete + "Z\0\0\0\5"s + state);
+    return pipeline.next(input.view());
+  };
+  for (const char state : "TEITI"s) {
+    EXPECT_EQ(next(state, &out), Event::answer);
+    EXPECT_EQ(pipeline.transaction_status(), state);
+    EXPECT_EQ(next('T', nullptr), Event::more);
+    EXPECT_EQ(pipeline.transaction_status(), 'T');
+  }
+  pipeline.allow_transactions(false);
+  EXPECT_EQ(pipeline.transaction_status(), 'I') << "which is what they are allowed from";
+  EXPECT_EQ(next('T', &out), Event::violation);
+}
+
+TEST(Pipeline, ATransactionOfNoKnownStateIsAViolation) {
+  for (const char state : "XiZ\0"s) {
+    Pipeline pipeline(4, 1 << 20);
+    wire::Buffer out;
+    pipeline.allow_transactions(true);
+    pipeline.push(out, Expect::execute, &out);
+    const Exact input(bind_complete + complete + "Z\0\0\0\5"s + state);
+    EXPECT_EQ(pipeline.next(input.view()), Event::violation) << state;
+  }
+}
+
 TEST(Pipeline, MessagesThatCannotBeAreViolationsAtEveryPlace) {
   for (const Place& place : places)
     for (const std::string& bad : {"D\0\0\0\3"s, "D\xff\xff\xff\xff"s, "D\x7f\xff\xff\xff"s,

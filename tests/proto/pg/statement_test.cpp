@@ -26,21 +26,23 @@ struct Person {
   static constexpr auto columns =
       std::tuple{&Person::id, &Person::name, &Person::age, &Person::active, &Person::since};
 };
-constexpr Statement<Person(Uuid)> find_person{
-    "find_person", "select id, name, age, active, since from people where id = $1"};
+constexpr auto find_person = read<Person(Uuid)>(
+    "find_person", "select id, name, age, active, since from people where id = $1");
 
 struct Count {
   int64_t count;
   static constexpr auto columns = std::tuple{&Count::count};
 };
-constexpr Statement<Count()> count_people{"count_people", "select count(*) from people"};
+constexpr auto count_people = read<Count()>("count_people", "select count(*) from people");
 
 struct Counted : Person {
   int64_t total;
   static constexpr auto columns = std::tuple_cat(Person::columns, std::tuple{&Counted::total});
 };
-constexpr Statement<Counted(int64_t, std::optional<std::string_view>, bool)> search{
-    "search", "select ...", false};
+constexpr auto search =
+    write<Counted(int64_t, std::optional<std::string_view>, bool)>("search", "select ...");
+constexpr auto rename_person =
+    write<void(Uuid, std::string)>("rename_person", "update people set name = $2 where id = $1");
 
 constexpr Uuid id{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
 constexpr std::string_view id_bytes = "\0\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf"sv;
@@ -59,6 +61,24 @@ TEST(Statement, HasItsParametersTypes) {
             (std::vector<Oid>{20, 25, 16}));
   EXPECT_TRUE(find_person.read_only);
   EXPECT_FALSE(search.read_only);
+  EXPECT_FALSE(rename_person.read_only);
+}
+
+// Neither kind is taken for granted.
+template <class S>
+concept MadeWithoutSayingWhich = requires { S("name", "select 1"); };
+static_assert(!MadeWithoutSayingWhich<Statement<Count()>>);
+
+TEST(Statement, MayBringNoRows) {
+  EXPECT_TRUE(rename_person.check("\0\2\0\0\x0b\x86\0\0\0\x19"sv, ""));
+  EXPECT_EQ(rename_person.check("\0\2\0\0\x0b\x86\0\0\0\x19"sv, int16(1) + field("id", 2950))
+                .error(),
+            "statement rename_person: it has 1 columns, the program reads 0");
+  Rows<NoRow> none("", "UPDATE 2\0"sv);
+  EXPECT_FALSE(none.next());
+  EXPECT_EQ(none.affected(), 2u);
+  EXPECT_TRUE(decode_row<NoRow>("\0\0"sv)) << "as select without a column brings them";
+  EXPECT_FALSE(decode_row<NoRow>("\0\1\0\0\0\0"sv));
 }
 
 // Behind a pooler another program's statement may have the same name.
@@ -100,7 +120,7 @@ TEST(Statement, EncodesEachParameterByItsType) {
             "E\0\0\0\x09\0\0\0\0\0"sv);
 }
 
-constexpr Statement<Count(std::string_view, std::string_view)> two_texts{"two", "select ..."};
+constexpr auto two_texts = read<Count(std::string_view, std::string_view)>("two", "select ...");
 
 // Of a made-up length: nothing reads it.
 std::string_view text_of(size_t length) {
@@ -233,8 +253,8 @@ struct Mood {
   std::vector<std::optional<int32_t>> days;
   static constexpr auto columns = std::tuple{&Mood::mood, &Mood::days};
 };
-constexpr Statement<Mood(Enum)> find_mood{"find_mood",
-                                          "select mood, days from moods where mood = $1"};
+constexpr auto find_mood =
+    read<Mood(Enum)>("find_mood", "select mood, days from moods where mood = $1");
 
 TEST(Check, LeavesTheTypeOfAnEnumToTheServer) {
   const std::string parameter = int16(1) + int32(16418);

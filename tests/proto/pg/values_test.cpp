@@ -130,6 +130,17 @@ TEST(Value, DateCountsDaysFrom2000) {
   expect_just(date_minus_infinity, "\x80\0\0\0"sv);
 }
 
+TEST(Value, TimeCountsFromMidnight) {
+  expect_just(Time{0}, "\0\0\0\0\0\0\0\0"sv);
+  expect_just(Time{14'706'000'007}, "\0\0\0\3\x6c\x8b\xc0\x87"sv);  // 04:05:06.000007
+  expect_just(Time{86'400'000'000}, "\0\0\0\x14\x1d\xd7\x60\0"sv);  // 24:00:00
+}
+
+TEST(Value, AnOidIsANumberWithoutASign) {
+  expect_just<uint32_t>(0xffff'fffe, "\xff\xff\xff\xfe"sv);
+  expect_just<uint32_t>(16384, "\0\0\x40\0"sv);
+}
+
 TEST(Value, TimestampCountsFrom2000) {
   expect_just(Timestamp{0}, "\0\0\0\0\0\0\0\0"sv);
   expect_just(Timestamp{-1}, "\xff\xff\xff\xff\xff\xff\xff\xff"sv);
@@ -286,12 +297,15 @@ TEST(Value, ArraysReadArraysOfTheirElements) {
   for (const Oid type : {0U, 16U, 23U, 25U, 869U, 2287U})
     Arrays::expect(type, {false, false, false, false, false});
   EXPECT_EQ(Value<std::vector<int64_t>>::sent_as, 1016u);
+  EXPECT_EQ(Value<std::vector<Time>>::sent_as, 1183u);
+  EXPECT_EQ(Value<std::vector<uint32_t>>::sent_as, 1028u);
   EXPECT_EQ(Value<std::vector<std::optional<Jsonb>>>::sent_as, 3807u);
 }
 
 TEST(Value, OtherTypesReadTheirOwnAlone) {
-  using Others = Readers<float, Numeric, Date, Timestamp, Interval, Json, Jsonb, Bytea, Enum, Inet>;
-  const Oid of[] = {700, 1700, 1082, 1114, 1186, 114, 3802, 17, 16384, 869};
+  using Others = Readers<float, Numeric, Date, Timestamp, Interval, Json, Jsonb, Bytea, Enum, Inet,
+                         Time, uint32_t>;
+  const Oid of[] = {700, 1700, 1082, 1114, 1186, 114, 3802, 17, 16384, 869, 1083, 26};
   for (size_t i = 0; i < std::size(of); ++i) {
     std::vector<bool> wanted(std::size(of));
     wanted[i] = true;

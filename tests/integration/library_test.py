@@ -1,0 +1,71 @@
+"""The library as others use it, with a real PostgreSQL: library.cpp (LIBRARY in the environment), the example (EXAMPLE), and
+the same, built by g++ from nothing but what `meson install` of BUILD installs and pkg-config says of it."""
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import stage
+
+EXPECTED = """\
+added 3
+1 Ada
+2 Grace
+3 Edsger
+PostgreSQL did not answer in time
+ERROR 23505: duplicate key value violates unique constraint "people_pkey" (Key (id)=(1) already exists.)
+"""
+
+
+def run(*command, **arguments):
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120 * stage.SLOW, **arguments)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout}"
+    return done.stdout
+
+
+class Library(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = stage.Cluster(rows=1)
+        cls.addClassCleanup(cls.cluster.destroy)
+
+    def run_example(self, program):
+        self.cluster.query("drop table if exists people", database=self.cluster.environment["PGDATABASE"])
+        said = run(program, env={**os.environ, **self.cluster.environment}).splitlines(keepends=True)
+        # The three lookups may come by several connections.
+        said[1:4] = sorted(said[1:4])
+        self.assertEqual("".join(said), EXPECTED)
+
+    def test_what_postgresql_answers(self):
+        run(os.environ["LIBRARY"], "--gtest_brief=1", env={**os.environ, **self.cluster.environment})
+
+    def test_example(self):
+        self.run_example(os.environ["EXAMPLE"])
+
+    @unittest.skipUnless("BUILD" in os.environ, "this build is not what others link")
+    def test_example_with_what_is_installed(self):
+        if shutil.which("pkg-config") is None:
+            self.skipTest("there is no pkg-config")
+        with tempfile.TemporaryDirectory(prefix="ringpost-installed-") as folder:
+            root = os.path.join(folder, "root")
+            run("meson", "install", "-C", os.environ["BUILD"], "--no-rebuild", "--quiet", "--skip-subprojects",
+                "--destdir", root)
+            installed = [os.path.join(path, name) for path, _, names in os.walk(root) for name in names]
+            found = [path for path in installed if path.endswith("/ringpost.pc")]
+            self.assertEqual(len(found), 1, installed)
+            environment = {**os.environ, "PKG_CONFIG_PATH": os.path.dirname(found[0])}
+            flags = run("pkg-config", "--cflags", "--libs", "ringpost", env=environment).split()
+            for flag in flags:
+                if flag[:2] in ("-I", "-L"):
+                    self.assertTrue(os.path.realpath(flag[2:]).startswith(os.path.realpath(root)), flag)
+            source = shutil.copy(os.path.join(stage.ROOT, "examples", "people.cpp"), folder)
+            program = os.path.join(folder, "people")
+            run("g++", "-std=c++23", "-Wall", "-Wextra", "-Werror", source, "-o", program, *flags, cwd=folder)
+            os.chmod(folder, 0o755)
+            self.run_example(program)
+
+
+if __name__ == "__main__":
+    unittest.main()
