@@ -40,7 +40,8 @@ io::Task<void> Listener::run() {
   const io::Until until{io::never, &stop_};
   std::string trouble;
   while (!stop_.requested()) {
-    const Result<void> opened = co_await connector_.connect(session_, until);
+    Connector::Walk walk(connector_, until);
+    const Result<size_t> opened = co_await walk.next(session_);
     if (opened) {
       const std::string why = co_await listen();
       if (std::exchange(listens_, false)) {
