@@ -54,6 +54,7 @@ class Shard {
     void connection_lost(std::string_view why, size_t in_flight) override;
     void notice(std::string_view severity, std::string_view message) override;
     void statement_failed(std::string_view statement, std::string_view why) override;
+    void statements_not_kept(std::string_view why) override;
 
    private:
     // A function may raise any number of notices, for each request: so many a second are logged,

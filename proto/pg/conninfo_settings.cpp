@@ -53,8 +53,8 @@ constexpr Keyword table[] = {
     {"sslsni", "PGSSLSNI", "1", tls, "1"},
     {"requirepeer", "PGREQUIREPEER", nullptr, "a look at the server's user"},
     {"require_auth", "PGREQUIREAUTH"},
-    {"min_protocol_version", "PGMINPROTOCOLVERSION", nullptr, "protocol 3.2", "3.0"},
-    {"max_protocol_version", "PGMAXPROTOCOLVERSION"},  // 3.0 is under each
+    {"min_protocol_version", "PGMINPROTOCOLVERSION"},
+    {"max_protocol_version", "PGMAXPROTOCOLVERSION"},
     {"ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION", "TLSv1.2", tls, "TLSv1.2"},
     {"ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION", nullptr, tls},
     {"gssencmode", "PGGSSENCMODE", "prefer", gssapi, "disable prefer"},

@@ -9,30 +9,17 @@ namespace ringpost::proto::pg {
 
 namespace {
 
-// AuthenticationRequest's codes.
-enum : int32_t {
-  ok = 0,
-  kerberos_v5 = 2,
-  cleartext = 3,
-  md5 = 5,
-  gss = 7,
-  sspi = 9,
-  sasl_request = 10,
-  sasl_continue = 11,
-  sasl_final_message = 12
-};
-
-const char* method_name(int32_t code) {
+const char* method_name(Authentication code) {
   switch (code) {
-    case kerberos_v5:
+    case Authentication::KerberosV5:
       return "Kerberos V5";
-    case cleartext:
+    case Authentication::CleartextPassword:
       return "a password in clear text";
-    case md5:
+    case Authentication::MD5Password:
       return "an MD5 password";
-    case gss:
+    case Authentication::GSS:
       return "GSSAPI";
-    case sspi:
+    case Authentication::SSPI:
       return "SSPI";
     default:
       return "an unknown method";
@@ -43,6 +30,24 @@ constexpr const char* state_names[] = {
     "authentication", "the SCRAM exchange", "the end of the SCRAM exchange", "start-up", "ready",
     "failed"};
 
+// "3.2", of a start-up message's 0x30002.
+std::string version_text(uint32_t version) {
+  return std::to_string(version >> 16) + "." + std::to_string(version & 0xffff);
+}
+std::string version_text(Conninfo::ProtocolVersion version) {
+  return version_text(static_cast<uint32_t>(version));
+}
+
+// What is to be done about an error, where it does not say so itself.
+const char* advice(const ErrorResponse& error) {
+  // PgBouncer takes few parameters, and refuses the session for any other.
+  if (error.message.starts_with("unsupported startup parameter"))
+    return "; a pooler between takes no such parameter: leave it out of the connection string "
+           "(options, say) and the PG* variables, or name it in the pooler's "
+           "ignore_startup_parameters";
+  return "";
+}
+
 }  // namespace
 
 void Startup::begin(wire::Buffer& out) const {
@@ -52,7 +57,7 @@ void Startup::begin(wire::Buffer& out) const {
     parameters.emplace_back("application_name", conninfo_.application_name);
   if (!conninfo_.options.empty()) parameters.emplace_back("options", conninfo_.options);
   for (const auto& [name, value] : conninfo_.parameters) parameters.emplace_back(name, value);
-  encode_startup(out, parameters);
+  encode_startup(out, static_cast<uint32_t>(conninfo_.max_protocol_version), parameters);
 }
 
 Startup::State Startup::fail(std::string why) {
@@ -67,12 +72,15 @@ Startup::State Startup::misplaced(const Message& message) {
 
 Startup::State Startup::take(const Message& message, wire::Buffer& out) {
   switch (message.type) {
-    case 'E':
+    case BackendMessage::ErrorResponse:
       server_error_ = decode_error(message.body);
-      return fail(server_error_->text());
-    case 'N':
+      return fail(server_error_->text() + advice(*server_error_));
+    case BackendMessage::NoticeResponse:
       return state_;
-    case 'R':
+    case BackendMessage::NegotiateProtocolVersion:
+      if (state_ != State::authenticating || scram_ || negotiated_) return misplaced(message);
+      return negotiate(message.body);
+    case BackendMessage::AuthenticationRequest:
       if (state_ == State::starting) return misplaced(message);
       return authentication(message.body, out);
     default:
@@ -80,20 +88,42 @@ Startup::State Startup::take(const Message& message, wire::Buffer& out) {
   }
   if (state_ != State::starting) return misplaced(message);
   switch (message.type) {
-    case 'K':
-      if (auto key = decode_backend_key_data(message.body)) {
-        cancel_key_ = std::move(*key);
-        return state_;
-      }
-      return fail("BackendKeyData is malformed");
-    case 'S':
+    case BackendMessage::BackendKeyData:
+      return backend_key(message.body);
+    case BackendMessage::ParameterStatus:
       return parameter(message.body);
-    case 'Z':
+    case BackendMessage::ReadyForQuery:
       if (message.body != "I") return fail("the session begins inside a transaction");
       return state_ = State::ready;
     default:
       return misplaced(message);
   }
+}
+
+// As libpq judges it. No option was asked for, so there is none that the server can have missed.
+Startup::State Startup::negotiate(std::string_view body) {
+  using Version = Conninfo::ProtocolVersion;
+  const auto answer = decode_negotiate_protocol_version(body);
+  if (!answer) return fail("NegotiateProtocolVersion is malformed");
+  const auto version = Version{answer->version};
+  const std::string asks = "the server asks for protocol " + version_text(version);
+  if (version > conninfo_.max_protocol_version)
+    return fail(asks + ", which is newer than the " + version_text(conninfo_.max_protocol_version) +
+                " that it was offered");
+  if (version < Version::v3_0) return fail(asks + ", which is older than 3.0");
+  if (version != Version::v3_0 && version != Version::v3_2)
+    return fail(asks + ", which does not exist");
+  if (!answer->unknown_options.empty())
+    return fail("the server does not know the protocol option " +
+                std::string(answer->unknown_options.front()) + ", which was not asked for");
+  if (version == conninfo_.max_protocol_version)
+    return fail("the server negotiates the protocol, and asks for no change");
+  if (version < conninfo_.min_protocol_version)
+    return fail("the server speaks protocol " + version_text(version) +
+                " at most, and min_protocol_version is " +
+                version_text(conninfo_.min_protocol_version));
+  negotiated_ = version;
+  return state_;
 }
 
 bool Startup::allowed(Conninfo::AuthMethod method) const {
@@ -102,10 +132,10 @@ bool Startup::allowed(Conninfo::AuthMethod method) const {
 
 Startup::State Startup::authentication(std::string_view body, wire::Buffer& out) {
   wire::Reader reader(body);
-  const auto code = reader.integer<int32_t>();
+  const auto code = static_cast<Authentication>(reader.integer<int32_t>());
   if (!reader.ok()) return fail("AuthenticationRequest is malformed");
   const std::string_view data = reader.bytes(reader.remaining());
-  if (state_ == State::authenticating && code == ok) {
+  if (state_ == State::authenticating && code == Authentication::Ok) {
     if (scram_ && !verified_)
       return fail(
           "the server ends the SCRAM exchange before it has proved that it knows the password");
@@ -113,21 +143,21 @@ Startup::State Startup::authentication(std::string_view body, wire::Buffer& out)
       return fail("the server asks for no authentication, which require_auth does not allow");
     return state_ = State::starting;
   }
-  if (state_ == State::authenticating && code == sasl_request && !scram_) return sasl(data, out);
-  if (state_ == State::sasl_first && code == sasl_continue) {
+  if (state_ == State::authenticating && code == Authentication::SASL && !scram_) return sasl(data, out);
+  if (state_ == State::sasl_first && code == Authentication::SASLContinue) {
     auto response = scram_->take_first(data);
     if (!response) return fail(std::move(response.error()));
     encode_sasl_response(out, *response);
     return state_ = State::sasl_final;
   }
-  if (state_ == State::sasl_final && code == sasl_final_message) {
+  if (state_ == State::sasl_final && code == Authentication::SASLFinal) {
     if (auto verified = scram_->take_final(data); !verified)
       return fail(std::move(verified.error()));
     verified_ = true;
     return state_ = State::authenticating;
   }
-  if (state_ != State::authenticating || code == ok || code >= sasl_request)
-    return fail("AuthenticationRequest " + std::to_string(code) + " has no place in " +
+  if (state_ != State::authenticating || code == Authentication::Ok || code >= Authentication::SASL)
+    return fail("AuthenticationRequest " + std::to_string(static_cast<int32_t>(code)) + " has no place in " +
                 state_names[static_cast<size_t>(state_)]);
   return fail(std::string("the server asks for ") + method_name(code) +
               ", which is not supported: give this role scram-sha-256 (or trust) in pg_hba.conf, "
@@ -157,6 +187,17 @@ Startup::State Startup::sasl(std::string_view mechanisms, wire::Buffer& out) {
   scram_.emplace(crypto_, conninfo_.password);
   encode_sasl_initial_response(out, Scram::mechanism, scram_->first_message());
   return state_ = State::sasl_first;
+}
+
+// Protocol 3.0 has keys of four bytes, and one of another length is no key that could cancel.
+Startup::State Startup::backend_key(std::string_view body) {
+  auto key = decode_backend_key_data(body);
+  if (!key) return fail("BackendKeyData is malformed");
+  if (protocol_version() == Conninfo::ProtocolVersion::v3_0 && key->secret_key.size() != 4)
+    return fail("BackendKeyData has a key of " + std::to_string(key->secret_key.size()) +
+                " bytes, and protocol 3.0 has keys of 4");
+  cancel_key_ = std::move(*key);
+  return state_;
 }
 
 Startup::State Startup::parameter(std::string_view body) {

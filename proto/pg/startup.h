@@ -2,7 +2,8 @@
 // "Start-up").
 //
 //     state            message                          next
-//     authenticating   AuthenticationOk                 starting
+//     authenticating   NegotiateProtocolVersion, once   authenticating
+//                      AuthenticationOk                 starting
 //                      AuthenticationSASL               sasl_first, sends SASLInitialResponse
 //     sasl_first       AuthenticationSASLContinue       sasl_final, sends SASLResponse
 //     sasl_final       AuthenticationSASLFinal          authenticating (AuthenticationOk alone)
@@ -41,15 +42,21 @@ class Startup {
   // When ready.
   const std::string& server_version() const { return server_version_; }
   const BackendKeyData& cancel_key() const { return cancel_key_; }
+  // That of the session: the one that was asked for, or what the server made of it.
+  Conninfo::ProtocolVersion protocol_version() const {
+    return negotiated_.value_or(conninfo_.max_protocol_version);
+  }
 
   // When failed: the server's own error, or else what this side found wrong.
-  const std::optional<Error>& server_error() const { return server_error_; }
+  const std::optional<ErrorResponse>& server_error() const { return server_error_; }
   const std::string& failure() const { return failure_; }
 
  private:
+  State negotiate(std::string_view body);
   State authentication(std::string_view body, wire::Buffer& out);
   bool allowed(Conninfo::AuthMethod method) const;
   State sasl(std::string_view mechanisms, wire::Buffer& out);
+  State backend_key(std::string_view body);
   State parameter(std::string_view body);
   State fail(std::string why);
   State misplaced(const Message& message);
@@ -57,11 +64,12 @@ class Startup {
   const Conninfo& conninfo_;
   const Crypto& crypto_;
   State state_ = State::authenticating;
+  std::optional<Conninfo::ProtocolVersion> negotiated_;
   std::optional<Scram> scram_;
   bool verified_ = false;  // the server has proved that it knows the password
   std::string server_version_;
   BackendKeyData cancel_key_;
-  std::optional<Error> server_error_;
+  std::optional<ErrorResponse> server_error_;
   std::string failure_;
 };
 

@@ -12,6 +12,7 @@
 #include "src/io/reactor.h"
 #include "src/pg/error.h"
 #include "src/pg/options.h"
+#include "src/pg/prepared.h"
 #include "src/pg/session.h"
 
 namespace ringpost::pg {
@@ -30,6 +31,8 @@ class Connector {
 
   // The time of one step: no more than the whole, and its own.
   io::Until attempt(io::Until until) const;
+  // Of all sessions that it opens.
+  StatementNames& names() { return names_; }
   io::Reactor& reactor() const { return reactor_; }
   io::BufferGroup& buffers() const { return buffers_; }
 
@@ -42,6 +45,7 @@ class Connector {
   io::Reactor& reactor_;
   io::BufferGroup& buffers_;
   const Options& options_;
+  StatementNames names_;
   bool walk_ends_ = false;  // what was heard last would be no other elsewhere
   std::minstd_rand random_{std::random_device{}()};  // for load_balance_hosts
 };

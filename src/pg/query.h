@@ -46,8 +46,8 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
   friend class Connection;
   friend class Pool;
 
-  // Appends Bind and Execute.
-  virtual void encode(proto::wire::Buffer& out) const = 0;
+  // Appends Bind and Execute, for the statement that the server knows by `name`.
+  virtual void encode(proto::wire::Buffer& out, std::string_view name) const = 0;
   void abandon(Outcome why) final;
 
   // Each ends the query; the coroutine runs inside the call (succeed) or later in this turn (fail).
@@ -64,8 +64,10 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
   size_t index_ = 0;  // of its statement
   Kind kind_ = Kind::quick;
   bool sent_ = false;
-  bool tried_again_ = false;
-  bool alone_ = false;  // shares its Sync with none
+  bool tried_again_ = false;     // it gave way, or was the suspect when its session was lost
+  bool prepared_anew_ = false;   // in this session, as its statement was stale
+  bool unnamed_ = false;         // sent with the unnamed statement, of its own group
+  bool alone_ = false;           // shares its Sync with none
 };
 
 template <class Row, class... Parameters>
@@ -92,9 +94,10 @@ class [[nodiscard]] Query final : public QueryBase {
   }
 
  private:
-  void encode(proto::wire::Buffer& out) const override {
+  void encode(proto::wire::Buffer& out, std::string_view name) const override {
     [[maybe_unused]] const bool fitted = std::apply(
-        [&](const Parameters&... each) { return typed_.encode_bind(out, each...); }, parameters_);
+        [&](const Parameters&... each) { return typed_.encode_bind_as(name, out, each...); },
+        parameters_);
     assert(fitted);
   }
 

@@ -162,10 +162,7 @@ TEST(ConninfoSettings, WhatCantBeKeptIsRefusedByName) {
       {"channel_binding=require sslmode=disable",
        "channel_binding asks for channel binding, which is not supported; leave it out, or set it "
        "to disable|prefer"},
-      {"min_protocol_version=3.2",
-       "min_protocol_version asks for protocol 3.2, which is not supported; leave it out, or set "
-       "it "
-       "to 3.0"},
+      {"min_protocol_version=3.2", "kept"},
       {"client_encoding=LATIN1",
        "client_encoding asks for another encoding than UTF8, which is not supported; leave it out, "
        "or set it to UTF8|utf8|UTF-8|utf-8"},
