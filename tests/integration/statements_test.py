@@ -48,7 +48,7 @@ class Statements(unittest.TestCase):
         self.assertGreater(len(load.seen), 100)
         for n in range(1, 20):
             self.assertEqual(server.get("/users/" + seed_id(n)).json()["id"], seed_id(n))
-        self.assertEqual(len(server.get("/users?limit=50").json()["users"]), 50)
+        self.assertEqual(len(server.get("/users?limit=50").json()["items"]), 50)
         self.assertNotIn("query_failed", server.log())
         self.assertNotIn("db_connection_lost", server.log())
         return server
