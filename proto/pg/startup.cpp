@@ -9,17 +9,30 @@ namespace ringpost::proto::pg {
 
 namespace {
 
-const char* method_name(Authentication code) {
+// AuthenticationRequest's codes.
+enum : int32_t {
+  ok = 0,
+  kerberos_v5 = 2,
+  cleartext = 3,
+  md5 = 5,
+  gss = 7,
+  sspi = 9,
+  sasl_request = 10,
+  sasl_continue = 11,
+  sasl_final_message = 12
+};
+
+const char* method_name(int32_t code) {
   switch (code) {
-    case Authentication::KerberosV5:
+    case kerberos_v5:
       return "Kerberos V5";
-    case Authentication::CleartextPassword:
+    case cleartext:
       return "a password in clear text";
-    case Authentication::MD5Password:
+    case md5:
       return "an MD5 password";
-    case Authentication::GSS:
+    case gss:
       return "GSSAPI";
-    case Authentication::SSPI:
+    case sspi:
       return "SSPI";
     default:
       return "an unknown method";
@@ -132,10 +145,10 @@ bool Startup::allowed(Conninfo::AuthMethod method) const {
 
 Startup::State Startup::authentication(std::string_view body, wire::Buffer& out) {
   wire::Reader reader(body);
-  const auto code = static_cast<Authentication>(reader.integer<int32_t>());
+  const auto code = reader.integer<int32_t>();
   if (!reader.ok()) return fail("AuthenticationRequest is malformed");
   const std::string_view data = reader.bytes(reader.remaining());
-  if (state_ == State::authenticating && code == Authentication::Ok) {
+  if (state_ == State::authenticating && code == ok) {
     if (scram_ && !verified_)
       return fail(
           "the server ends the SCRAM exchange before it has proved that it knows the password");
@@ -143,21 +156,21 @@ Startup::State Startup::authentication(std::string_view body, wire::Buffer& out)
       return fail("the server asks for no authentication, which require_auth does not allow");
     return state_ = State::starting;
   }
-  if (state_ == State::authenticating && code == Authentication::SASL && !scram_) return sasl(data, out);
-  if (state_ == State::sasl_first && code == Authentication::SASLContinue) {
+  if (state_ == State::authenticating && code == sasl_request && !scram_) return sasl(data, out);
+  if (state_ == State::sasl_first && code == sasl_continue) {
     auto response = scram_->take_first(data);
     if (!response) return fail(std::move(response.error()));
     encode_sasl_response(out, *response);
     return state_ = State::sasl_final;
   }
-  if (state_ == State::sasl_final && code == Authentication::SASLFinal) {
+  if (state_ == State::sasl_final && code == sasl_final_message) {
     if (auto verified = scram_->take_final(data); !verified)
       return fail(std::move(verified.error()));
     verified_ = true;
     return state_ = State::authenticating;
   }
-  if (state_ != State::authenticating || code == Authentication::Ok || code >= Authentication::SASL)
-    return fail("AuthenticationRequest " + std::to_string(static_cast<int32_t>(code)) + " has no place in " +
+  if (state_ != State::authenticating || code == ok || code >= sasl_request)
+    return fail("AuthenticationRequest " + std::to_string(code) + " has no place in " +
                 state_names[static_cast<size_t>(state_)]);
   return fail(std::string("the server asks for ") + method_name(code) +
               ", which is not supported: give this role scram-sha-256 (or trust) in pg_hba.conf, "

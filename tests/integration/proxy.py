@@ -4,7 +4,8 @@
     server = stage.Server(proxy.url(cluster.url))
     with proxy.fault(latency_s=0.05):        # from now on, also for what is open; without it again behind the block
         ...
-    proxy.reset(); proxy.half_open()         # what is open now
+    proxy.blackhole(); proxy.heal()          # the same as a block's begin and end
+    proxy.reset(); proxy.half_open(); proxy.forget()     # what is open now
     proxy.close()
 
 What chance decides is decided by `seed`. One thread of its own does all; the methods may be called from any other.
@@ -52,6 +53,13 @@ class Proxy:
         finally:
             self._call(self._set, {})
 
+    def blackhole(self):
+        """As a fault, until heal()."""
+        self._call(self._set, {"blackhole": True})
+
+    def heal(self):
+        self._call(self._set, {})
+
     def reset(self):
         """Ends all connections by RST, on both sides; how many there were."""
         return self._call(lambda: sum(link.reset() for link in list(self._links)))
@@ -59,6 +67,11 @@ class Proxy:
     def half_open(self):
         """PostgreSQL loses all connections, and the client hears nothing of it, ever; how many there were."""
         return self._call(lambda: sum(link.half_open() for link in list(self._links)))
+
+    def forget(self):
+        """As a NAT does: nothing passes any more on what is open now, and neither side is told; how many there were.
+        PostgreSQL hears of it when the client gives up, as its keepalives would tell it some time."""
+        return self._call(lambda: sum(link.forget() for link in list(self._links)))
 
     def close(self):
         self.reset()
@@ -129,8 +142,10 @@ class Proxy:
             if wait > 0:
                 await asyncio.sleep(wait)
             if not data:
-                if not link.is_half_open:
-                    await self._flows.wait()
+                await self._flows.wait()
+                if link.is_silent and writer is link.server:
+                    link.close()
+                elif not link.is_silent:
                     with contextlib.suppress(OSError, RuntimeError):
                         writer.write_eof()
                 return
@@ -140,7 +155,7 @@ class Proxy:
                 piece, data = data[:size], data[size:]
                 if self._random.random() < self._faults.get("resets", 0):
                     link.reset()
-                if link.is_over or link.is_half_open:
+                if link.is_over or link.is_silent:
                     break
                 with contextlib.suppress(OSError, RuntimeError):
                     writer.write(piece)
@@ -154,7 +169,7 @@ class Link:
 
     def __init__(self, proxy, client):
         self.proxy, self.client, self.server = proxy, client, None
-        self.is_half_open = self.is_over = False
+        self.is_silent = self.is_over = False
 
     def reset(self):
         if self.is_over:
@@ -169,10 +184,15 @@ class Link:
         return 1
 
     def half_open(self):
-        if self.is_over or self.is_half_open or self.server is None:
+        if not self.forget():
             return 0
-        self.is_half_open = True
         self.server.transport.abort()
+        return 1
+
+    def forget(self):
+        if self.is_over or self.is_silent or self.server is None:
+            return 0
+        self.is_silent = True
         return 1
 
     def close(self):

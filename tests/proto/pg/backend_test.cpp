@@ -1,5 +1,8 @@
 #include "proto/pg/backend.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -70,6 +73,35 @@ TEST(NextMessage, AllowsTheLargestDataRow) {
   EXPECT_EQ(parse("D\x40\0\0\4"sv, out), Parse::partial);
   EXPECT_EQ(out.type, BackendMessage::DataRow);
   EXPECT_EQ(out.size, size_t{1} + longest_message);
+}
+
+// What can be said of a message by its type and length alone is said then: nothing is waited for
+// that is of no use.
+TEST(NextMessage, KnowsHowLongEachMayBe) {
+  constexpr std::pair<char, int32_t> longest[] = {
+      {'1', 4},          {'2', 4},          {'3', 4},          {'A', longest_message},
+      {'C', 1024},       {'D', longest_message}, {'E', longest_message}, {'G', 64 * 1024},
+      {'H', 64 * 1024},  {'I', 4},          {'K', 4 + 4 + 256}, {'N', longest_message},
+      {'R', 64 * 1024},  {'S', longest_message}, {'T', longest_message}, {'V', longest_message},
+      {'W', 64 * 1024},  {'Z', 5},          {'c', 4},          {'d', longest_message},
+      {'n', 4},          {'s', 4},          {'t', 4 + 2 + 4 * 65535}, {'v', 64 * 1024}};
+  size_t known = 0;
+  for (int code = 0; code < 256; ++code) {
+    const char type = static_cast<char>(code);
+    const auto* found = std::find_if(std::begin(longest), std::end(longest),
+                                     [type](const auto& each) { return each.first == type; });
+    const int32_t most = found == std::end(longest) ? 0 : found->second;
+    known += most == 0 ? 0 : 1;
+    Message out;
+    const std::string longest_header = type + tests::int32(most);
+    EXPECT_EQ(parse(longest_header, out),
+              most == 0   ? Parse::invalid
+              : most == 4 ? Parse::complete
+                          : Parse::partial)
+        << code;
+    EXPECT_EQ(parse(type + tests::int32(int64_t{most} + 1), out), Parse::invalid) << code;
+  }
+  EXPECT_EQ(known, std::size(longest));
 }
 
 TEST(MessageName, IsTheSpecifications) {
