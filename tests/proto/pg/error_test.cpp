@@ -162,5 +162,28 @@ TEST(ErrorClass, KnowsAStatementThatWentStale) {
   }
 }
 
+TEST(ErrorClass, KnowsAStatementThatIsNotWhereItWasPrepared) {
+  struct Case {
+    const char *sqlstate, *message;
+    bool lost, duplicate;
+  };
+  constexpr Case cases[] = {
+      {"26000", "prepared statement \"a\" does not exist", true, false},
+      {"26000", "in another language", true, false},
+      {"08P01", "prepared statement did not exist", true, false},
+      {"08P01", "unsupported startup parameter: options", false, false},
+      {"08P01", "the prepared statement", false, false},
+      {"42P05", "prepared statement \"a\" already exists", false, true},
+      {"0A000", "cached plan must not change result type", false, false},
+  };
+  for (const Case& one : cases) {
+    ErrorResponse error;
+    error.sqlstate = one.sqlstate;
+    error.message = one.message;
+    EXPECT_EQ(error.is_lost_statement(), one.lost) << one.message;
+    EXPECT_EQ(error.is_duplicate_statement(), one.duplicate) << one.message;
+  }
+}
+
 }  // namespace
 }  // namespace ringpost::proto::pg
