@@ -457,6 +457,31 @@ class Login(Database):
                     "ringpost")
                 self.assertEqual(server.stop(), 0)
 
+    def test_protocol_versions(self):
+        """What PostgreSQL before 18 does not speak it says so, and 3.0 is spoken then, if that is enough."""
+        for asked in "max_protocol_version=3.0", "max_protocol_version=3.2", "max_protocol_version=latest":
+            with self.subTest(asked=asked):
+                server = stage.Server(f"{cluster.url}?{asked}")
+                self.addCleanup(server.stop)
+                self.assertEqual(server.get("/users/" + seed_id(1)).status, 200)
+                self.assertEqual(server.stop(), 0)
+        speaks_it = int(cluster.query("show server_version_num")) >= 180000
+        server = stage.Server(cluster.url + "?min_protocol_version=3.2", wait=False)
+        self.addCleanup(server.stop)
+        server.wait_listening()
+        self.assertEqual(server.get("/users/" + seed_id(1)).status, 200 if speaks_it else 503)
+        if not speaks_it:
+            server.wait_log("the server speaks protocol 3.0 at most, and min_protocol_version is 3.2")
+            return
+        # A key of 32 bytes cancels too.
+        lock = self.lock_table()
+        self.assert_unavailable(server.get("/users/" + seed_id(1)))
+        held_up = ("select count(*) from pg_stat_activity where application_name = 'ringpost'"
+                   " and wait_event_type = 'Lock'")
+        stage.eventually(lambda: cluster.query(held_up) == "0", 3 * stage.SLOW, "the statement is cancelled")
+        lock.communicate("rollback;\n")
+        self.assertNotIn("db_connection_lost", server.log())
+
     def test_the_first_of_two_hosts_is_silent(self):
         with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
             here = f"127.0.0.1:{urllib.parse.urlsplit(cluster.url).port}"
