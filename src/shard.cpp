@@ -88,5 +88,8 @@ void Shard::PoolLog::statement_failed(std::string_view statement, std::string_vi
   ops::log(ops::Level::error, "db_statement_failed",
            {{"shard", shard_}, {"statement", statement}, {"why", why}});
 }
+void Shard::PoolLog::statements_not_kept(std::string_view why) {
+  ops::log(ops::Level::warning, "db_statements_not_kept", {{"shard", shard_}, {"why", why}});
+}
 
 }  // namespace ringpost

@@ -55,6 +55,7 @@ class Shard {
     void connection_retired(std::string_view address, std::string_view why) override;
     void notice(std::string_view severity, std::string_view message) override;
     void statement_failed(std::string_view statement, std::string_view why) override;
+    void statements_not_kept(std::string_view why) override;
 
    private:
     // A function may raise any number of notices, for each request: so many a second are logged,

@@ -13,7 +13,7 @@ namespace ringpost::stub {
 
 namespace oid = proto::pg::oid;
 namespace wire = proto::wire;
-using proto::pg::Encoder, proto::pg::Oid;
+using proto::pg::BackendMessage, proto::pg::Encoder, proto::pg::Oid;
 using wire::Buffer, wire::load_big_endian, wire::Reader, wire::store_big_endian;
 
 namespace {
@@ -154,21 +154,21 @@ std::optional<Execute> decode_execute(std::string_view body) {
 }
 
 void encode_parameter_status(Buffer& out, std::string_view name, std::string_view value) {
-  Encoder(out, 'S').string(name).string(value);
+  Encoder(out, BackendMessage::ParameterStatus).string(name).string(value);
 }
 
 void encode_ready(Buffer& out, char transaction) {
-  Encoder(out, 'Z').integer(transaction);
+  Encoder(out, BackendMessage::ReadyForQuery).integer(transaction);
 }
 
 void encode_parameter_description(Buffer& out, std::span<const Oid> parameters) {
-  Encoder message(out, 't');
+  Encoder message(out, BackendMessage::ParameterDescription);
   message.integer(static_cast<int16_t>(parameters.size()));
   for (const Oid type : parameters) message.integer(type);
 }
 
 void encode_row_description(Buffer& out, std::span<const Column> columns, uint32_t text) {
-  Encoder message(out, 'T');
+  Encoder message(out, BackendMessage::RowDescription);
   message.integer(static_cast<int16_t>(columns.size()));
   for (size_t i = 0; i < columns.size(); ++i)
     message.string(columns[i].name)
@@ -183,12 +183,12 @@ void encode_row_description(Buffer& out, std::span<const Column> columns, uint32
 void encode_command_complete(Buffer& out, std::string_view tag, std::optional<size_t> rows) {
   if (rows == 1 && tag == "SELECT") return out.append({"C\0\0\0\15SELECT 1\0", 14});
   const std::string count = rows ? " " + std::to_string(*rows) : "";
-  Encoder(out, 'C').bytes(tag).string(count);
+  Encoder(out, BackendMessage::CommandComplete).bytes(tag).string(count);
 }
 
 void encode_error(Buffer& out, std::string_view severity, std::string_view sqlstate,
                   std::string_view message) {
-  Encoder error(out, 'E');
+  Encoder error(out, BackendMessage::ErrorResponse);
   error.integer('S').string(severity).integer('V').string(severity);
   error.integer('C').string(sqlstate).integer('M').string(message).integer('\0');
 }
@@ -205,7 +205,7 @@ void encode_row(Buffer& out, std::span<const Column> columns, uint32_t text,
     if (!last_field.empty()) std::memcpy(at + fields.size(), last_field.data(), last_field.size());
     return out.commit(size);
   }
-  Encoder message(out, 'D');
+  Encoder message(out, BackendMessage::DataRow);
   message.integer(static_cast<int16_t>(columns.size()));
   for (size_t i = 0; i < columns.size(); ++i) {
     const std::optional<std::string_view> value = take_field(fields.empty() ? last_field : fields);

@@ -11,7 +11,7 @@
 namespace ringpost::stub {
 
 using Kind = Statement::Kind;
-using proto::pg::Uuid;
+using proto::pg::BackendMessage, proto::pg::Uuid;
 using proto::wire::Buffer, proto::wire::Reader;
 namespace wire = proto::wire;
 
@@ -143,14 +143,14 @@ void Session::start(std::string_view parameters, uint32_t version) {
   }
   if (!reader.finished()) return violate("invalid startup packet layout");
   if (version != StartupPacket::version_3 || unknown_count != 0)
-    proto::pg::Encoder(*out_, 'v')
+    proto::pg::Encoder(*out_, BackendMessage::NegotiateProtocolVersion)
         .integer(StartupPacket::version_3)
         .integer(unknown_count)
         .bytes(unknown.view());
-  proto::pg::Encoder(*out_, 'R').integer(int32_t{0});
+  proto::pg::Encoder(*out_, BackendMessage::AuthenticationRequest).integer(int32_t{0});
   for (const Setting& setting : settings())
     if (setting.told) encode_parameter_status(*out_, setting.name, value_of(setting.name));
-  proto::pg::Encoder(*out_, 'K').integer(process_id_).integer(int32_t{0});
+  proto::pg::Encoder(*out_, BackendMessage::BackendKeyData).integer(process_id_).integer(int32_t{0});
   encode_ready(*out_, transaction_);
   started_ = true;
   next_ = Next::send;

@@ -4,8 +4,10 @@ namespace ringpost::proto::pg {
 
 namespace {
 
+using Type = BackendMessage;
+
 struct Known {
-  char type;
+  Type type;
   const char* name;
   int32_t longest;  // of the length field
 };
@@ -13,33 +15,33 @@ struct Known {
 constexpr int32_t any = longest_message, short_text = 64 * 1024;
 
 constexpr Known known[] = {
-    {'R', "AuthenticationRequest", short_text},
-    {'K', "BackendKeyData", 4 + 4 + 256},
-    {'2', "BindComplete", 4},
-    {'3', "CloseComplete", 4},
-    {'C', "CommandComplete", 1024},
-    {'d', "CopyData", any},
-    {'c', "CopyDone", 4},
-    {'G', "CopyInResponse", short_text},
-    {'H', "CopyOutResponse", short_text},
-    {'W', "CopyBothResponse", short_text},
-    {'D', "DataRow", any},
-    {'I', "EmptyQueryResponse", 4},
-    {'E', "ErrorResponse", any},
-    {'V', "FunctionCallResponse", any},
-    {'v', "NegotiateProtocolVersion", short_text},
-    {'n', "NoData", 4},
-    {'N', "NoticeResponse", any},
-    {'A', "NotificationResponse", any},
-    {'t', "ParameterDescription", 4 + 2 + 4 * 65535},
-    {'S', "ParameterStatus", any},
-    {'1', "ParseComplete", 4},
-    {'s', "PortalSuspended", 4},
-    {'Z', "ReadyForQuery", 5},
-    {'T', "RowDescription", any},
+    {Type::AuthenticationRequest, "AuthenticationRequest", short_text},
+    {Type::BackendKeyData, "BackendKeyData", 4 + 4 + 256},
+    {Type::BindComplete, "BindComplete", 4},
+    {Type::CloseComplete, "CloseComplete", 4},
+    {Type::CommandComplete, "CommandComplete", 1024},
+    {Type::CopyData, "CopyData", any},
+    {Type::CopyDone, "CopyDone", 4},
+    {Type::CopyInResponse, "CopyInResponse", short_text},
+    {Type::CopyOutResponse, "CopyOutResponse", short_text},
+    {Type::CopyBothResponse, "CopyBothResponse", short_text},
+    {Type::DataRow, "DataRow", any},
+    {Type::EmptyQueryResponse, "EmptyQueryResponse", 4},
+    {Type::ErrorResponse, "ErrorResponse", any},
+    {Type::FunctionCallResponse, "FunctionCallResponse", any},
+    {Type::NegotiateProtocolVersion, "NegotiateProtocolVersion", short_text},
+    {Type::NoData, "NoData", 4},
+    {Type::NoticeResponse, "NoticeResponse", any},
+    {Type::NotificationResponse, "NotificationResponse", any},
+    {Type::ParameterDescription, "ParameterDescription", 4 + 2 + 4 * 65535},
+    {Type::ParameterStatus, "ParameterStatus", any},
+    {Type::ParseComplete, "ParseComplete", 4},
+    {Type::PortalSuspended, "PortalSuspended", 4},
+    {Type::ReadyForQuery, "ReadyForQuery", 5},
+    {Type::RowDescription, "RowDescription", any},
 };
 
-const Known* find(char type) {
+const Known* find(Type type) {
   for (const Known& one : known)
     if (one.type == type) return &one;
   return nullptr;
@@ -58,7 +60,7 @@ constexpr Longest longest;
 
 wire::Parse next_message(std::string_view input, Message& message) {
   if (input.empty()) return wire::Parse::partial;
-  message = {.type = input[0], .body = {}, .size = 0};
+  message = {.type = Type{input[0]}, .body = {}, .size = 0};
   const int32_t most = longest.of[static_cast<uint8_t>(input[0])];
   if (most == 0) return wire::Parse::invalid;
   if (input.size() < 5) return wire::Parse::partial;
@@ -70,7 +72,7 @@ wire::Parse next_message(std::string_view input, Message& message) {
   return wire::Parse::complete;
 }
 
-std::string message_name(char type) {
+std::string message_name(BackendMessage type) {
   if (const Known* one = find(type)) return std::string(one->name);
   return "a message of the unknown type " + std::to_string(static_cast<uint8_t>(type));
 }
@@ -82,6 +84,18 @@ std::optional<BackendKeyData> decode_backend_key_data(std::string_view body) {
   if (!reader.ok() || reader.remaining() < 4) return std::nullopt;
   key.secret_key = reader.bytes(reader.remaining());
   return key;
+}
+
+std::optional<NegotiateProtocolVersion> decode_negotiate_protocol_version(
+    std::string_view body) {
+  wire::Reader reader(body);
+  NegotiateProtocolVersion negotiated;
+  negotiated.version = reader.integer<uint32_t>();
+  const auto count = reader.integer<int32_t>();
+  for (int32_t i = 0; i < count && reader.ok(); ++i)
+    negotiated.unknown_options.push_back(reader.string());
+  if (count < 0 || !reader.finished()) return std::nullopt;
+  return negotiated;
 }
 
 std::optional<ParameterStatus> decode_parameter_status(std::string_view body) {

@@ -10,7 +10,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "proto/pg/message_type.h"
 #include "proto/pg/oid.h"
 #include "proto/wire/bytes.h"
 #include "proto/wire/parse.h"
@@ -18,7 +20,7 @@
 namespace ringpost::proto::pg {
 
 struct Message {
-  char type = 0;
+  BackendMessage type{};
   std::string_view body;
   size_t size = 0;  // of the whole message
 };
@@ -32,13 +34,21 @@ inline constexpr int32_t longest_message = (1 << 30) + 4;
 wire::Parse next_message(std::string_view input, Message& message);
 
 // "BindComplete (2)": for saying which message was out of place.
-std::string message_name(char type);
+std::string message_name(BackendMessage type);
 
 struct BackendKeyData {
   int32_t process_id = 0;
   std::string secret_key;  // 4 bytes in protocol 3.0, up to 256 from 3.2 on
 };
 std::optional<BackendKeyData> decode_backend_key_data(std::string_view body);
+
+// The server speaks another minor version than it was asked for, or does not know all options
+// (_pq_.*) of the start-up message.
+struct NegotiateProtocolVersion {
+  uint32_t version = 0;  // as a start-up message has it: the major version in the upper 16 bits
+  std::vector<std::string_view> unknown_options;
+};
+std::optional<NegotiateProtocolVersion> decode_negotiate_protocol_version(std::string_view body);
 
 struct ParameterStatus {
   std::string_view name, value;

@@ -39,6 +39,7 @@ struct Host {
   std::string socket_path() const { return name + "/.s.PGSQL." + std::to_string(port); }
   // For messages: "db.example:5432", "/run/postgresql/.s.PGSQL.5432".
   std::string text() const;
+  bool operator==(const Host&) const = default;
 };
 
 struct Conninfo {
@@ -74,6 +75,7 @@ struct Conninfo {
     Version min_protocol_version = Version::tls_1_2;
     std::optional<Version> max_protocol_version;
     std::string keylogfile;
+    bool operator==(const Ssl&) const = default;
   };
 
   struct Keepalives {
@@ -81,6 +83,7 @@ struct Conninfo {
     // Empty: the system's.
     std::optional<std::chrono::seconds> idle, interval;
     std::optional<int> count;
+    bool operator==(const Keepalives&) const = default;
   };
 
   // What `host` is to be told, which is one of `hosts`; may be empty.
@@ -108,6 +111,8 @@ struct Conninfo {
 
   // Why the password file is not used though it is there: for the log. Empty: nothing to say.
   std::string warning;
+
+  bool operator==(const Conninfo&) const = default;
 };
 
 // What a connection string is read with, beside the string. Without the two functions of files

@@ -53,8 +53,8 @@ constexpr Keyword table[] = {
     {"sslsni", "PGSSLSNI", "1"},
     {"requirepeer", "PGREQUIREPEER"},
     {"require_auth", "PGREQUIREAUTH"},
-    {"min_protocol_version", "PGMINPROTOCOLVERSION", nullptr, "protocol 3.2", "3.0"},
-    {"max_protocol_version", "PGMAXPROTOCOLVERSION"},  // 3.0 is under each
+    {"min_protocol_version", "PGMINPROTOCOLVERSION"},
+    {"max_protocol_version", "PGMAXPROTOCOLVERSION"},
     {"ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION", "TLSv1.2"},
     {"ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION"},
     {"gssencmode", "PGGSSENCMODE", "prefer", gssapi, "disable prefer"},

@@ -25,7 +25,7 @@ bool DynamicRows::next() {
   Message message;
   while (next_message(rest_, message) == wire::Parse::complete) {
     rest_.remove_prefix(message.size);
-    if (message.type != 'D') continue;
+    if (message.type != BackendMessage::DataRow) continue;
     if (split(message.body)) return true;
     malformed_ = true;
     rest_ = {};

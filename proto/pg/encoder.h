@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "proto/pg/message_type.h"
 #include "proto/wire/buffer.h"
 #include "proto/wire/bytes.h"
 
@@ -17,10 +18,8 @@ namespace ringpost::proto::pg {
 
 class Encoder {
  public:
-  Encoder(wire::Buffer& out, char type) : out_(out) {
-    out_.append(type);
-    begin();
-  }
+  Encoder(wire::Buffer& out, FrontendMessage type) : Encoder(out, static_cast<char>(type)) {}
+  Encoder(wire::Buffer& out, BackendMessage type) : Encoder(out, static_cast<char>(type)) {}
   explicit Encoder(wire::Buffer& out) : out_(out) { begin(); }
   ~Encoder() {
     wire::store_big_endian(out_.data() + length_at_,
@@ -47,6 +46,10 @@ class Encoder {
   }
 
  private:
+  Encoder(wire::Buffer& out, char type) : out_(out) {
+    out_.append(type);
+    begin();
+  }
   void begin() {
     length_at_ = out_.size();
     integer<int32_t>(0);

@@ -17,7 +17,7 @@ void for_each(std::string_view body, Each each) {
   }
 }
 
-std::string* field(Error& error, char code) {
+std::string* field(ErrorResponse& error, char code) {
   switch (code) {
     case 'C':
       return &error.sqlstate;
@@ -60,8 +60,8 @@ std::string_view severity_of(std::string_view body) {
 
 }  // namespace
 
-Error decode_error(std::string_view body) {
-  Error error;
+ErrorResponse decode_error(std::string_view body) {
+  ErrorResponse error;
   for_each(body, [&](char code, std::string_view value) {
     if (std::string* to = field(error, code)) *to = value;
   });
@@ -74,7 +74,7 @@ bool is_fatal(std::string_view body) {
   return severity == "FATAL" || severity == "PANIC";
 }
 
-std::string Error::text() const {
+std::string ErrorResponse::text() const {
   std::string line(severity);
   line.append(" ").append(sqlstate).append(": ").append(message);
   if (!detail.empty()) line.append(" (").append(detail).append(")");
@@ -82,21 +82,26 @@ std::string Error::text() const {
   return line;
 }
 
-bool Error::is_outage() const {
+bool ErrorResponse::is_outage() const {
   return sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate == "53300" ||
          sqlstate == "53200" || sqlstate == "57014" || sqlstate == "55P03" || is_retryable();
 }
 
-bool Error::is_retryable() const {
+bool ErrorResponse::is_retryable() const {
   return sqlstate == "40001" || sqlstate == "40P01";
 }
 
-bool Error::is_ended_from_outside() const {
+bool ErrorResponse::is_ended_from_outside() const {
   return sqlstate == "57P01" || sqlstate == "57P02" || sqlstate == "57P04" || sqlstate == "57P05" ||
          (sqlstate == "40001" && is_fatal());
 }
 
-bool Error::is_stale_statement() const {
+bool ErrorResponse::is_lost_statement() const {
+  return sqlstate == "26000" ||
+         (sqlstate == "08P01" && message.starts_with("prepared statement "));
+}
+
+bool ErrorResponse::is_stale_statement() const {
   return sqlstate == "26000" || (sqlstate == "0A000" && routine == "RevalidateCachedQuery");
 }
 

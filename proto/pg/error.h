@@ -8,7 +8,7 @@
 
 namespace ringpost::proto::pg {
 
-struct Error {
+struct ErrorResponse {
   // Each by its field's letter. V: ERROR, FATAL, PANIC; WARNING, NOTICE, DEBUG, INFO, LOG.
   std::string severity;
   std::string sqlstate;                                      // C: five characters (appendix A)
@@ -48,10 +48,14 @@ struct Error {
   // The prepared statement is no longer what it was: it was deallocated (26000), or its tables
   // changed (0A000).
   bool is_stale_statement() const;
+  // It was not there, or one of its name was already (42P05): who passes our messages on shares a
+  // server's session among clients. PgBouncer says so in words alone (08P01), and ends the session.
+  bool is_lost_statement() const;
+  bool is_duplicate_statement() const { return sqlstate == "42P05"; }
 };
 
 // Of a message body. A field that is missing or malformed stays empty.
-Error decode_error(std::string_view body);
+ErrorResponse decode_error(std::string_view body);
 
 // Whether the body's severity ends the session: decided without copying.
 bool is_fatal(std::string_view body);

@@ -12,49 +12,54 @@ using wire::store_big_endian;
 
 namespace {
 
-constexpr int32_t protocol_version = 3 << 16, cancel_request_code = 80877102,
-                  ssl_request_code = 80877103;
+using Type = FrontendMessage;
+
+constexpr int32_t cancel_request_code = 80877102, ssl_request_code = 80877103;
+// What Describe and Close are about.
+constexpr char prepared_statement = 'S';
 
 }  // namespace
 
-void encode_startup(wire::Buffer& out,
+void encode_startup(wire::Buffer& out, uint32_t version,
                     std::span<const std::pair<std::string_view, std::string_view>> parameters) {
   Encoder message(out);
-  message.integer(protocol_version);
+  message.integer(version);
   for (const auto& [name, value] : parameters) message.string(name).string(value);
   message.integer<uint8_t>(0);
 }
 
 void encode_sasl_initial_response(wire::Buffer& out, std::string_view mechanism,
                                   std::string_view data) {
-  Encoder(out, 'p').string(mechanism).integer(static_cast<int32_t>(data.size())).bytes(data);
+  Encoder(out, Type::SASLInitialResponse)
+      .string(mechanism)
+      .integer(static_cast<int32_t>(data.size())).bytes(data);
 }
 
 void encode_sasl_response(wire::Buffer& out, std::string_view data) {
-  Encoder(out, 'p').bytes(data);
+  Encoder(out, Type::SASLResponse).bytes(data);
 }
 
 void encode_password(wire::Buffer& out, std::string_view password) {
-  Encoder(out, 'p').string(password);
+  Encoder(out, Type::PasswordMessage).string(password);
 }
 
 void encode_parse(wire::Buffer& out, std::string_view name, std::string_view sql,
                   std::span<const Oid> parameters) {
-  Encoder message(out, 'P');
+  Encoder message(out, Type::Parse);
   message.string(name).string(sql).integer(static_cast<int16_t>(parameters.size()));
   for (const Oid parameter : parameters) message.integer(parameter);
 }
 
 void encode_describe_statement(wire::Buffer& out, std::string_view name) {
-  Encoder(out, 'D').integer('S').string(name);
+  Encoder(out, Type::Describe).integer(prepared_statement).string(name);
 }
 
 void encode_close_statement(wire::Buffer& out, std::string_view name) {
-  Encoder(out, 'C').integer('S').string(name);
+  Encoder(out, Type::Close).integer(prepared_statement).string(name);
 }
 
 void encode_terminate(wire::Buffer& out) {
-  Encoder(out, 'X');
+  Encoder(out, Type::Terminate);
 }
 
 void encode_ssl_request(wire::Buffer& out) {

@@ -18,8 +18,9 @@ namespace ringpost::proto::pg {
 
 struct BackendKeyData;
 
-// Version 3.0. Name and value of each parameter: user, database, application_name...
-void encode_startup(wire::Buffer& out,
+// `version`: the major one in the upper 16 bits. Name and value of each parameter: user, database,
+// application_name...
+void encode_startup(wire::Buffer& out, uint32_t version,
                     std::span<const std::pair<std::string_view, std::string_view>> parameters);
 void encode_sasl_initial_response(wire::Buffer& out, std::string_view mechanism,
                                   std::string_view data);

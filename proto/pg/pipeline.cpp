@@ -9,12 +9,22 @@
 namespace ringpost::proto::pg {
 
 namespace {
+constexpr std::string_view sync("S\0\0\0\4", 5);
 constexpr size_t header_bytes = 5;
 // Of an ErrorResponse: as much holds its severity, which stands first.
 constexpr size_t severity_bytes = 64;
 
-bool is_asynchronous(char type) {
-  return type == 'N' || type == 'A' || type == 'S';
+using Type = BackendMessage;
+
+bool is_asynchronous(Type type) {
+  return type == Type::NoticeResponse || type == Type::NotificationResponse ||
+         type == Type::ParameterStatus;
+}
+
+// Of those that an answer is made of.
+bool may_be_long(Type type) {
+  return type == Type::DataRow || type == Type::ErrorResponse || type == Type::RowDescription ||
+         type == Type::ParameterDescription;
 }
 }  // namespace
 
@@ -34,7 +44,7 @@ uint64_t Pipeline::push(wire::Buffer& out, Expect expect, void* owner, Sync sync
 
 void Pipeline::seal(wire::Buffer& out) {
   if (group_size() == 0) return;
-  out.append(std::string_view("S\0\0\0\4", 5));
+  out.append(sync);
   entry(pushed_ - 1).ends_group = true;
   sealed_ = pushed_;
 }
@@ -46,26 +56,26 @@ Pipeline::Step Pipeline::first_step(Expect expect) {
 // The grammar at the top of the header, as a function of where the answer is and what comes.
 // Inlined: else GCC calls it for each row (2 % more instructions a page).
 [[gnu::always_inline]] inline Pipeline::Step Pipeline::after(Step step, const Entry& entry,
-                                                             char type) {
-  if (type == 'E') return step == Step::done ? Step::misplaced : Step::ready_for_query;
+                                                             Type type) {
+  if (type == Type::ErrorResponse) return step == Step::done ? Step::misplaced : Step::ready_for_query;
   switch (step) {
     case Step::close_complete:
-      return type == '3' ? Step::parse_complete : Step::misplaced;
+      return type == Type::CloseComplete ? Step::parse_complete : Step::misplaced;
     case Step::parse_complete:
-      return type == '1' ? Step::parameter_description : Step::misplaced;
+      return type == Type::ParseComplete ? Step::parameter_description : Step::misplaced;
     case Step::parameter_description:
-      return type == 't' ? Step::row_description : Step::misplaced;
+      return type == Type::ParameterDescription ? Step::row_description : Step::misplaced;
     case Step::row_description:
-      if (type != 'T' && type != 'n') return Step::misplaced;
+      if (type != Type::RowDescription && type != Type::NoData) return Step::misplaced;
       return entry.expect == Expect::prepare ? Step::ready_for_query : Step::bind_complete;
     case Step::bind_complete:
-      return type == '2' ? Step::rows : Step::misplaced;
+      return type == Type::BindComplete ? Step::rows : Step::misplaced;
     case Step::rows:
-      if (type == 'D') return Step::rows;
-      if (type != 'C' && type != 'I') return Step::misplaced;
+      if (type == Type::DataRow) return Step::rows;
+      if (type != Type::CommandComplete && type != Type::EmptyQueryResponse) return Step::misplaced;
       return entry.ends_group ? Step::ready_for_query : Step::done;
     case Step::ready_for_query:
-      return type == 'Z' ? Step::done : Step::misplaced;
+      return type == Type::ReadyForQuery ? Step::done : Step::misplaced;
     case Step::done:
     case Step::misplaced:
       break;
@@ -85,21 +95,21 @@ bool Pipeline::begin_answer() {
 void Pipeline::remember(const Message& message, size_t at) {
   const Part body{at + message.size - message.body.size(), at + message.size};
   switch (message.type) {
-    case 'D':
+    case Type::DataRow:
       if (rows_.end == 0) rows_.begin = at;
       rows_.end = at + message.size;
       break;
-    case 'E':
+    case Type::ErrorResponse:
       failed_ = true;
       error_ = body;
       break;
-    case 't':
+    case Type::ParameterDescription:
       parameter_description_ = body;
       break;
-    case 'T':
+    case Type::RowDescription:
       row_description_ = body;
       break;
-    case 'C':
+    case Type::CommandComplete:
       command_tag_ = body;
       break;
     default:
@@ -160,11 +170,11 @@ void Pipeline::drop_scanned() {
   const bool for_nobody = in_answer_ && front_forgotten();
   if (for_nobody) drop_scanned();
   if (arrived.size() < header_bytes) return Event::more;
-  const char type = message_.type;
+  const Type type = message_.type;
   // Notices count too: a function may raise any number of them. A ReadyForQuery is not kept.
-  const bool too_long = scanned_ + message_.size > answer_limit_ && type != 'Z';
-  if (!too_long && !(for_nobody && type == 'D')) return std::nullopt;
-  if (type == 'E') {
+  const bool too_long = scanned_ + message_.size > answer_limit_ && type != Type::ReadyForQuery;
+  if (!too_long && !(for_nobody && type == Type::DataRow)) return std::nullopt;
+  if (type == Type::ErrorResponse) {
     const size_t needed = std::min(message_.size, header_bytes + severity_bytes);
     if (arrived.size() < needed) return Event::more;
     const std::string_view front = arrived.substr(header_bytes, needed - header_bytes);
@@ -176,7 +186,7 @@ void Pipeline::drop_scanned() {
   const bool asynchronous = is_asynchronous(type);
   if (!asynchronous && !in_answer_ && !begin_answer()) return Event::violation;
   const Step step = asynchronous ? step_ : after(step_, entries_[popped_ & mask_], type);
-  if (step == Step::misplaced || (type == 'E' && failed_)) return Event::violation;
+  if (step == Step::misplaced || (type == Type::ErrorResponse && failed_)) return Event::violation;
   if (in_answer_ && !front_forgotten()) {
     answer_ = Answer();
     answer_.owner = entries_[popped_ & mask_].owner;
@@ -184,10 +194,9 @@ void Pipeline::drop_scanned() {
     forget(popped_);
     return Event::too_large;
   }
-  if (!asynchronous && type != 'D' && type != 'E' && type != 'T' && type != 't')
-    return std::nullopt;  // short
+  if (!asynchronous && !may_be_long(type)) return std::nullopt;
   step_ = step;
-  failed_ |= type == 'E';
+  failed_ |= type == Type::ErrorResponse;
   passing_ = message_.size;
   return std::nullopt;
 }
@@ -219,12 +228,12 @@ Pipeline::Event Pipeline::next(std::string_view input) {
       (in_answer_ ? scanned_ : consumed_) += message_.size;
       return Event::asynchronous;
     }
-    if (message_.type == 'E' && is_fatal(message_.body)) return Event::fatal;
+    if (message_.type == Type::ErrorResponse && is_fatal(message_.body)) return Event::fatal;
     if (!in_answer_ && !begin_answer()) return Event::violation;
     const Step step = after(step_, entries_[popped_ & mask_], message_.type);
-    if (step == Step::misplaced || (message_.type == 'E' && failed_)) return Event::violation;
+    if (step == Step::misplaced || (message_.type == Type::ErrorResponse && failed_)) return Event::violation;
     // A session left in a transaction would mix the work of its next queries with it.
-    if (message_.type == 'Z' && (message_.body != "I" || transactions_) &&
+    if (message_.type == Type::ReadyForQuery && (message_.body != "I" || transactions_) &&
         !note_status(message_.body)) [[unlikely]]
       return Event::violation;
     step_ = step;

@@ -151,7 +151,7 @@ class Pipeline {
   };
 
   static Step first_step(Expect expect);
-  static Step after(Step step, const Entry& entry, char type);
+  static Step after(Step step, const Entry& entry, BackendMessage type);
 
   Entry& entry(uint64_t number) { return entries_[number & mask_]; }
   bool begin_answer();

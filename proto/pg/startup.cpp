@@ -49,6 +49,24 @@ std::string hex(const Md5Digest& digest) {
   return text;
 }
 
+// "3.2", of a start-up message's 0x30002.
+std::string version_text(uint32_t version) {
+  return std::to_string(version >> 16) + "." + std::to_string(version & 0xffff);
+}
+std::string version_text(Conninfo::ProtocolVersion version) {
+  return version_text(static_cast<uint32_t>(version));
+}
+
+// What is to be done about an error, where it does not say so itself.
+const char* advice(const ErrorResponse& error) {
+  // PgBouncer takes few parameters, and refuses the session for any other.
+  if (error.message.starts_with("unsupported startup parameter"))
+    return "; a pooler between takes no such parameter: leave it out of the connection string "
+           "(options, say) and the PG* variables, or name it in the pooler's "
+           "ignore_startup_parameters";
+  return "";
+}
+
 }  // namespace
 
 void Startup::begin(wire::Buffer& out) const {
@@ -58,7 +76,7 @@ void Startup::begin(wire::Buffer& out) const {
     parameters.emplace_back("application_name", conninfo_.application_name);
   if (!conninfo_.options.empty()) parameters.emplace_back("options", conninfo_.options);
   for (const auto& [name, value] : conninfo_.parameters) parameters.emplace_back(name, value);
-  encode_startup(out, parameters);
+  encode_startup(out, static_cast<uint32_t>(conninfo_.max_protocol_version), parameters);
 }
 
 Startup::State Startup::fail(std::string why) {
@@ -73,13 +91,16 @@ Startup::State Startup::misplaced(const Message& message) {
 
 Startup::State Startup::take(const Message& message, wire::Buffer& out) {
   switch (message.type) {
-    case 'E':
+    case BackendMessage::ErrorResponse:
       server_error_ = decode_error(message.body);
       refused_ = state_ < State::starting;
-      return fail(server_error_->text());
-    case 'N':
+      return fail(server_error_->text() + advice(*server_error_));
+    case BackendMessage::NoticeResponse:
       return state_;
-    case 'R':
+    case BackendMessage::NegotiateProtocolVersion:
+      if (state_ != State::authenticating || scram_ || negotiated_) return misplaced(message);
+      return negotiate(message.body);
+    case BackendMessage::AuthenticationRequest:
       if (state_ == State::starting) return misplaced(message);
       return authentication(message.body, out);
     default:
@@ -87,20 +108,42 @@ Startup::State Startup::take(const Message& message, wire::Buffer& out) {
   }
   if (state_ != State::starting) return misplaced(message);
   switch (message.type) {
-    case 'K':
-      if (auto key = decode_backend_key_data(message.body)) {
-        cancel_key_ = std::move(*key);
-        return state_;
-      }
-      return fail("BackendKeyData is malformed");
-    case 'S':
+    case BackendMessage::BackendKeyData:
+      return backend_key(message.body);
+    case BackendMessage::ParameterStatus:
       return parameter(message.body);
-    case 'Z':
+    case BackendMessage::ReadyForQuery:
       if (message.body != "I") return fail("the session begins inside a transaction");
       return state_ = State::ready;
     default:
       return misplaced(message);
   }
+}
+
+// As libpq judges it. No option was asked for, so there is none that the server can have missed.
+Startup::State Startup::negotiate(std::string_view body) {
+  using Version = Conninfo::ProtocolVersion;
+  const auto answer = decode_negotiate_protocol_version(body);
+  if (!answer) return fail("NegotiateProtocolVersion is malformed");
+  const auto version = Version{answer->version};
+  const std::string asks = "the server asks for protocol " + version_text(version);
+  if (version > conninfo_.max_protocol_version)
+    return fail(asks + ", which is newer than the " + version_text(conninfo_.max_protocol_version) +
+                " that it was offered");
+  if (version < Version::v3_0) return fail(asks + ", which is older than 3.0");
+  if (version != Version::v3_0 && version != Version::v3_2)
+    return fail(asks + ", which does not exist");
+  if (!answer->unknown_options.empty())
+    return fail("the server does not know the protocol option " +
+                std::string(answer->unknown_options.front()) + ", which was not asked for");
+  if (version == conninfo_.max_protocol_version)
+    return fail("the server negotiates the protocol, and asks for no change");
+  if (version < conninfo_.min_protocol_version)
+    return fail("the server speaks protocol " + version_text(version) +
+                " at most, and min_protocol_version is " +
+                version_text(conninfo_.min_protocol_version));
+  negotiated_ = version;
+  return state_;
 }
 
 bool Startup::allowed(Conninfo::AuthMethod method) const {
@@ -261,6 +304,17 @@ Startup::State Startup::begin_scram(bool bound, wire::Buffer& out) {
 Startup::State Startup::salted(const Digest& salted_password, wire::Buffer& out) {
   encode_sasl_response(out, scram_->respond(salted_password));
   return state_ = State::sasl_final;
+}
+
+// Protocol 3.0 has keys of four bytes, and one of another length is no key that could cancel.
+Startup::State Startup::backend_key(std::string_view body) {
+  auto key = decode_backend_key_data(body);
+  if (!key) return fail("BackendKeyData is malformed");
+  if (protocol_version() == Conninfo::ProtocolVersion::v3_0 && key->secret_key.size() != 4)
+    return fail("BackendKeyData has a key of " + std::to_string(key->secret_key.size()) +
+                " bytes, and protocol 3.0 has keys of 4");
+  cancel_key_ = std::move(*key);
+  return state_;
 }
 
 Startup::State Startup::parameter(std::string_view body) {

@@ -2,7 +2,8 @@
 // "Start-up").
 //
 //     state            message                          next
-//     authenticating   AuthenticationOk                 starting
+//     authenticating   NegotiateProtocolVersion, once   authenticating
+//                      AuthenticationOk                 starting
 //                      AuthenticationCleartextPassword  authenticating (AuthenticationOk alone),
 //                      AuthenticationMD5Password         sends PasswordMessage
 //                      AuthenticationSASL               sasl_first, sends SASLInitialResponse
@@ -57,14 +58,19 @@ class Startup {
   // When ready.
   const std::string& server_version() const { return server_version_; }
   const BackendKeyData& cancel_key() const { return cancel_key_; }
+  // That of the session: the one that was asked for, or what the server made of it.
+  Conninfo::ProtocolVersion protocol_version() const {
+    return negotiated_.value_or(conninfo_.max_protocol_version);
+  }
 
   // When failed: the server's own error, or else what this side found wrong.
-  const std::optional<Error>& server_error() const { return server_error_; }
+  const std::optional<ErrorResponse>& server_error() const { return server_error_; }
   const std::string& failure() const { return failure_; }
   // By the server, before it let us in: it may let us in by another way, with TLS or without.
   bool refused() const { return refused_; }
 
  private:
+  State negotiate(std::string_view body);
   State authentication(std::string_view body, wire::Buffer& out);
   State request(int32_t code, std::string_view data, wire::Buffer& out);
   State authenticated();
@@ -72,6 +78,7 @@ class Startup {
   State md5_password(std::string_view salt, wire::Buffer& out);
   State sasl(std::string_view mechanisms, wire::Buffer& out);
   State begin_scram(bool bound, wire::Buffer& out);
+  State backend_key(std::string_view body);
   State parameter(std::string_view body);
   // Why no password may be sent, if so: what require_auth, channel_binding or its absence say.
   std::optional<std::string> objection(Conninfo::AuthMethod method, const char* what) const;
@@ -84,11 +91,12 @@ class Startup {
   Channel channel_;
   State state_ = State::authenticating;
   bool answered_ = false;  // the server's request: there is no second one
+  std::optional<Conninfo::ProtocolVersion> negotiated_;
   std::optional<Scram> scram_;
   bool verified_ = false;  // the server has proved that it knows the password
   std::string server_version_;
   BackendKeyData cancel_key_;
-  std::optional<Error> server_error_;
+  std::optional<ErrorResponse> server_error_;
   bool refused_ = false;
   std::string failure_;
 };

@@ -119,7 +119,7 @@ class Rows {
     Message message;
     while (!row && next_message(rest_, message) == wire::Parse::complete) {
       rest_.remove_prefix(message.size);
-      if (message.type != 'D') continue;
+      if (message.type != BackendMessage::DataRow) continue;
       if (!decode_row(message.body, row.emplace())) {
         row.reset();
         malformed_ = true;
@@ -168,9 +168,14 @@ struct Statement<Row(Parameters...)> : StatementDescription {
 
   // Appends Bind and Execute; false, and nothing is appended, when the values do not fit.
   [[nodiscard]] bool encode_bind(wire::Buffer& out, const Parameters&... values) const {
+    return encode_bind_as(server_name.view(), out, values...);
+  }
+  // The same, of the statement that the server knows by `name`.
+  [[nodiscard]] bool encode_bind_as(std::string_view name, wire::Buffer& out,
+                                    const Parameters&... values) const {
     const size_t value_bytes = sum_of(values...);
-    if (!BindEncoder::fits(server_name.view(), sizeof...(Parameters), value_bytes)) return false;
-    BindEncoder bind(out, server_name.view(), sizeof...(Parameters), value_bytes);
+    if (!BindEncoder::fits(name, sizeof...(Parameters), value_bytes)) return false;
+    BindEncoder bind(out, name, sizeof...(Parameters), value_bytes);
     (encode_one(bind, values), ...);
     bind.finish();
     return true;

@@ -119,19 +119,19 @@ StateQuery::State StateQuery::answer(std::string_view row, ServerState& state) {
 
 StateQuery::State StateQuery::take(const Message& message, ServerState& state) {
   switch (message.type) {
-    case 'S':
+    case BackendMessage::ParameterStatus:
       if (const auto status = decode_parameter_status(message.body)) state.take(*status);
       return State::asking;
-    case 'N':
-    case 'T':
-    case 'C':
+    case BackendMessage::NoticeResponse:
+    case BackendMessage::RowDescription:
+    case BackendMessage::CommandComplete:
       return State::asking;
-    case 'D':
+    case BackendMessage::DataRow:
       if (answered_) break;
       return answer(message.body, state);
-    case 'E':
+    case BackendMessage::ErrorResponse:
       return fail(decode_error(message.body).text());
-    case 'Z':
+    case BackendMessage::ReadyForQuery:
       if (!answered_ || message.body != "I") break;
       return State::done;
     default:

@@ -20,6 +20,7 @@
 #include "src/pg/error.h"
 #include "src/pg/hosts.h"
 #include "src/pg/options.h"
+#include "src/pg/prepared.h"
 #include "src/pg/scram_keys.h"
 #include "src/pg/session.h"
 
@@ -69,6 +70,8 @@ class Connector {
 
   // The time of one step: no more than the whole, and its own.
   io::Until attempt(io::Until until) const;
+  // Of all sessions that it opens.
+  StatementNames& names() { return names_; }
   io::Reactor& reactor() const { return reactor_; }
   io::BufferGroup& buffers() const { return buffers_; }
   Hosts& hosts() { return hosts_; }
@@ -119,6 +122,7 @@ class Connector {
   const Options& options_;
   Encryption encryption_;
   ScramKeys keys_;
+  StatementNames names_;
   std::minstd_rand random_{std::random_device{}()};  // for load_balance_hosts
   Hosts hosts_;
 };

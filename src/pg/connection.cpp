@@ -30,7 +30,7 @@ constexpr std::chrono::milliseconds usual_silence{10};
 
 Error from_server(std::string_view body) {
   return {.kind = Error::Kind::server,
-          .server = std::make_shared<const messages::Error>(messages::decode_error(body)),
+          .server = std::make_shared<const messages::ErrorResponse>(messages::decode_error(body)),
           .detail = {}};
 }
 
@@ -58,7 +58,9 @@ io::Task<Result<void>> Connection::open(io::Until until) {
     pipeline_ = Pipeline(options_.pipeline_depth, options_.answer_bytes);
     prepared_.clear();
     const io::Until prepared_by = connector_.attempt(until);
-    const Result<void> done = co_await prepare_statements(prepared_by);
+    Result<void> done;
+    if (connector_.names().are_kept(reactor_.now()))
+      done = co_await prepare_statements(prepared_by);
     prepared = done.has_value();
     if (prepared) continue;
     co_await close();
@@ -76,7 +78,7 @@ io::Task<Result<void>> Connection::prepare_statements(io::Until until) {
   auto next = statements_.begin();
   while (next != statements_.end() || !pipeline_.empty()) {
     for (; next != statements_.end() && !pipeline_.full(); ++next) {
-      Prepared::encode(session_.out(), **next);
+      Prepared::encode(session_.out(), **next, (*next)->server_name.view());
       pipeline_.push(session_.out(), Pipeline::Expect::prepare,
                      const_cast<StatementDescription*>(*next));
       // Only then: in the turn of the last answer the stream would be flushed before a first
@@ -89,7 +91,7 @@ io::Task<Result<void>> Connection::prepare_statements(io::Until until) {
       co_return std::unexpected(unavailable(bytes.error().message()));
     }
     std::string_view input = *bytes;
-    const std::optional<std::string> lost = take(input);
+    const std::optional<std::string> lost = hand_out(input);
     session_.unread().consume(session_.unread().size() - input.size());
     if (lost) co_return std::unexpected(unavailable(*lost));
   }
@@ -123,7 +125,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
       input = unread.view();
     }
     const uint64_t first = pipeline_.next_number();
-    std::optional<std::string> lost = take(input);
+    std::optional<std::string> lost = hand_out(input);
     if (lent_ != Lent::no && !lost) [[unlikely]]
       lost = settle_lease();
     load_.answered(pipeline_, reactor_.now());
@@ -196,11 +198,14 @@ void Connection::send(QueryBase& query) {
   if (!shares || !fits_group(statement)) seal();
   proto::wire::Buffer& out = session_.out();
   auto expect = Pipeline::Expect::execute;
+  std::string_view name = query.statement_.server_name.view();
   if (!prepared_.has(statement)) [[unlikely]] {
     expect = Pipeline::Expect::prepare_and_execute;
-    Prepared::encode(out, query.statement_);
+    query.unnamed_ = !connector_.names().are_kept(reactor_.now());
+    if (query.unnamed_) name = {};
+    Prepared::encode(out, query.statement_, name);
   }
-  query.encode(out);
+  query.encode(out, name);
   query.connection_ = this;
   query.sent_ = true;
   query.number_ =
@@ -259,7 +264,7 @@ io::Task<void> Connection::cancel_front() {
   may_grant();
 }
 
-QueryBase* Connection::take_unanswered() {
+QueryBase* Connection::pop_unanswered() {
   while (!pipeline_.empty()) {
     if (auto* query = static_cast<QueryBase*>(pipeline_.pop_unanswered()); query != nullptr) {
       query->connection_ = nullptr;
@@ -269,7 +274,7 @@ QueryBase* Connection::take_unanswered() {
   return nullptr;
 }
 
-std::optional<std::string> Connection::take(std::string_view& input) {
+std::optional<std::string> Connection::hand_out(std::string_view& input) {
   for (;;) {
     const Pipeline::Event event = pipeline_.next(input);
     const size_t consumed = pipeline_.consumed();
@@ -279,7 +284,10 @@ std::optional<std::string> Connection::take(std::string_view& input) {
         return std::nullopt;
       case Pipeline::Event::answer: {
         const Pipeline::Answer answer = pipeline_.answer();
-        answered(answer);
+        if (answer.expect == Pipeline::Expect::prepare)
+          described(answer);
+        else
+          answered(answer);
         break;
       }
       case Pipeline::Event::too_large:
@@ -289,7 +297,8 @@ std::optional<std::string> Connection::take(std::string_view& input) {
         take_asynchronous(pipeline_.message());
         break;
       case Pipeline::Event::fatal: {
-        const messages::Error fatal = messages::decode_error(pipeline_.message().body);
+        const messages::ErrorResponse fatal = messages::decode_error(pipeline_.message().body);
+        if (fatal.is_lost_statement()) give_names_up(fatal);
         ended_by_order_ |= fatal.is_ended_from_outside();
         return fatal.text();
       }
@@ -297,19 +306,19 @@ std::optional<std::string> Connection::take(std::string_view& input) {
         skipped(pipeline_.answer());
         break;
       case Pipeline::Event::violation:
-        return std::string("protocol violation: a message of type '") + pipeline_.message().type +
-               "' out of place";
+        return std::string("protocol violation: a message of type '") +
+               static_cast<char>(pipeline_.message().type) + "' out of place";
     }
     input.remove_prefix(consumed);
   }
 }
 
 void Connection::take_asynchronous(const messages::Message& message) {
-  if (message.type == 'N') {
-    const messages::Error notice = messages::decode_error(message.body);
+  if (message.type == messages::BackendMessage::NoticeResponse) {
+    const messages::ErrorResponse notice = messages::decode_error(message.body);
     ended_by_order_ |= notice.is_ended_from_outside();
     observer_.notice(notice.severity, notice.message);
-  } else if (message.type == 'S') {
+  } else if (message.type == messages::BackendMessage::ParameterStatus) {
     const auto status = messages::decode_parameter_status(message.body);
     if (status && session_.server_state.take(*status)) server_changed();
   }
@@ -323,7 +332,7 @@ void Connection::server_changed() {
 }
 
 // A server that takes no writes by now, though asked for as one that does.
-bool Connection::is_demoted(const messages::Error& error) const {
+bool Connection::is_demoted(const messages::ErrorResponse& error) const {
   const Hosts::Wanted wanted = connector_.hosts().wanted();
   return error.is_read_only_transaction() &&
          (wanted == Hosts::Wanted::primary || wanted == Hosts::Wanted::read_write);
@@ -342,57 +351,71 @@ void Connection::passed_limit(const Pipeline::Answer& answer) {
               .detail = "the answer to " + std::string(query.statement_.name) + limit});
 }
 
-// Why the answer shows that `statement` can't be used as it is declared; no value when it can.
-std::optional<std::string> Connection::check_prepared(const Pipeline::Answer& answer,
-                                                      const StatementDescription& statement) {
-  const size_t index = pool_.index_of(statement);  // it was asked, so it is one of the pool's
-  return prepared_.take(index, statement, answer);
+// A statement was prepared when the session opened.
+void Connection::described(const Pipeline::Answer& answer) {
+  const auto& statement = *static_cast<const StatementDescription*>(answer.owner);
+  const auto failure = prepared_.note(pool_.index_of(statement), statement, answer);
+  if (!failure) return;
+  if (answer.failed) {
+    const messages::ErrorResponse why = messages::decode_error(answer.error);
+    if (why.is_duplicate_statement()) return give_names_up(why);
+  }
+  observer_.statement_failed(statement.name, *failure);
 }
 
 void Connection::answered(const Pipeline::Answer& answer) {
-  if (answer.expect == Pipeline::Expect::prepare) {
-    const auto& statement = *static_cast<const StatementDescription*>(answer.owner);
-    if (const auto failure = check_prepared(answer, statement))
-      observer_.statement_failed(statement.name, *failure);
-    return;
-  }
   auto& query = *static_cast<QueryBase*>(answer.owner);
   query.connection_ = nullptr;
   if (answer.expect == Pipeline::Expect::prepare_and_execute && !query.made_now_) {
-    const auto failure = check_prepared(answer, query.statement_);
+    const auto failure = query.unnamed_ ? Prepared::check(query.statement_, answer)
+                                        : prepared_.note(query.index_, query.statement_, answer);
     if (failure && !answer.failed)
       return query.fail({.kind = Error::Kind::mismatch, .server = nullptr, .detail = *failure});
   }
   if (!answer.failed) return query.succeed(answer);
-  Error error = from_server(answer.error);
-  // The statement's tables have changed under it, or it was deallocated: prepare it anew. With it
-  // a transaction has failed, and is its owner's to repeat.
-  if (error.server->is_stale_statement()) {
-    prepared_.forget(query.index_);
-    if (!query.tried_again_ && !query.leased_) {
-      query.tried_again_ = query.alone_ = true;
-      if (available()) return send(query);
-      query.sent_ = false;
-      return pool_.submit(query);
-    }
+  failed(query, from_server(answer.error));
+}
+
+// Asks `query` again, or tells it. What is sent here takes the place in the pipeline that has just
+// become free. With a query of a lease its transaction has failed, and is its owner's to repeat.
+void Connection::failed(QueryBase& query, Error error) {
+  const messages::ErrorResponse& server = *error.server;
+  // The statement's tables have changed under it, or it was deallocated: it is prepared anew.
+  if (server.is_stale_statement() && !query.prepared_anew_) {
+    if (!server.is_lost_statement())
+      prepared_.forget(query.index_);
+    else if (prepared_.lose(query.index_, reactor_.now()))
+      give_names_up(server);
+    query.prepared_anew_ = query.alone_ = true;
+    if (!query.leased_) return send(query);
+  }
+  if (server.is_duplicate_statement() && !query.unnamed_) {
+    give_names_up(server);
+    query.alone_ = true;
+    if (!query.leased_) return send(query);
   }
   // It gave way to another, or was hit in place of one that was given up, and may have its turn
   // now: in line with the others, wherever there is room, and until its deadline. A statement that
   // writes is its owner's to repeat.
-  const bool hit = error.server->is_query_canceled() && query.number_ < hit_before_;
-  if ((hit || error.server->is_retryable()) && query.statement_.read_only && !query.tried_again_ &&
+  const bool hit = server.is_query_canceled() && query.number_ < hit_before_;
+  if ((hit || server.is_retryable()) && query.statement_.read_only && !query.tried_again_ &&
       !query.leased_) {
     query.tried_again_ = query.alone_ = true;
-    query.sent_ = false;
+    query.sent_ = query.prepared_anew_ = false;
     return pool_.submit(query);
   }
-  if (is_demoted(*error.server)) {
+  if (is_demoted(server)) {
     session_.server_state.in_hot_standby = true;
     server_changed();
-    error.detail = "its server takes no writes any more: " + error.server->text();
+    error.detail = "its server takes no writes any more: " + server.text();
     error.kind = Error::Kind::unavailable;
   }
   query.fail(std::move(error));
+}
+
+void Connection::give_names_up(const messages::ErrorResponse& why) {
+  if (connector_.names().give_up(reactor_.now(), options_.unnamed_pause))
+    observer_.statements_not_kept(why.text());
 }
 
 // It has not been tried, so it does not count as tried again. It leaves at once, as it would have
@@ -431,7 +454,7 @@ void Connection::take_back() {
   if (pipeline_.transaction_status() == 'I') return serve_pool_again();
   lent_ = Lent::clearing;
   const messages::DynamicStatement rollback(messages::Access::write, "ROLLBACK");
-  Prepared::encode(session_.out(), rollback.description());
+  Prepared::encode(session_.out(), rollback.description(), {});
   rollback.encode_bind(session_.out());
   heard_ = reactor_.now();
   pipeline_.push(session_.out(), Pipeline::Expect::prepare_and_execute, nullptr,

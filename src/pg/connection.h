@@ -43,7 +43,7 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   // connect_timeout. On failure nothing is left open.
   io::Task<Result<void>> open(io::Until until);
   // Reads answers until the session ends; says why it did. Queries still in flight stay in the
-  // pipeline: take_unanswered().
+  // pipeline: pop_unanswered().
   io::Task<std::string> serve(io::Until until);
   // Takes no more queries; serve() ends when those in flight are answered. REQUIRES: ready().
   void retire();
@@ -81,7 +81,7 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
 
   // The next query that was in flight when the session ended, or nullptr. Those that were forgotten
   // are left out.
-  QueryBase* take_unanswered();
+  QueryBase* pop_unanswered();
   // Somebody waits for the query that was to be answered next.
   bool front_is_wanted() const { return !pipeline_.empty() && !pipeline_.front_forgotten(); }
   // The last session was ended from outside, by the server's shutdown for one: no query of it was
@@ -96,17 +96,18 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
 
  private:
   io::Task<Result<void>> prepare_statements(io::Until until);
-  // Hands out all whole answers in `input`; why the session has to end, if it has to.
-  std::optional<std::string> take(std::string_view& input);
+  // All whole answers in `input`; why the session has to end, if it has to.
+  std::optional<std::string> hand_out(std::string_view& input);
+  void described(const proto::pg::Pipeline::Answer& answer);
   void answered(const proto::pg::Pipeline::Answer& answer);
+  void failed(QueryBase& query, Error error);
+  void give_names_up(const proto::pg::ErrorResponse& why);
   void skipped(const proto::pg::Pipeline::Answer& answer);
   void passed_limit(const proto::pg::Pipeline::Answer& answer);
   void take_asynchronous(const proto::pg::Message& message);
   // What the server lets the session do has become another.
   void server_changed();
-  bool is_demoted(const proto::pg::Error& error) const;
-  std::optional<std::string> check_prepared(const proto::pg::Pipeline::Answer& answer,
-                                            const proto::pg::StatementDescription& statement);
+  bool is_demoted(const proto::pg::ErrorResponse& error) const;
   // Whether a query may stand in a group, by its kind; and in the one that is open.
   bool may_share(const QueryBase& query, size_t statement) const;
   bool fits_group(size_t statement) const;

@@ -22,7 +22,7 @@ struct Error {
     too_large,  // the answer is larger than the limit, or the parameters than PostgreSQL's
   };
   Kind kind;
-  std::shared_ptr<const proto::pg::Error> server;
+  std::shared_ptr<const proto::pg::ErrorResponse> server;
   std::string detail;
 
   // One line for a log.

@@ -72,7 +72,7 @@ void Listener::ask() {
   for (const std::string& channel : channels_) {
     const messages::DynamicStatement statement(messages::Access::write,
                                                "LISTEN " + messages::quote_identifier(channel));
-    Prepared::encode(session_.out(), statement.description());
+    Prepared::encode(session_.out(), statement.description(), {});
     statement.encode_bind(session_.out());
     // Whoever asked is this listener, for all of them.
     pipeline_.push(session_.out(), Pipeline::Expect::prepare_and_execute, this);
@@ -125,11 +125,11 @@ std::optional<std::string> Listener::take() {
 }
 
 void Listener::hear(const messages::Message& message) {
-  if (message.type == 'N') {
-    const messages::Error notice = messages::decode_error(message.body);
+  if (message.type == messages::BackendMessage::NoticeResponse) {
+    const messages::ErrorResponse notice = messages::decode_error(message.body);
     observer_.notice(notice.severity, notice.message);
   }
-  if (message.type != 'A') return;
+  if (message.type != messages::BackendMessage::NotificationResponse) return;
   const auto notification = messages::decode_notification(message.body);
   if (!notification) return;
   put({.what = Heard::What::notification,

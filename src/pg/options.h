@@ -38,6 +38,9 @@ struct Options {
   // A query that its owner gave up and that is still the next to be answered after this long is
   // cancelled; when that does not end it in the same time, its session is replaced.
   std::chrono::milliseconds give_up_timeout{1'000};
+  // Where sessions do not keep their prepared statements, for how long none is prepared by name,
+  // until that is tried again.
+  std::chrono::milliseconds unnamed_pause{300'000};
   // Between two attempts to connect: doubles from the first to the last, each with jitter.
   std::chrono::milliseconds first_backoff{20}, last_backoff{500};
   // Of the same host, and of those that are not what is asked for.

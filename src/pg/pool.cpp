@@ -142,13 +142,13 @@ void Pool::lost(Connection& connection) {
   const bool stopping = scope_.cancellation().requested();
   bool suspect = connection.front_is_wanted() && !connection.ended_by_order();
   io::List<QueryBase, QueryBase> again;
-  while (QueryBase* query = connection.take_unanswered()) {
+  while (QueryBase* query = connection.pop_unanswered()) {
     const bool is_suspect = std::exchange(suspect, false);
     const bool may_try = !is_suspect || !query->tried_again_;
     if (!stopping && query->statement_.read_only && may_try && !query->leased_) {
       query->tried_again_ |= is_suspect;
       query->alone_ = true;
-      query->sent_ = false;
+      query->sent_ = query->prepared_anew_ = false;
       again.push_back(*query);
       ++waiting_count_;
     } else {

@@ -9,25 +9,54 @@ namespace ringpost::pg {
 
 namespace messages = proto::pg;
 
-void Prepared::encode(proto::wire::Buffer& out, const messages::StatementDescription& statement) {
+namespace {
+// Two losses that are farther apart than this are DEALLOCATE or DISCARD, by a function or a hand:
+// a pooler that is asked anything takes a statement away much sooner, or it costs next to nothing.
+constexpr std::chrono::minutes not_long_ago{1};
+}  // namespace
+
+bool StatementNames::give_up(io::Time now, io::Duration pause) {
+  const bool news = are_kept(now);
+  unnamed_until_ = now + pause;
+  return news;
+}
+
+void Prepared::clear() {
+  has_.assign(has_.size(), false);
+  lost_.assign(lost_.size(), std::nullopt);
+}
+
+bool Prepared::lose(size_t index, io::Time now) {
+  if (!has_[index]) return false;  // those that were sent meanwhile say the same
+  has_[index] = false;
+  const std::optional<io::Time> before = std::exchange(lost_[index], now);
+  return before && now - *before < not_long_ago;
+}
+
+void Prepared::encode(proto::wire::Buffer& out, const messages::StatementDescription& statement,
+                      std::string_view name) {
   // Closing first makes it harmless when several queries prepare the same statement in one
   // pipeline.
-  const std::string_view name = statement.server_name.view();
   messages::encode_close_statement(out, name);
   messages::encode_parse(out, name, statement.sql, statement.parameters);
   messages::encode_describe_statement(out, name);
 }
 
-std::optional<std::string> Prepared::take(size_t index,
-                                          const messages::StatementDescription& statement,
-                                          const messages::Pipeline::Answer& answer) {
-  has_[index] = false;
+std::optional<std::string> Prepared::check(const messages::StatementDescription& statement,
+                                           const messages::Pipeline::Answer& answer) {
   if (answer.failed) return messages::decode_error(answer.error).text();
   if (auto checked = statement.check(answer.parameter_description, answer.row_description);
       !checked)
     return std::move(checked.error());
-  has_[index] = true;
   return std::nullopt;
+}
+
+std::optional<std::string> Prepared::note(size_t index,
+                                          const messages::StatementDescription& statement,
+                                          const messages::Pipeline::Answer& answer) {
+  std::optional<std::string> wrong = check(statement, answer);
+  has_[index] = !wrong;
+  return wrong;
 }
 
 }  // namespace ringpost::pg

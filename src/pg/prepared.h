@@ -1,33 +1,61 @@
 // Prepared: which of a pool's statements one session has, each by its index in the pool.
+//
+// StatementNames: whether statements are prepared by a name at all. A session with PostgreSQL keeps
+// them to its end. Behind a pooler that lends a server's session for a transaction, the next group
+// of messages may reach another one, which has not heard of the name. That shows: a statement that
+// a session has is not there, and once it was prepared anew, again is not; or it is there before it
+// was prepared. Then, for a while, each query brings the unnamed statement in its own group: Parse,
+// Bind and Execute between two Syncs, which all poolers keep together. What is unnamed is never
+// bound in another group: there it could be another client's.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proto/pg/pipeline.h"
 #include "proto/pg/statement.h"
 #include "proto/wire/buffer.h"
+#include "src/io/clock.h"
 
 namespace ringpost::pg {
 
+// Of all sessions of a Connector.
+class StatementNames {
+ public:
+  bool are_kept(io::Time now) const { return now >= unnamed_until_; }
+  // They are not: for `pause`, none is used. Whether that is news.
+  bool give_up(io::Time now, io::Duration pause);
+
+ private:
+  io::Time unnamed_until_ = io::Time::min();
+};
+
 class Prepared {
  public:
-  explicit Prepared(size_t statements) : has_(statements) {}
+  explicit Prepared(size_t statements) : has_(statements), lost_(statements) {}
 
   bool has(size_t index) const { return has_[index]; }
   void forget(size_t index) { has_[index] = false; }
+  // The server says that it has none of that name; whether it has said so before, not long ago.
+  bool lose(size_t index, io::Time now);
   // A session begins: it has none.
-  void clear() { has_.assign(has_.size(), false); }
+  void clear();
 
-  // Appends what prepares `statement`: Close, Parse, Describe.
-  static void encode(proto::wire::Buffer& out, const proto::pg::StatementDescription& statement);
+  // Appends what prepares `statement` under `name`: Close, Parse, Describe.
+  static void encode(proto::wire::Buffer& out, const proto::pg::StatementDescription& statement,
+                     std::string_view name);
   // The answer to that: why `statement` can't be used as it is declared; no value when it can.
-  std::optional<std::string> take(size_t index, const proto::pg::StatementDescription& statement,
+  static std::optional<std::string> check(const proto::pg::StatementDescription& statement,
+                                          const proto::pg::Pipeline::Answer& answer);
+  // The same, for one that was prepared by its name, and is had from here on if it can be used.
+  std::optional<std::string> note(size_t index, const proto::pg::StatementDescription& statement,
                                   const proto::pg::Pipeline::Answer& answer);
 
  private:
   std::vector<bool> has_;
+  std::vector<std::optional<io::Time>> lost_;  // when last
 };
 
 }  // namespace ringpost::pg

@@ -56,8 +56,8 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
   friend class Connection;
   friend class Pool;
 
-  // Appends Bind and Execute.
-  virtual void encode(proto::wire::Buffer& out) const = 0;
+  // Appends Bind and Execute, for the statement that the server knows by `name`.
+  virtual void encode(proto::wire::Buffer& out, std::string_view name) const = 0;
   void abandon(Outcome why) final;
 
   bool hand_to(Lease& lease, size_t index, std::coroutine_handle<> awaiter);
@@ -76,10 +76,12 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
   size_t index_ = 0;  // of its statement
   Kind kind_ = Kind::quick;
   bool sent_ = false;
-  bool tried_again_ = false;
-  bool alone_ = false;     // shares its Sync with none
-  bool leased_ = false;    // of that connection, and no other: never asked again
-  bool made_now_ = false;  // its statement is none of the pool's
+  bool tried_again_ = false;    // it gave way, or was the suspect when its session was lost
+  bool prepared_anew_ = false;  // in this session, as its statement was stale
+  bool unnamed_ = false;        // sent with the unnamed statement, of its own group
+  bool alone_ = false;          // shares its Sync with none
+  bool leased_ = false;         // of that connection, and no other: never asked again
+  bool made_now_ = false;       // its statement is none of the pool's
 };
 
 // Of a statement whose types are known, wherever it is asked.
@@ -106,9 +108,10 @@ class TypedQuery : public QueryBase {
   }
 
  private:
-  void encode(proto::wire::Buffer& out) const override {
+  void encode(proto::wire::Buffer& out, std::string_view name) const override {
     [[maybe_unused]] const bool fitted = std::apply(
-        [&](const Parameters&... each) { return typed_.encode_bind(out, each...); }, parameters_);
+        [&](const Parameters&... each) { return typed_.encode_bind_as(name, out, each...); },
+        parameters_);
     assert(fitted);
   }
 

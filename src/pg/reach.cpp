@@ -232,7 +232,7 @@ io::Task<Connector::Attempt> Connector::start(Session& session, const messages::
       continue;
     }
     messages::Startup::State state = startup.take(message, session.out());
-    if (message.type == 'S')
+    if (message.type == messages::BackendMessage::ParameterStatus)
       if (const auto status = messages::decode_parameter_status(message.body))
         session.server_state.take(*status);
     session.send_secret();

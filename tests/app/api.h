@@ -20,6 +20,7 @@ class Unheard final : public pg::Observer {
   void connection_lost(std::string_view, size_t) override {}
   void notice(std::string_view, std::string_view) override {}
   void statement_failed(std::string_view, std::string_view) override {}
+  void statements_not_kept(std::string_view) override {}
 };
 
 // For a server at `host`.

@@ -28,6 +28,12 @@ void require(bool holds) {
 void decode_body(std::string_view body) {
   if (const auto key = decode_backend_key_data(body))
     require(int32(key->process_id) + key->secret_key == body);
+  if (const auto negotiated = decode_negotiate_protocol_version(body)) {
+    std::string options;
+    for (const std::string_view each : negotiated->unknown_options) options += cstring(each);
+    const auto count = static_cast<int64_t>(negotiated->unknown_options.size());
+    require(int32(negotiated->version) + int32(count) + options == body);
+  }
   if (const auto status = decode_parameter_status(body))
     require(cstring(status->name) + cstring(status->value) == body);
 
@@ -49,7 +55,7 @@ void decode_body(std::string_view body) {
       }))
     require(int16(count) + written == body);
 
-  const Error error = decode_error(body);
+  const ErrorResponse error = decode_error(body);
   require(error.is_fatal() == is_fatal(body));
   require(error.text().size() >= error.message.size());
 }

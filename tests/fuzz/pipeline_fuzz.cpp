@@ -62,7 +62,7 @@ class Listener {
         note_told(input.view());
       if (event == Event::asynchronous || event == Event::fatal) {
         require(inside(pipeline_.message().body, input.view()));
-        log_ += pipeline_.message().type;
+        log_ += static_cast<char>(pipeline_.message().type);
         log_ += pipeline_.message().body;
       }
       kept_.erase(0, pipeline_.consumed());

@@ -133,7 +133,7 @@ void count_rows(std::string_view messages) {
   for (Message message;
        !malformed && next_message(rest, message) == proto::wire::Parse::complete;) {
     rest.remove_prefix(message.size);
-    if (message.type != 'D') continue;
+    if (message.type != BackendMessage::DataRow) continue;
     malformed = !decodes<Row>(message.body);
     if (!malformed) ++expected;
   }

@@ -40,7 +40,7 @@ class Session {
     const std::pair<std::string_view, std::string_view> parameters[] = {
         {"user", user}, {"database", database}, {"client_encoding", "UTF8"}, {"TimeZone", "UTC"}};
     wire::Buffer out;
-    encode_startup(out, parameters);
+    encode_startup(out, 3 << 16, parameters);
     send(out);
   }
   ~Session() { ::close(socket_); }
@@ -56,15 +56,15 @@ class Session {
     encode_parse(out, "", sql, statement.parameters);
     encode_describe_statement(out, "");
     exchange(out);
-    const auto checked = statement.check(body_of('t'), body_of('T'));
+    const auto checked = statement.check(body_of(BackendMessage::ParameterDescription), body_of(BackendMessage::RowDescription));
     if (!checked) {
-      ADD_FAILURE() << sql << ": " << checked.error() << ' ' << body_of('E');
+      ADD_FAILURE() << sql << ": " << checked.error() << ' ' << body_of(BackendMessage::ErrorResponse);
       return std::nullopt;
     }
     out.clear();
     if (!statement.encode_bind(out, parameters...)) return std::nullopt;
     exchange(out);
-    EXPECT_EQ(body_of('E'), "") << sql;
+    EXPECT_EQ(body_of(BackendMessage::ErrorResponse), "") << sql;
     return Rows<Row>(answer_).next();
   }
 
@@ -91,7 +91,7 @@ class Session {
   }
 
   // Of the first message of that type in the answer.
-  std::string_view body_of(char type) const {
+  std::string_view body_of(BackendMessage type) const {
     std::string_view rest = answer_;
     for (Message message; next_message(rest, message) == wire::Parse::complete;) {
       if (message.type == type) return message.body;

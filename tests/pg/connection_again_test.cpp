@@ -1,5 +1,7 @@
 // What a connection asks once more after an error: reads whose statement was stale, or that gave
 // way.
+#include <deque>
+
 #include "tests/pg/pool_client.h"
 
 namespace ringpost::pg {
@@ -36,6 +38,77 @@ TEST(Connection, AStaleStatementIsPreparedAnewAndAskedAgain) {
       co_await server.stop();
     });
   }
+}
+
+// Each session has to prepare it for itself.
+TEST(Connection, AStatementMayBeStaleInTheNextSessionToo) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    const std::string stale =
+        error("ERROR", "0A000", "cached plan must not change result type", "RevalidateCachedQuery") +
+        ready;
+    server.play(log_in_and_prepare() + Script{expect(ask_find(1)), send(stale),
+                                              expect(prepare_find + ask_find(1)), close_session()});
+    server.play(log_in_and_prepare() + Script{expect(ask_find(1)), send(stale),
+                                              expect(prepare_find + ask_find(1)),
+                                              send(prepared + answer(1))});
+    Client client(reactor, server);
+    Answer one;
+    co_await client.run(one, 1);
+    EXPECT_TRUE(one.is({1})) << one;
+    EXPECT_EQ(client.observer.count("connected"), 2u);
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
+// What gave way is asked again in line, and meets a session that has yet to prepare anew.
+TEST(Connection, AReadThatGaveWayMayFindItsStatementStale) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    const std::string stale = error("ERROR", "26000", "does not exist") + ready,
+                      conflict = error("ERROR", "40001", "gave way") + ready;
+    server.play(log_in_and_prepare() +
+                Script{expect(ask_find(1)), send(stale), expect(prepare_find + ask_find(1)),
+                       send(prepared.substr(0, 5) + conflict), expect(prepare_find + ask_find(1)),
+                       send(prepared.substr(0, 5) + stale), expect(prepare_find + ask_find(1)),
+                       send(prepared + answer(1))});
+    Client client(reactor, server);
+    Answer one;
+    co_await client.run(one, 1);
+    EXPECT_TRUE(one.is({1})) << one;
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
+// Its place in the pipeline is free for it, though who is answered before it asks the next at once.
+TEST(Connection, AStaleStatementInAFullPipelineIsAskedAgain) {
+  const std::string stale = error("ERROR", "26000", "does not exist") + ready;
+  run_on_reactor([&](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    server.play(log_in_and_prepare() +
+                Script{expect(ask_find(1) + ask_find(1)), send(answer(11) + stale),
+                       expect(ask_find(2) + prepare_find + ask_find(1)),
+                       send(stale + prepared + answer(12)),
+                       expect(prepare_find + ask_find(2) + ask_find(2)),
+                       send(prepared + answer(13) + answer(14))});
+    Client client(reactor, server, [](Options& options) { options.pipeline_depth = 2; });
+    co_await client.connected();
+    io::Scope scope(reactor);
+    std::deque<Answer> answers(4);
+    scope.spawn(client.ask_in_turn(answers, 0, 2));
+    scope.spawn(client.ask_in_turn(answers, 1, 2));
+    co_await scope.join();
+    EXPECT_TRUE(answers[0].is({11}) && answers[1].is({12}) && answers[2].is({13}) &&
+                answers[3].is({14}))
+        << answers[0] << answers[1] << answers[2] << answers[3];
+    co_await client.stop();
+    co_await server.stop();
+  });
 }
 
 // Behind the queries that were asked meanwhile, and no more than once.

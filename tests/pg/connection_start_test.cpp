@@ -43,9 +43,10 @@ std::vector<Fault> faults() {
       {"zeros", first(std::string(64, '\0')), ": it does not speak PostgreSQL's protocol"},
       {"HTTP", first("HTTP/1.1 400 Bad Request\r\n\r\n"),
        ": it does not speak PostgreSQL's protocol"},
-      {"too large", first("R\x7f\xff\xff\xff\0\0\0\0"s),
+      // By no more than its length: its rest never comes.
+      {"longer than its type may be", first("R\0\1\0\1"s) + Script{never_answer()},
        ": it does not speak PostgreSQL's protocol"},
-      {"an error of a megabyte", first("E\0\x10\0\0SFATAL"s) + Script{never_answer()},
+      {"an error longer than may be before a session", first("E\0\1\0\0SFATAL"s) + Script{never_answer()},
        ": it does not speak PostgreSQL's protocol"},
       {"negative length", first("R\xff\xff\xff\xff\0\0\0\0"s),
        ": it does not speak PostgreSQL's protocol"},

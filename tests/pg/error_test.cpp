@@ -8,11 +8,11 @@ namespace {
 using Kind = Error::Kind;
 
 Error from_server(std::string sqlstate) {
-  proto::pg::Error server;
+  proto::pg::ErrorResponse server;
   server.severity = "ERROR";
   server.sqlstate = std::move(sqlstate);
   server.message = "sorry";
-  return {Kind::server, std::make_shared<const proto::pg::Error>(server), {}};
+  return {Kind::server, std::make_shared<const proto::pg::ErrorResponse>(server), {}};
 }
 
 TEST(Error, SaysWhatHappenedInOneLine) {

@@ -161,6 +161,9 @@ class Recorder final : public Observer {
   void statement_failed(std::string_view name, std::string_view why) override {
     said.push_back("statement_failed " + std::string(name) + ": " + std::string(why));
   }
+  void statements_not_kept(std::string_view why) override {
+    said.push_back("statements_not_kept: " + std::string(why));
+  }
   size_t count(std::string_view beginning) const {
     size_t found = 0;
     for (const std::string& line : said) found += line.starts_with(beginning) ? 1 : 0;

@@ -38,6 +38,7 @@ constexpr std::array<std::string_view, fault_count> fault_names{
     "pg_garbage",
     "pg_bad_values",
     "pg_connects",
+    "pg_pooled",
     "early_orders",
 };
 

@@ -43,6 +43,7 @@ enum class Fault : uint8_t {
   pg_garbage,            // answers that are none, or end in the middle
   pg_bad_values,         // text that is not UTF-8
   pg_connects,           // connects that are refused, or hang
+  pg_pooled,             // each transaction is lent another session, in which others work too
   early_orders,          // the drain comes while all is going on, or everything is cancelled
   count,
 };

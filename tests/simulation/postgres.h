@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -43,6 +44,11 @@ class Postgres final : public Remote {
 
  private:
   class Session;
+  // The statements of a session, their text by name, and those of them whose tables have changed.
+  struct Statements {
+    std::map<std::string, std::string, std::less<>> texts;
+    std::set<std::string, std::less<>> stale;
+  };
   void trouble() { troubled_at = world_.now(); }
   void restart();
   void freeze();

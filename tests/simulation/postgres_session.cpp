@@ -61,9 +61,15 @@ void Postgres::Session::say_goodbye(const char* state) {
   end(false);
 }
 
-void Postgres::Session::fail_stale(const char* state) {
-  ++server_.internal_errors;
-  server_.trouble();
+void Postgres::Session::borrow() {
+  if (world_.faults.rate(Fault::pg_pooled) == 0) return;
+  statements_ = &lent_[random_.below(lent_.size())];
+  if (random_.chance(world_.faults.rate(Fault::pg_pooled))) *statements_ = {};  // it is a new one
+  statements_->texts[""] = "another client's";
+}
+
+void Postgres::Session::fail_stale(const char* state, bool changed) {
+  server_.internal_errors += changed ? 1 : 0;
   fail(error("ERROR", state, "RevalidateCachedQuery"));
 }
 
@@ -119,7 +125,7 @@ bool Postgres::Session::take_message() {
       describe(body);
       break;
     case 'C':
-      statements_.erase(std::string(body.substr(1, body.size() - 2)));
+      statements_->texts.erase(std::string(body.substr(1, body.size() - 2)));
       answer_ += pg_message('3', "");
       break;
     case 'B':
@@ -164,21 +170,23 @@ bool Postgres::Session::start() {
               pg_message('S', "client_encoding\0UTF8\0"s) +
               pg_message('K', pg_int32(4711) + pg_int32(815)) + ready);
   busy_until_ = world_.now() + Time(random_.between(100'000, 2'000'000));
+  borrow();
   return true;
 }
 
 void Postgres::Session::parse(std::string_view body) {
   const std::string name(body.substr(0, body.find('\0')));
   const std::string_view rest = body.substr(name.size() + 1);
-  statements_[name] = std::string(rest.substr(0, rest.find('\0')));
-  stale_.erase(name);
+  if (!name.empty() && statements_->texts.contains(name)) return fail(error("ERROR", "42P05"));
+  statements_->texts[name] = std::string(rest.substr(0, rest.find('\0')));
+  statements_->stale.erase(name);
   answer_ += pg_message('1', "");
 }
 
 void Postgres::Session::describe(std::string_view body) {
   const std::string_view name = body.substr(1, body.size() - 2);
-  if (!statements_.contains(name)) return fail_stale("26000");
-  const std::string& sql = statements_.find(name)->second;
+  if (!statements_->texts.contains(name)) return fail_stale("26000", false);
+  const std::string& sql = statements_->texts.find(name)->second;
   if (sql == app::find_user.sql) {
     answer_ += pg_message('t', pg_int16(1) + pg_int32(2950)) + row_description(0, 7);
   } else if (sql == app::list_users.sql) {
@@ -191,16 +199,17 @@ void Postgres::Session::describe(std::string_view body) {
 void Postgres::Session::bind(std::string_view body) {
   const std::string_view from_name = body.substr(body.find('\0') + 1);
   const std::string name(from_name.substr(0, from_name.find('\0')));
-  if (random_.chance(world_.faults.rate(Fault::pg_changes))) {
+  const bool changed = random_.chance(world_.faults.rate(Fault::pg_changes));
+  if (changed) {
     server_.trouble();
     if (random_.chance(500'000)) {
-      statements_.clear();
-    } else if (statements_.contains(name)) {
-      stale_.insert(name);
+      statements_->texts.clear();
+    } else if (statements_->texts.contains(name)) {
+      statements_->stale.insert(name);
     }
   }
-  if (!statements_.contains(name)) return fail_stale("26000");
-  if (stale_.contains(name)) return fail_stale("0A000");
+  if (!statements_->texts.contains(name)) return fail_stale("26000", changed);
+  if (statements_->stale.contains(name)) return fail_stale("0A000", changed);
   // Formats of the parameters, their number, their values.
   std::string_view rest = from_name.substr(name.size() + 1);
   rest.remove_prefix(2 + 2 * static_cast<size_t>(number(rest.substr(0, 2))));
@@ -214,7 +223,7 @@ void Postgres::Session::bind(std::string_view body) {
   }
   asked_ = true;  // so the session is open for the program too
   asked_at_ = world_.now();
-  const std::string& sql = statements_.find(name)->second;
+  const std::string& sql = statements_->texts.find(name)->second;
   if (sql == app::find_user.sql && count == 1)
     bound_rows_ = server_.table_.user_rows(values[0]);
   else if (sql == app::list_users.sql && count == 2)
@@ -264,6 +273,7 @@ void Postgres::Session::execute() {
 
 void Postgres::Session::sync() {
   failed_ = false;
+  borrow();
   answer_ += ready;
   const Faults& faults = world_.faults;
   if (random_.chance(faults.rate(Fault::pg_garbage) / 4)) {

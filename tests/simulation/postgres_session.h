@@ -2,9 +2,8 @@
 // out. The server owns it; it owns its side of the link.
 #pragma once
 
-#include <map>
+#include <array>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -62,8 +61,11 @@ class Postgres::Session final : public Side::Owner {
   void execute();
   void sync();
   void fail(const std::string& message);
-  // The program prepares it anew, once; a second time in a row the client is told.
-  void fail_stale(const char* state);
+  // The program prepares it anew, once; a second time in a row, which is where it has `changed`
+  // behind the Parse of its own group, the client is told.
+  void fail_stale(const char* state, bool changed);
+  // A transaction begins: behind a pooler, in any session.
+  void borrow();
   void send();
   // The program may end it, though it is well: all is answered.
   bool may_retire() const;
@@ -75,8 +77,9 @@ class Postgres::Session final : public Side::Owner {
   std::shared_ptr<Link> link_;
   Side& side_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
-  std::map<std::string, std::string, std::less<>> statements_;  // their text by name
-  std::set<std::string, std::less<>> stale_;
+  // Its own, or those of the session that a pooler lends it for a transaction.
+  std::array<Statements, 3> lent_;
+  Statements own_, *statements_ = &own_;
   std::string bound_rows_;
   std::string answer_;  // what is not sent yet: up to the next Sync
   Bytes out_;

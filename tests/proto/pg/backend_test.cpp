@@ -1,5 +1,8 @@
 #include "proto/pg/backend.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -26,12 +29,12 @@ TEST(NextMessage, TakesTheFirstOfSeveral) {
   constexpr std::string_view input = "C\0\0\0\rSELECT 1\0Z\0\0\0\5I"sv;
   Message first;
   ASSERT_EQ(next_message(input, first), Parse::complete);
-  EXPECT_EQ(first.type, 'C');
+  EXPECT_EQ(first.type, BackendMessage::CommandComplete);
   EXPECT_EQ(first.body, "SELECT 1\0"sv);
   EXPECT_EQ(first.size, 14U);
   Message second;
   ASSERT_EQ(next_message(input.substr(first.size), second), Parse::complete);
-  EXPECT_EQ(second.type, 'Z');
+  EXPECT_EQ(second.type, BackendMessage::ReadyForQuery);
   EXPECT_EQ(second.body, "I");
   EXPECT_EQ(second.size, 6U);
 }
@@ -68,15 +71,44 @@ TEST(NextMessage, FindsGarbageAsSoonAsItCan) {
 TEST(NextMessage, AllowsTheLargestDataRow) {
   Message out;
   EXPECT_EQ(parse("D\x40\0\0\4"sv, out), Parse::partial);
-  EXPECT_EQ(out.type, 'D');
+  EXPECT_EQ(out.type, BackendMessage::DataRow);
   EXPECT_EQ(out.size, size_t{1} + longest_message);
 }
 
+// What can be said of a message by its type and length alone is said then: nothing is waited for
+// that is of no use.
+TEST(NextMessage, KnowsHowLongEachMayBe) {
+  constexpr std::pair<char, int32_t> longest[] = {
+      {'1', 4},          {'2', 4},          {'3', 4},          {'A', longest_message},
+      {'C', 1024},       {'D', longest_message}, {'E', longest_message}, {'G', 64 * 1024},
+      {'H', 64 * 1024},  {'I', 4},          {'K', 4 + 4 + 256}, {'N', longest_message},
+      {'R', 64 * 1024},  {'S', longest_message}, {'T', longest_message}, {'V', longest_message},
+      {'W', 64 * 1024},  {'Z', 5},          {'c', 4},          {'d', longest_message},
+      {'n', 4},          {'s', 4},          {'t', 4 + 2 + 4 * 65535}, {'v', 64 * 1024}};
+  size_t known = 0;
+  for (int code = 0; code < 256; ++code) {
+    const char type = static_cast<char>(code);
+    const auto* found = std::find_if(std::begin(longest), std::end(longest),
+                                     [type](const auto& each) { return each.first == type; });
+    const int32_t most = found == std::end(longest) ? 0 : found->second;
+    known += most == 0 ? 0 : 1;
+    Message out;
+    const std::string longest_header = type + tests::int32(most);
+    EXPECT_EQ(parse(longest_header, out),
+              most == 0   ? Parse::invalid
+              : most == 4 ? Parse::complete
+                          : Parse::partial)
+        << code;
+    EXPECT_EQ(parse(type + tests::int32(int64_t{most} + 1), out), Parse::invalid) << code;
+  }
+  EXPECT_EQ(known, std::size(longest));
+}
+
 TEST(MessageName, IsTheSpecifications) {
-  EXPECT_EQ(message_name('T'), "RowDescription");
-  EXPECT_EQ(message_name('t'), "ParameterDescription");
-  EXPECT_EQ(message_name('n'), "NoData");
-  EXPECT_EQ(message_name('\xff'), "a message of the unknown type 255");
+  EXPECT_EQ(message_name(BackendMessage::RowDescription), "RowDescription");
+  EXPECT_EQ(message_name(BackendMessage::ParameterDescription), "ParameterDescription");
+  EXPECT_EQ(message_name(BackendMessage::NoData), "NoData");
+  EXPECT_EQ(message_name(BackendMessage{'\xff'}), "a message of the unknown type 255");
 }
 
 TEST(BackendKeyData, Decodes) {
@@ -93,6 +125,28 @@ TEST(BackendKeyData, RefusesWhatIsTooShort) {
   constexpr std::string_view body = "\0\1\2\3\xca\xfe\xba\xbe"sv;
   for (size_t size = 0; size < body.size(); ++size)
     EXPECT_FALSE(decode_backend_key_data(Exact(body.substr(0, size)).view())) << size;
+}
+
+TEST(NegotiateProtocolVersion, Decodes) {
+  const auto plain = decode_negotiate_protocol_version("\0\3\0\0\0\0\0\0"sv);
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->version, 0x3'0000U);
+  EXPECT_TRUE(plain->unknown_options.empty());
+  constexpr std::string_view two = "\0\3\0\2\0\0\0\2_pq_.a\0_pq_.b\0"sv;
+  const auto full = decode_negotiate_protocol_version(two);
+  ASSERT_TRUE(full);
+  EXPECT_EQ(full->version, 0x3'0002U);
+  EXPECT_EQ(full->unknown_options, (std::vector<std::string_view>{"_pq_.a", "_pq_.b"}));
+}
+
+TEST(NegotiateProtocolVersion, RefusesEveryPrefixAndAnythingMore) {
+  constexpr std::string_view body = "\0\3\0\2\0\0\0\2_pq_.a\0_pq_.b\0"sv;
+  for (size_t size = 0; size < body.size(); ++size)
+    EXPECT_FALSE(decode_negotiate_protocol_version(Exact(body.substr(0, size)).view())) << size;
+  EXPECT_FALSE(decode_negotiate_protocol_version(std::string(body) + 'x'));
+  EXPECT_FALSE(decode_negotiate_protocol_version("\0\3\0\0\xff\xff\xff\xff"sv))
+      << "a negative number of options";
+  EXPECT_FALSE(decode_negotiate_protocol_version("\0\3\0\0\x7f\xff\xff\xff\0"sv));
 }
 
 TEST(ParameterStatus, Decodes) {

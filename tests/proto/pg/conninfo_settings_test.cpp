@@ -1,5 +1,8 @@
 #include "proto/pg/conninfo_settings.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include <gtest/gtest.h>
 
 #include "tests/proto/pg/conninfo_context.h"
@@ -156,10 +159,7 @@ TEST(ConninfoSettings, WhatCantBeKeptIsRefusedByName) {
        "sslcompression asks for compression by TLS, which is not supported; leave it out, or set "
        "it to 0"},
       {"target_session_attrs=read-write", "kept"},
-      {"min_protocol_version=3.2",
-       "min_protocol_version asks for protocol 3.2, which is not supported; leave it out, or set "
-       "it "
-       "to 3.0"},
+      {"min_protocol_version=3.2", "kept"},
       {"client_encoding=LATIN1",
        "client_encoding asks for another encoding than UTF8, which is not supported; leave it out, "
        "or set it to UTF8|utf8|UTF-8|utf-8"},
@@ -180,6 +180,69 @@ TEST(ConninfoSettings, WhatCantBeKeptIsRefusedByName) {
                                  "oauth_client_secret",
                                  "oauth_scope"})
     EXPECT_EQ(refusal(name + "=77").substr(0, name.size() + 10), name + " asks for ") << name;
+}
+
+// A setting that is kept changes what the connection string means: none is read and then ignored.
+// That what it means is read where sessions open is conninfo_read_test.py's to say.
+TEST(ConninfoSettings, WhatIsKeptMeansSomething) {
+  struct Example {
+    std::string_view name, without, with;
+  };
+  constexpr Example examples[] = {
+      {"service", "", "service=a"},
+      {"user", "", "user=u"},
+      {"password", "", "password=p"},
+      {"passfile", "host=h", "host=h passfile=/p"},
+      {"channel_binding", "", "channel_binding=require"},
+      {"connect_timeout", "", "connect_timeout=7"},
+      {"dbname", "", "dbname=d"},
+      {"host", "", "host=h"},
+      {"hostaddr", "host=h", "host=h hostaddr=1.1.1.1"},
+      {"port", "", "port=7"},
+      {"options", "", "options='-c geqo=off'"},
+      {"application_name", "", "application_name=a"},
+      {"fallback_application_name", "", "fallback_application_name=a"},
+      {"keepalives", "", "keepalives=0"},
+      {"keepalives_idle", "", "keepalives_idle=7"},
+      {"keepalives_interval", "", "keepalives_interval=7"},
+      {"keepalives_count", "", "keepalives_count=7"},
+      {"tcp_user_timeout", "", "tcp_user_timeout=7"},
+      {"sslmode", "", "sslmode=require"},
+      {"sslnegotiation", "sslmode=require", "sslmode=require sslnegotiation=direct"},
+      {"sslcert", "", "sslcert=c"},
+      {"sslkey", "", "sslkey=k"},
+      {"sslcertmode", "", "sslcertmode=require"},
+      {"sslpassword", "", "sslpassword=p"},
+      {"sslrootcert", "", "sslrootcert=r"},
+      {"sslcrl", "", "sslcrl=l"},
+      {"sslcrldir", "", "sslcrldir=d"},
+      {"sslsni", "", "sslsni=0"},
+      {"requirepeer", "", "requirepeer=u"},
+      {"require_auth", "", "require_auth=scram-sha-256"},
+      {"min_protocol_version", "max_protocol_version=latest",
+       "max_protocol_version=latest min_protocol_version=3.2"},
+      {"max_protocol_version", "", "max_protocol_version=latest"},
+      {"ssl_min_protocol_version", "", "ssl_min_protocol_version=TLSv1.3"},
+      {"ssl_max_protocol_version", "", "ssl_max_protocol_version=TLSv1.3"},
+      {"target_session_attrs", "", "target_session_attrs=primary"},
+      {"load_balance_hosts", "", "load_balance_hosts=random"},
+      {"sslkeylogfile", "", "sslkeylogfile=f"},
+  };
+  const Files files{{"/home/u/.pg_service.conf", {"[a]\nhost=h\n"}}, {"/p", {"h:*:*:*:secret\n"}}};
+  const ConninfoContext context = context_of({}, files);
+  const auto meant = [&context](std::string_view text) {
+    const auto settings = read_settings(text, context);
+    return settings ? conninfo_of(*settings, context) : std::unexpected(settings.error());
+  };
+  for (const Keyword& one : keywords()) {
+    const auto* found = std::find_if(std::begin(examples), std::end(examples),
+                                     [&one](const Example& each) { return each.name == one.name; });
+    if (!one.missing.empty()) continue;
+    ASSERT_NE(found, std::end(examples)) << one.name << " is kept: what does it do?";
+    const auto without = meant(found->without), with = meant(found->with);
+    ASSERT_TRUE(without && with) << one.name;
+    EXPECT_FALSE(*without == *with) << one.name << " is kept, and changes nothing";
+  }
 }
 
 }  // namespace

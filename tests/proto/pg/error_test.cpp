@@ -20,7 +20,7 @@ constexpr std::string_view unique_violation =
     "R_bt_check_unique\0\0"sv;
 
 TEST(DecodeError, KeepsTheFields) {
-  const Error error = decode_error(unique_violation);
+  const ErrorResponse error = decode_error(unique_violation);
   EXPECT_EQ(error.severity, "ERROR") << "V, which is not translated";
   EXPECT_EQ(error.sqlstate, "23505");
   EXPECT_EQ(error.message, "doppelter Schl\xc3\xbcsselwert");
@@ -42,7 +42,7 @@ TEST(DecodeError, TakesSeverityFromSWhereVIsMissing) {
 }
 
 TEST(DecodeError, IgnoresUnknownFields) {
-  const Error error = decode_error("VERROR\0Znews\0C42601\0Msyntax error\0\0"sv);
+  const ErrorResponse error = decode_error("VERROR\0Znews\0C42601\0Msyntax error\0\0"sv);
   EXPECT_EQ(error.text(), "ERROR 42601: syntax error");
 }
 
@@ -50,7 +50,7 @@ TEST(DecodeError, IgnoresUnknownFields) {
 TEST(DecodeError, ReadsNothingPastAnyPrefix) {
   for (size_t size = 0; size <= unique_violation.size(); ++size) {
     const Exact exact(unique_violation.substr(0, size));
-    const Error error = decode_error(exact.view());
+    const ErrorResponse error = decode_error(exact.view());
     EXPECT_TRUE("23505"sv == error.sqlstate || error.sqlstate.empty()) << size;
     EXPECT_FALSE(is_fatal(exact.view()));
   }
@@ -58,7 +58,7 @@ TEST(DecodeError, ReadsNothingPastAnyPrefix) {
 }
 
 TEST(ErrorText, AddsDetailAndHint) {
-  Error error;
+  ErrorResponse error;
   error.severity = "ERROR";
   error.sqlstate = "42P01";
   error.message = "relation \"users\" does not exist";
@@ -121,7 +121,7 @@ TEST(ErrorClass, TellsOutagesFromErrors) {
       {"", false},
   };
   for (const Case& one : cases) {
-    Error error;
+    ErrorResponse error;
     error.sqlstate = one.sqlstate;
     EXPECT_EQ(error.is_outage(), one.outage) << one.sqlstate;
   }
@@ -138,7 +138,7 @@ TEST(ErrorClass, KnowsWhatMayBeAskedAgain) {
       {"40002", false}, {"40003", false}, {"57P01", false}, {"53300", false}, {"", false},
   };
   for (const Case& one : cases) {
-    Error error;
+    ErrorResponse error;
     error.sqlstate = one.sqlstate;
     EXPECT_EQ(error.is_retryable(), one.retryable) << one.sqlstate;
   }
@@ -183,10 +183,33 @@ TEST(ErrorClass, KnowsAStatementThatWentStale) {
       {"42P01", "parserOpenTable", false},
   };
   for (const Case& one : cases) {
-    Error error;
+    ErrorResponse error;
     error.sqlstate = one.sqlstate;
     error.routine = one.routine;
     EXPECT_EQ(error.is_stale_statement(), one.stale) << one.sqlstate << ' ' << one.routine;
+  }
+}
+
+TEST(ErrorClass, KnowsAStatementThatIsNotWhereItWasPrepared) {
+  struct Case {
+    const char *sqlstate, *message;
+    bool lost, duplicate;
+  };
+  constexpr Case cases[] = {
+      {"26000", "prepared statement \"a\" does not exist", true, false},
+      {"26000", "in another language", true, false},
+      {"08P01", "prepared statement did not exist", true, false},
+      {"08P01", "unsupported startup parameter: options", false, false},
+      {"08P01", "the prepared statement", false, false},
+      {"42P05", "prepared statement \"a\" already exists", false, true},
+      {"0A000", "cached plan must not change result type", false, false},
+  };
+  for (const Case& one : cases) {
+    ErrorResponse error;
+    error.sqlstate = one.sqlstate;
+    error.message = one.message;
+    EXPECT_EQ(error.is_lost_statement(), one.lost) << one.message;
+    EXPECT_EQ(error.is_duplicate_statement(), one.duplicate) << one.message;
   }
 }
 

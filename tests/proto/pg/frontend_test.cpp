@@ -19,8 +19,11 @@ TEST(Encode, StartupMessage) {
   Buffer out;
   const std::pair<std::string_view, std::string_view> parameters[] = {{"user", "alice"},
                                                                       {"database", "shop"}};
-  encode_startup(out, parameters);
+  encode_startup(out, 3 << 16, parameters);
   EXPECT_EQ(out.view(), "\0\0\0\x22\0\3\0\0user\0alice\0database\0shop\0\0"sv);
+  out.clear();
+  encode_startup(out, 0x3'0002, {});
+  EXPECT_EQ(out.view(), "\0\0\0\x09\0\3\0\2\0"sv);
 }
 
 TEST(Encode, SaslInitialResponse) {

@@ -291,7 +291,8 @@ class Listener {
                                           answer.row_description, answer.rows, answer.command_tag})
         add(part);
     } else {
-      add({&pipeline_.message().type, 1});
+      const char type = static_cast<char>(pipeline_.message().type);
+      add({&type, 1});
       if (event != Event::violation) add(pipeline_.message().body);
     }
     return line + "\n";

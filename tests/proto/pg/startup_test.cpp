@@ -101,6 +101,95 @@ TEST(Startup, SendsWhoAsksAndForWhat) {
             "timezone\0UTC\0\0"sv);
 }
 
+using Version = Conninfo::ProtocolVersion;
+
+struct AskingFor32 : Session {
+  explicit AskingFor32(Version least = Version::v3_0) {
+    conninfo.min_protocol_version = least;
+    conninfo.max_protocol_version = Version::v3_2;
+  }
+};
+const std::string goes_down = "v\0\0\0\x0c\0\3\0\0\0\0\0\0"s;
+const std::string long_key = message('K', "\0\0\x12\x67" + std::string(256, 'k'));
+
+TEST(Startup, AsksForTheNewestVersionThatItMay) {
+  AskingFor32 session;
+  session.startup.begin(session.out);
+  EXPECT_EQ(session.sent(),
+            "\0\0\0\x37\0\3\0\2user\0alice\0database\0shop\0client_encoding\0UTF8\0\0"sv);
+  EXPECT_EQ(session.feed(authentication_ok + long_key + ready), State::ready);
+  EXPECT_EQ(session.startup.protocol_version(), Version::v3_2);
+  EXPECT_EQ(session.startup.cancel_key().secret_key, std::string(256, 'k'));
+}
+
+TEST(Startup, GoesDownToTheServersVersion) {
+  AskingFor32 session;
+  EXPECT_EQ(session.feed(goes_down), State::authenticating);
+  EXPECT_EQ(session.startup.protocol_version(), Version::v3_0);
+  EXPECT_EQ(session.feed(sasl_request + sasl_continue + sasl_final + authentication_ok + key_data +
+                         ready),
+            State::ready);
+}
+
+TEST(Startup, JudgesWhatTheServerNegotiates) {
+  struct Case {
+    std::string input;
+    std::string why;
+  };
+  const Case cases[] = {
+      {message('v', "\0\3\0\3\0\0\0\0"sv),
+       "the server asks for protocol 3.3, which is newer than the 3.2 that it was offered"},
+      {message('v', "\0\4\0\0\0\0\0\0"sv),
+       "the server asks for protocol 4.0, which is newer than the 3.2 that it was offered"},
+      {message('v', "\xff\xff\xff\xff\0\0\0\0"sv),
+       "the server asks for protocol 65535.65535, which is newer than the 3.2 that it was offered"},
+      {message('v', "\0\2\0\0\0\0\0\0"sv),
+       "the server asks for protocol 2.0, which is older than 3.0"},
+      {message('v', "\0\0\0\0\0\0\0\0"sv),
+       "the server asks for protocol 0.0, which is older than 3.0"},
+      {message('v', "\0\3\0\1\0\0\0\0"sv),
+       "the server asks for protocol 3.1, which does not exist"},
+      {message('v', "\0\3\0\2\0\0\0\0"sv),
+       "the server negotiates the protocol, and asks for no change"},
+      {message('v', "\0\3\0\0\0\0\0\1_pq_.what\0"sv),
+       "the server does not know the protocol option _pq_.what, which was not asked for"},
+      {message('v', "\0\3\0\0\xff\xff\xff\xff"sv), "NegotiateProtocolVersion is malformed"},
+      {message('v', "\0\3\0\0\0\0\0"sv), "NegotiateProtocolVersion is malformed"},
+      {goes_down + goes_down, "NegotiateProtocolVersion has no place in authentication"},
+      {sasl_request + goes_down, "NegotiateProtocolVersion has no place in the SCRAM exchange"},
+      {sasl_request + sasl_continue + sasl_final + goes_down,
+       "NegotiateProtocolVersion has no place in authentication"},
+      {authentication_ok + goes_down, "NegotiateProtocolVersion has no place in start-up"},
+      {goes_down + authentication_ok + long_key,
+       "BackendKeyData has a key of 256 bytes, and protocol 3.0 has keys of 4"},
+      {authentication_ok + message('K', "\0\0\x12\x67" "abc"sv), "BackendKeyData is malformed"},
+  };
+  for (const Case& one : cases) {
+    AskingFor32 session;
+    EXPECT_EQ(session.feed(one.input), State::failed) << one.why;
+    EXPECT_EQ(session.startup.failure(), one.why);
+  }
+  AskingFor32 strict(Version::v3_2);
+  EXPECT_EQ(strict.feed(goes_down), State::failed);
+  EXPECT_EQ(strict.startup.failure(),
+            "the server speaks protocol 3.0 at most, and min_protocol_version is 3.2");
+  Session plain;
+  EXPECT_EQ(plain.feed(goes_down), State::failed) << "3.0 is what it was asked for";
+  Session five;
+  EXPECT_EQ(five.feed(authentication_ok + message('K', "\0\0\x12\x67" "12345"sv)), State::failed);
+}
+
+TEST(Startup, SaysWhatIsToBeDoneAboutAParameterThatAPoolerRefuses) {
+  Session session;
+  const std::string refusal =
+      message('E', "SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: options\0\0"sv);
+  EXPECT_EQ(session.feed(refusal), State::failed);
+  EXPECT_EQ(session.startup.failure(),
+            "FATAL 08P01: unsupported startup parameter: options; a pooler between takes no such "
+            "parameter: leave it out of the connection string (options, say) and the PG* variables, "
+            "or name it in the pooler's ignore_startup_parameters");
+}
+
 TEST(Startup, TrustNeedsNothing) {
   Session session("");
   EXPECT_EQ(session.feed(authentication_ok), State::starting);
