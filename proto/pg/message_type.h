@@ -40,6 +40,7 @@ enum class FrontendMessage : char {
   Describe = 'D',
   Execute = 'E',
   Parse = 'P',
+  Query = 'Q',
   // Which of them it is, the server knows by what it asked for.
   PasswordMessage = 'p',
   SASLInitialResponse = 'p',

@@ -89,7 +89,7 @@ bool StateQuery::asks_for_recovery() const {
 }
 
 void StateQuery::begin(wire::Buffer& out) const {
-  Encoder(out, 'Q').string(asks_for_recovery() ? ask_recovery : ask_read_only);
+  Encoder(out, FrontendMessage::Query).string(asks_for_recovery() ? ask_recovery : ask_read_only);
 }
 
 StateQuery::State StateQuery::fail(std::string why) {
