@@ -122,6 +122,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
     else
       unread.append(input);
     if (unread.empty() && unread.capacity() > most_kept) unread.release();
+    note_use();
     if (!lost) pool_.answered(pipeline_.next_number() - first);
     if (lost) {
       why = std::move(*lost);
@@ -129,6 +130,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
     }
   }
   ready_ = false;
+  note_use();
   reactor_.timers().stop(*this);
   co_return why;
 }
@@ -155,6 +157,7 @@ bool Connection::fits_group(size_t statement) const {
 }
 
 void Connection::seal() {
+  if (pipeline_.group_size() != 0) pool_.metrics_.syncs.add();
   pipeline_.seal(session_.out());
   group_load_ = {};
 }
@@ -183,8 +186,21 @@ void Connection::send(QueryBase& query) {
   query.number_ =
       pipeline_.push(out, expect, &query, shares ? Pipeline::Sync::shared : Pipeline::Sync::own,
                      load_.sent(statement, reactor_.now()));
-  if (shares) group_load_ += load_.cost(statement);
+  if (shares)
+    group_load_ += load_.cost(statement);
+  else
+    pool_.metrics_.syncs.add();
+  pool_.metrics_.sent.add();
+  note_use();
   reactor_.before_sends(*this);
+}
+
+void Connection::note_use() {
+  const bool used = ready_ && !pipeline_.empty();
+  if (used == used_) return;
+  used_ = used;
+  io::Gauge& all = pool_.metrics_.used;
+  all.set(all.value() + (used ? 1 : ~uint64_t{0}));
 }
 
 Load::Microseconds Connection::load() const {
@@ -327,6 +343,7 @@ void Connection::answered(const Pipeline::Answer& answer) {
   if ((hit || error.server->is_retryable()) && query.statement_.read_only && !query.tried_again_) {
     query.tried_again_ = query.alone_ = true;
     query.sent_ = false;
+    pool_.metrics_.asked_again.add();
     return pool_.submit(query);
   }
   query.fail(std::move(error));

@@ -92,6 +92,7 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   // it, and an idle session has none.
   void expired() override;
   io::Task<void> cancel_front();
+  void note_use();
   io::Task<void> end_work();
 
   Pool& pool_;
@@ -107,6 +108,7 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   Load load_;
   Load::Microseconds group_load_{};  // of the pipeline's open group
   bool ready_ = false, ended_by_order_ = false;
+  bool used_ = false;   // as the metrics have it
   bool works_ = false;  // the server may still work for the session that close() ends
   GivenUp given_up_;
   bool given_over_ = false;  // by it: the session is to be replaced

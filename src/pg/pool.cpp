@@ -39,6 +39,7 @@ Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& option
       spread_(spread),
       meter_(spread.add_shard()),
       connector_(reactor, buffers, options),
+      metrics_(statements.size()),
       random_(std::random_device{}()) {
   for (uint32_t i = 0; i < options.max_connections; ++i)
     slots_.push_back(std::make_unique<Slot>(*this, connector_, options, statements, observer,
@@ -94,6 +95,7 @@ io::Task<void> Pool::keep(Slot& slot) {
     ++trying_;
     const Result<void> opened = co_await connection.open(scope_.until());
     if (!opened) {
+      metrics_.connect_failed.add();
       const Error& why = opened.error();
       if (why.detail != trouble_ && !scope_.cancellation().requested())
         observer_.connect_failed(why.message());
@@ -110,10 +112,16 @@ io::Task<void> Pool::keep(Slot& slot) {
     failures_ = 0;
     turn_may_have_come();
     trouble_.clear();
+    metrics_.connected.add();
+    metrics_.open.set(open_connections());
     observer_.connected(connection.session().address(), connection.session().server_version);
     serve_waiting();
     const std::string why = co_await connection.serve(scope_.until());
-    if (!scope_.cancellation().requested()) observer_.connection_lost(why, connection.depth());
+    metrics_.open.set(open_connections());
+    if (!scope_.cancellation().requested()) {
+      metrics_.lost.add();
+      observer_.connection_lost(why, connection.depth());
+    }
     slot.wanted = slot.keep_open;
     slot.closing = true;
     lost(connection);
@@ -140,7 +148,8 @@ void Pool::lost(Connection& connection) {
       query->alone_ = true;
       query->sent_ = false;
       again.push_back(*query);
-      ++waiting_count_;
+      count_waiting(1);
+      metrics_.asked_again.add();
     } else {
       query->fail(
           {Error::Kind::unavailable, nullptr, "the connection was lost after the query was sent"});
@@ -158,11 +167,14 @@ size_t Pool::index_of(const proto::pg::StatementDescription& statement) const {
 void Pool::begin(QueryBase& query, size_t index) {
   query.index_ = index;
   query.kind_ = kinds_[query.index_] = Spread::kind(costs_[query.index_], kinds_[query.index_]);
-  meter_.begin(query.kind_, reactor_.now());
+  query.asked_ = reactor_.now();
+  meter_.begin(query.kind_, query.asked_);
 }
 
-void Pool::ended(const QueryBase& query, bool answered) {
-  meter_.end(query.kind_, answered, reactor_.now());
+void Pool::ended(const QueryBase& query, std::optional<Error::Kind> failure) {
+  const io::Time now = reactor_.now();
+  meter_.end(query.kind_, !failure || failure == Error::Kind::server, now);
+  metrics_.ended(query.index_, failure, now - query.asked_);
 }
 
 Connection* Pool::pick(Kind kind) {
@@ -221,13 +233,18 @@ void Pool::submit(QueryBase& query) {
   if (waiting_count_ >= options_.waiting || too_late(query))
     return query.fail({Error::Kind::overloaded, nullptr, {}});
   waiting_.push_back(query);
-  ++waiting_count_;
+  count_waiting(1);
   want_another();
+}
+
+void Pool::count_waiting(int more) {
+  waiting_count_ += static_cast<size_t>(more);
+  metrics_.waiting.set(waiting_count_);
 }
 
 void Pool::withdraw(QueryBase& query) {
   static_cast<io::ListNode<QueryBase>&>(query).unlink();
-  --waiting_count_;
+  count_waiting(-1);
 }
 
 void Pool::serve_waiting() {

@@ -50,6 +50,9 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
   virtual void encode(proto::wire::Buffer& out) const = 0;
   void abandon(Outcome why) final;
 
+  // What it is when its deadline has come.
+  Error::Kind late() const { return sent_ ? Error::Kind::timed_out : Error::Kind::unavailable; }
+
   // Each ends the query; the coroutine runs inside the call (succeed) or later in this turn (fail).
   void succeed(std::string_view rows);
   void fail(Error error);
@@ -61,6 +64,7 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
   // Where it is in flight, and its place in that connection's pipeline.
   Connection* connection_ = nullptr;
   uint64_t number_ = 0;
+  io::Time asked_;
   size_t index_ = 0;  // of its statement
   Kind kind_ = Kind::quick;
   bool sent_ = false;
