@@ -7,6 +7,7 @@
 #include <simdjson.h>
 
 #include "proto/http/target.h"
+#include "src/app/openapi.h"
 #include "src/app/user_json.h"
 #include "src/ops/log.h"
 #include "src/ops/prometheus.h"
@@ -22,7 +23,7 @@ namespace {
 
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view users_path = "/users", user_prefix = "/users/", health_path = "/healthz",
-                           readiness_path = "/readyz", metrics_path = "/metrics";
+                           readiness_path = "/readyz", metrics_path = "/metrics", openapi_path = "/openapi.json";
 constexpr uint64_t default_limit = 50, most_limit = 200;
 // What is around a page's users, and every answer that has none.
 constexpr size_t small_answer = 128;
@@ -51,7 +52,7 @@ void send_internal(http::Reply& reply) {
 // What a path names.
 struct Resource {
   // Their numbers are those of route_patterns, from 1.
-  enum class Kind : uint8_t { none, user, users, health, readiness, metrics };
+  enum class Kind : uint8_t { none, user, users, health, readiness, metrics, openapi };
   Kind kind = Kind::none;
   std::string_view id{};  // of a user, as it came
 };
@@ -67,6 +68,7 @@ Resource resource_of(std::string_view path) {
   if (path == health_path) return {health};
   if (path == readiness_path) return {readiness};
   if (path == metrics_path) return {metrics};
+  if (path == openapi_path) return {openapi};
   return {};
 }
 bool is_allowed(const Request& request) {
@@ -146,6 +148,8 @@ void Routes::handle(const Request& request, http::Reply reply) {
       return session.spawn(get_ready(std::move(reply)));
     case Resource::Kind::metrics:
       return get_metrics(std::move(reply));
+    case Resource::Kind::openapi:
+      return reply.send(Status::ok, json_type, openapi);
   }
 }
 
@@ -162,6 +166,7 @@ size_t Routes::answer_bytes(const Request& request) {
   const proto::http::Target target = proto::http::split_target(request.target);
   if (target.path == health_path || target.path == readiness_path) return small_answer;
   if (target.path == metrics_path) return metrics_bytes_;
+  if (target.path == openapi_path) return openapi.size();
   return limit_in(target.query).value_or(0) * user_bytes_ + small_answer;
 }
 

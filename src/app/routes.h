@@ -21,8 +21,8 @@ inline constexpr std::array<const proto::pg::StatementDescription*, 3> statement
     &find_user, &list_users, &ping};
 
 // By their numbers in the metrics, from 1.
-inline constexpr std::array<std::string_view, 5> route_patterns{"/users/{id}", "/users", "/healthz",
-                                                                "/readyz", "/metrics"};
+inline constexpr std::array<std::string_view, 6> route_patterns{
+    "/users/{id}", "/users", "/healthz", "/readyz", "/metrics", "/openapi.json"};
 
 struct Timeouts {
   std::chrono::milliseconds request, ready;
