@@ -1,4 +1,6 @@
 """`/metrics`: Prometheus's text format, strictly read, and figures that are those of what was asked."""
+import json
+import os
 import re
 import time
 import unittest
@@ -145,6 +147,26 @@ class Metrics(unittest.TestCase):
             return (self.value(found, "ringpost_pg_sessions_lost_total") >= 1
                     and self.value(found, "ringpost_pg_sessions_total") > before)
         stage.eventually(back, 3 * stage.SLOW, "a session is counted as lost, and another as opened")
+
+    def test_the_dashboard_and_the_alerts_name_what_there_is(self):
+        self.server.get("/users/" + seed_id(1))
+        there = set()
+        for family, (kind, samples) in self.scrape().items():
+            there |= {family} | {name for name, _ in samples}
+            there |= {label for _, labels in samples for label, _ in labels}
+        there |= {"job", "instance", "le", "error_type", "http_route"}  # Prometheus's own, and of what has not happened
+        folder = os.path.join(stage.ROOT, "docs/monitoring")
+        with open(os.path.join(folder, "grafana.json")) as file:
+            dashboard = json.load(file)
+        expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+        with open(os.path.join(folder, "alerts.yaml")) as file:
+            rules = re.findall(r"expr: (>-\n(?: {10}.*\n)+|.*\n)", file.read())
+        self.assertEqual((len(expressions) >= 20, len(rules)), (True, 8))
+        functions = {"sum", "max", "by", "rate", "histogram_quantile", "and", "on"}
+        for expression in expressions + rules:
+            bare = re.sub(r'"(?:[^"\\]|\\.)*"|\$\w+|\[[^]]*\]', "", expression)
+            names = set(re.findall(r"[a-zA-Z_]\w*", bare))
+            self.assertLessEqual(names - functions - there, {"m", "s"}, expression)
 
     def test_the_process_itself(self):
         found = self.scrape()
