@@ -126,7 +126,8 @@ class Process {
  public:
   explicit Process(const Config& config)
       : config_(config),
-        spread_(share(config.db_max_conns, 0, config.started_shards()), config.db_learn_spread) {}
+        spread_(share(config.db_max_conns, 0, config.started_shards()), config.db_learn_spread),
+        scrape_(app::route_patterns, app::statements, config.pg.conninfo.dbname, spread_) {}
 
   int run() {
     block_signals();
@@ -145,7 +146,7 @@ class Process {
     ended_fd_ = eventfd(0, EFD_CLOEXEC);
     for (unsigned i = 0; i < count; ++i)
       shards_.push_back(std::make_unique<ShardThread>(
-          config_, spread_, i, count,
+          config_, spread_, scrape_, i, count,
           config_.pin_shards ? ops::cpus_of_shard(cpus, i, count) : cpus, sockets[i], ended_fd_));
     start_shards();
     ops::log(ops::Level::info, "listening",
@@ -310,6 +311,7 @@ class Process {
 
   const Config& config_;
   pg::Spread spread_;
+  Scrape scrape_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
   int signal_fd_ = -1, ended_fd_ = -1;
   uint64_t started_ = 0, ended_ = 0;

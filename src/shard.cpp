@@ -11,17 +11,24 @@ void give_order(int control_fd, Order order) {
   eventfd_write(control_fd, static_cast<uint64_t>(order));
 }
 
-Shard::Shard(const Config& config, const pg::Options& pg, pg::Spread& spread, unsigned index,
-             int listening_fd, int control_fd, const ReceiveBuffers& buffers)
+Shard::Shard(const Config& config, const pg::Options& pg, pg::Spread& spread, Scrape& scrape,
+             unsigned index, int listening_fd, int control_fd, const ReceiveBuffers& buffers)
     : reactor_(config.turn_wait),
       http_buffers_(reactor_.ring(), 0, buffers.http_count, buffers.http_bytes),
       pg_buffers_(reactor_.ring(), 1, buffers.pg_count, buffers.pg_bytes),
       log_(index),
       pool_(reactor_, pg_buffers_, pg, spread, app::statements, log_),
-      routes_(pool_, {config.request_timeout, config.ready_timeout}),
+      routes_(pool_, {config.request_timeout, config.ready_timeout},
+              [&scrape] { return scrape.text(); }),
       context_(reactor_, http_buffers_, config.http, routes_),
       listener_(context_, listening_fd),
-      control_fd_(control_fd) {
+      control_fd_(control_fd),
+      enlisted_(scrape, {.index = index,
+                         .reactor = reactor_,
+                         .http_buffers = http_buffers_,
+                         .pg_buffers = pg_buffers_,
+                         .http = context_.metrics(),
+                         .pool = pool_}) {
   reactor_.add(http_buffers_);
   reactor_.add(pg_buffers_);
 }

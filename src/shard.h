@@ -13,6 +13,7 @@
 #include "src/io/buffer_group.h"
 #include "src/io/reactor.h"
 #include "src/io/scope.h"
+#include "src/metrics.h"
 #include "src/pg/observer.h"
 #include "src/pg/pool.h"
 
@@ -37,10 +38,10 @@ struct ReceiveBuffers {
 
 class Shard {
  public:
-  // `config`, `pg` and `spread`, which all shards share, outlive the shard; `listening_fd` becomes
+  // `config`, `pg`, `spread` and `scrape`, which all shards share, outlive the shard; `listening_fd` becomes
   // its own, the eventfd `control_fd` stays its maker's. Throws io::RingError.
-  Shard(const Config& config, const pg::Options& pg, pg::Spread& spread, unsigned index,
-        int listening_fd, int control_fd, const ReceiveBuffers& buffers = {});
+  Shard(const Config& config, const pg::Options& pg, pg::Spread& spread, Scrape& scrape,
+        unsigned index, int listening_fd, int control_fd, const ReceiveBuffers& buffers = {});
 
   // Serves until an order ends it.
   void run() { reactor_.run(live()); }
@@ -79,6 +80,7 @@ class Shard {
   http::Context context_;
   http::Listener listener_;
   int control_fd_;
+  Scrape::Enlisted enlisted_;
 };
 
 }  // namespace ringpost

@@ -16,10 +16,12 @@
 
 namespace ringpost {
 
-ShardThread::ShardThread(const Config& config, pg::Spread& spread, unsigned index, unsigned count,
-                         std::vector<int> cpus, int listening_fd, int ended_fd)
+ShardThread::ShardThread(const Config& config, pg::Spread& spread, Scrape& scrape,
+                         unsigned index, unsigned count, std::vector<int> cpus, int listening_fd,
+                         int ended_fd)
     : config_(config),
       spread_(spread),
+      scrape_(scrape),
       index_(index),
       cpus_(std::move(cpus)),
       listening_fd_(listening_fd),
@@ -49,7 +51,7 @@ void ShardThread::run() {
     ops::log(ops::Level::warning, "shard_not_pinned",
              {{"shard", index_}, {"why", std::generic_category().message(error)}});
   try {
-    Shard shard(config_, pg_, spread_, index_, listening_fd_, control_fd_);
+    Shard shard(config_, pg_, spread_, scrape_, index_, listening_fd_, control_fd_);
     std::optional<io::Profiler> profiler;
     if (!config_.profile.empty()) profiler.emplace();
     shard.run();

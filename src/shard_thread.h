@@ -15,9 +15,9 @@ namespace ringpost {
 
 class ShardThread {
  public:
-  // `config` and `spread` outlive it; `listening_fd` becomes its shard's own.
-  ShardThread(const Config& config, pg::Spread& spread, unsigned index, unsigned count,
-              std::vector<int> cpus, int listening_fd, int ended_fd);
+  // `config`, `spread` and `scrape` outlive it; `listening_fd` becomes its shard's own.
+  ShardThread(const Config& config, pg::Spread& spread, Scrape& scrape, unsigned index,
+              unsigned count, std::vector<int> cpus, int listening_fd, int ended_fd);
   ~ShardThread();
 
   // Starts the thread. When it ends, 1 is added to the eventfd `ended_fd`.
@@ -36,6 +36,7 @@ class ShardThread {
 
   const Config& config_;
   pg::Spread& spread_;
+  Scrape& scrape_;
   unsigned index_;
   std::vector<int> cpus_;
   int listening_fd_, ended_fd_;

@@ -7,8 +7,10 @@
 #include <simdjson.h>
 
 #include "proto/http/target.h"
+#include "src/app/openapi.h"
 #include "src/app/user_json.h"
 #include "src/ops/log.h"
+#include "src/ops/prometheus.h"
 
 namespace ringpost::app {
 
@@ -21,7 +23,7 @@ namespace {
 
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view users_path = "/users", user_prefix = "/users/", health_path = "/healthz",
-                           readiness_path = "/readyz";
+                           readiness_path = "/readyz", metrics_path = "/metrics", openapi_path = "/openapi.json";
 constexpr uint64_t default_limit = 50, most_limit = 200;
 // What is around a page's users, and every answer that has none.
 constexpr size_t small_answer = 128;
@@ -49,7 +51,8 @@ void send_internal(http::Reply& reply) {
 
 // What a path names.
 struct Resource {
-  enum class Kind : uint8_t { none, user, users, health, readiness };
+  // Their numbers are those of route_patterns, from 1.
+  enum class Kind : uint8_t { none, user, users, health, readiness, metrics, openapi };
   Kind kind = Kind::none;
   std::string_view id{};  // of a user, as it came
 };
@@ -64,6 +67,8 @@ Resource resource_of(std::string_view path) {
   if (path == users_path) return {users};
   if (path == health_path) return {health};
   if (path == readiness_path) return {readiness};
+  if (path == metrics_path) return {metrics};
+  if (path == openapi_path) return {openapi};
   return {};
 }
 bool is_allowed(const Request& request) {
@@ -121,6 +126,7 @@ void Routes::handle(const Request& request, http::Reply reply) {
   if (!path) return send_bad_request(reply, R"({"error":"invalid_escape"})");
   const Resource resource = resource_of(*path);
   if (resource.kind == Resource::Kind::none) return send_not_found(reply);
+  reply.route(static_cast<uint16_t>(resource.kind));
   if (!is_allowed(request))
     return send(reply, Status::method_not_allowed, R"({"error":"method_not_allowed"})",
                 "Allow: GET, HEAD\r\n");
@@ -140,6 +146,10 @@ void Routes::handle(const Request& request, http::Reply reply) {
     case Resource::Kind::readiness:
       if (leaving_) return send_unavailable(reply);
       return session.spawn(get_ready(std::move(reply)));
+    case Resource::Kind::metrics:
+      return get_metrics(std::move(reply));
+    case Resource::Kind::openapi:
+      return reply.send(Status::ok, json_type, openapi);
   }
 }
 
@@ -155,6 +165,8 @@ size_t Routes::answer_bytes(const Request& request) {
   if (request.target.starts_with(user_prefix)) return user_bytes_;
   const proto::http::Target target = proto::http::split_target(request.target);
   if (target.path == health_path || target.path == readiness_path) return small_answer;
+  if (target.path == metrics_path) return metrics_bytes_;
+  if (target.path == openapi_path) return openapi.size();
   return limit_in(target.query).value_or(0) * user_bytes_ + small_answer;
 }
 
@@ -238,6 +250,12 @@ io::Task<void> Routes::get_page(int64_t limit, int64_t offset, http::Reply reply
   if (items != 0)
     user_bytes_ = std::max(draft.body().size() / items, user_bytes_ - user_bytes_ / 64);
   end_rows(list_users, rows->malformed(), draft, reply);
+}
+
+void Routes::get_metrics(http::Reply reply) {
+  const std::string text = metrics_();
+  metrics_bytes_ = text.size();
+  reply.send(Status::ok, ops::PrometheusText::content_type, text);
 }
 
 io::Task<void> Routes::get_ready(http::Reply reply) {

@@ -4,6 +4,9 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
 
 #include "proto/http/request.h"
 #include "src/app/users.h"
@@ -17,19 +20,25 @@ namespace ringpost::app {
 inline constexpr std::array<const proto::pg::StatementDescription*, 3> statements{
     &find_user, &list_users, &ping};
 
+// By their numbers in the metrics, from 1.
+inline constexpr std::array<std::string_view, 6> route_patterns{
+    "/users/{id}", "/users", "/healthz", "/readyz", "/metrics", "/openapi.json"};
+
 struct Timeouts {
   std::chrono::milliseconds request, ready;
 };
 
 class Routes final : public http::Handler {
  public:
-  // `pool` outlives it.
-  Routes(pg::Pool& pool, Timeouts timeouts) : pool_(pool), timeouts_(timeouts) {}
+  // `pool` outlives it. `metrics`: what /metrics answers.
+  Routes(pg::Pool& pool, Timeouts timeouts, std::function<std::string()> metrics)
+      : pool_(pool), timeouts_(timeouts), metrics_(std::move(metrics)) {}
 
   void handle(const proto::http::Request& request, http::Reply reply) override;
   bool takes_body(const proto::http::Request& request) override;
   size_t answer_bytes(const proto::http::Request& request) override;
   void turn_away(http::Reply reply) override;
+  size_t routes() const override { return route_patterns.size(); }
   // From now on /readyz says no, so that balancers send their requests elsewhere; all else is
   // served.
   void leave() { leaving_ = true; }
@@ -41,6 +50,7 @@ class Routes final : public http::Handler {
   io::Task<void> get_user(proto::pg::Uuid id, http::Reply reply);
   io::Task<void> get_page(int64_t limit, int64_t offset, http::Reply reply);
   io::Task<void> get_ready(http::Reply reply);
+  void get_metrics(http::Reply reply);
 
   void end_rows(const proto::pg::StatementDescription& statement, bool malformed,
                 const http::Reply::Draft& draft, http::Reply& reply);
@@ -49,6 +59,8 @@ class Routes final : public http::Handler {
 
   pg::Pool& pool_;
   Timeouts timeouts_;
+  std::function<std::string()> metrics_;
+  size_t metrics_bytes_ = 64 * 1024;  // what they took last
   bool leaving_ = false;
   size_t user_bytes_ = 512;  // what a user takes in JSON: the largest average of a page lately
   int64_t failures_of_ = 0;  // the second that these count failed queries of, for the log

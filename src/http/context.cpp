@@ -11,6 +11,7 @@ Context::Context(io::Reactor& reactor, io::BufferGroup& buffers, const Limits& l
       limits_(limits),
       handler_(handler),
       budget_(reactor, limits.answer_memory),
+      metrics_(handler.routes()),
       whole_heads_(limits.head) {}
 
 std::string_view Context::date() {

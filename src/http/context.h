@@ -10,6 +10,7 @@
 #include "src/http/budget.h"
 #include "src/http/handler.h"
 #include "src/http/limits.h"
+#include "src/http/metrics.h"
 #include "src/io/buffer_group.h"
 #include "src/io/reactor.h"
 
@@ -31,6 +32,7 @@ class Context {
   std::string_view date();
   // For the memory of answers.
   Budget& budget() { return budget_; }
+  Metrics& metrics() { return metrics_; }
   // For heads that arrive in one piece (see ServerConnection).
   proto::http::RequestParser& whole_heads() { return whole_heads_; }
 
@@ -40,6 +42,7 @@ class Context {
   const Limits& limits_;
   Handler& handler_;
   Budget budget_;
+  Metrics metrics_;
   proto::http::RequestParser whole_heads_;
   int64_t date_of_ = -1;
   char date_[29];

@@ -18,6 +18,9 @@ class Handler {
   // (Session::spawn).
   virtual void handle(const proto::http::Request& request, Reply reply) = 0;
 
+  // How many routes it tells apart in the metrics (Reply::route), numbered from 1.
+  virtual size_t routes() const { return 0; }
+
   // Asked of a request whose client waits for 100 before it sends the body. False when the answer
   // is known without: the request is then handed over at once, without its body, and the connection
   // ends after its answer (RFC 9110, 10.1.1). The same holds for the views.

@@ -58,14 +58,20 @@ io::Task<void> Listener::run() {
 }
 
 io::Task<void> Listener::serve(int fd) {
-  ++connections_;
+  count(1);
+  context_.metrics().accepted.add();
   Connection connection(context_, fd, scope_.cancellation());
   open_.push_back(connection);
   if (draining_) connection.session.drain();
   co_await connection.session.run();
   connection.unlink();
-  --connections_;
+  count(-1);
   ended_.changed();
+}
+
+void Listener::count(int more) {
+  connections_ += static_cast<size_t>(more);
+  context_.metrics().connections.set(connections_);
 }
 
 bool Listener::full() const {

@@ -33,6 +33,7 @@ class Listener {
  private:
   struct Connection;
   io::Task<void> serve(int fd);
+  void count(int more);
   bool full() const;
   void make_room();
 

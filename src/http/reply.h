@@ -10,25 +10,34 @@
 
 #include "proto/http/server_connection.h"
 #include "proto/http/status.h"
+#include "src/http/metrics.h"
+#include "src/io/clock.h"
 
 namespace ringpost::http {
 
 class Session;
 
+// What a reply knows of its request.
+struct Ticket {
+  uint32_t number;    // of it, in its session (see ServerConnection)
+  uint32_t reserved;  // bytes of the budget, for its answer
+  io::Time asked;     // when it had come
+  Series series;      // for the metrics
+  proto::http::Status status{};  // of the answer that was begun
+};
+
 class [[nodiscard]] Reply {
  public:
-  // For what `session` took as number `number` (see ServerConnection), with so many bytes of the
-  // budget for its answer.
-  Reply(Session& session, uint32_t number, uint32_t reserved)
-      : session_(&session), number_(number), reserved_(reserved) {}
+  Reply(Session& session, const Ticket& ticket) : session_(&session), ticket_(ticket) {}
   Reply(Reply&& other) noexcept
-      : session_(std::exchange(other.session_, nullptr)),
-        number_(other.number_),
-        reserved_(other.reserved_) {}
+      : session_(std::exchange(other.session_, nullptr)), ticket_(other.ticket_) {}
   Reply& operator=(Reply&&) = delete;
   ~Reply();
 
   Session& session() const { return *session_; }
+
+  // The request is one of the handler's route number `route`, from 1: for the metrics. Once.
+  void route(uint16_t route) { ticket_.series += Metrics::series(route, {}); }
 
   // `body` is copied, or left out when the request was HEAD. `fields`: further header lines, each
   // ending in CRLF. An empty content type writes none.
@@ -46,7 +55,7 @@ class [[nodiscard]] Reply {
 
  private:
   Session* session_;
-  uint32_t number_, reserved_;
+  Ticket ticket_;
 };
 
 }  // namespace ringpost::http

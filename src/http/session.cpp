@@ -43,18 +43,18 @@ Reply::~Reply() {
 void Reply::send(Status status, std::string_view content_type, std::string_view body,
                  std::string_view fields) {
   assert(session_ != nullptr && "a request is answered once");
-  std::exchange(session_, nullptr)
-      ->answer(number_, {status, content_type, body, fields}, reserved_);
+  std::exchange(session_, nullptr)->answer(ticket_, {status, content_type, body, fields});
 }
 
 Draft Reply::begin(Status status, std::string_view content_type, size_t expected) {
   assert(session_ != nullptr && "a request is answered once");
-  return session_->begin_answer(number_, {.status = status, .content_type = content_type},
+  ticket_.status = status;
+  return session_->begin_answer(ticket_.number, {.status = status, .content_type = content_type},
                                 expected);
 }
 
 void Reply::end(const Draft& draft) {
-  std::exchange(session_, nullptr)->end_answer(draft, reserved_);
+  std::exchange(session_, nullptr)->end_answer(draft, ticket_);
 }
 
 void Reply::drop(const Draft& draft) {
@@ -230,50 +230,59 @@ bool Session::admit() {
 
 void Session::dispatch() {
   const bool granted = std::exchange(admission_, Admission::not_asked) == Admission::granted;
-  Reply reply = take_offer(granted ? wanted_ : 0);
+  Reply reply = take_offer(granted ? wanted_ : 0, connection_.request().known_method);
   if (granted) return context_.handler().handle(connection_.request(), std::move(reply));
   connection_.close();  // what else it has asked for would wait as long, each in its turn
+  context_.metrics().turned_away.add();
   context_.handler().turn_away(std::move(reply));
 }
 
 // What can't be taken is answered in its turn, and the connection ends (RFC 9112, 9.6).
 void Session::refuse() {
   const Refusal& refusal = connection_.refusal();
-  take_offer(0).send(refusal.status, json_type, refusal_body(refusal));
+  asked_ = now();
+  take_offer(0, proto::http::Method::other).send(refusal.status, json_type, refusal_body(refusal));
 }
 
-Reply Session::take_offer(uint32_t reserved) {
+Reply Session::take_offer(uint32_t reserved, proto::http::Method method) {
   context_.reactor().batch().asked();
-  Reply reply(*this, connection_.take(), reserved);
+  io::Gauge& active = context_.metrics().active;
+  active.set(active.value() + 1);
+  Reply reply(*this, {.number = connection_.take(),
+                      .reserved = reserved,
+                      .asked = asked_,
+                      .series = Metrics::series(0, method)});
   input_.remove_prefix(connection_.consumed());
   note_stage();
   return reply;
 }
 
-void Session::answer(uint32_t number, const Answer& answer, uint32_t reserved) {
+void Session::answer(const Ticket& ticket, const Answer& answer) {
   const size_t before = answers();
-  answered(connection_.answer(number, answer, context_.date(), stream_.out()), before, reserved);
+  answered(connection_.answer(ticket.number, answer, context_.date(), stream_.out()), before, ticket,
+           answer.status);
 }
 
 Draft Session::begin_answer(uint32_t number, const Answer& answer, size_t expected) {
   return connection_.begin_answer(number, answer, expected, context_.date(), stream_.out());
 }
 
-void Session::end_answer(const Draft& draft, uint32_t reserved) {
+void Session::end_answer(const Draft& draft, const Ticket& ticket) {
   // What is kept is not counted before its end.
   proto::wire::Buffer& out = stream_.out();
   const size_t before = answers() - (draft.out == &out ? out.size() - draft.begin : 0);
-  answered(connection_.end_answer(draft, context_.date(), out), before, reserved);
+  answered(connection_.end_answer(draft, context_.date(), out), before, ticket, ticket.status);
 }
 
 // An answer was written or kept, and those that were kept may have been written.
-void Session::answered(bool due, size_t before, uint32_t reserved) {
+void Session::answered(bool due, size_t before, const Ticket& ticket, Status status) {
   if (due) stream_.send();
   // What is written may take less than what was kept of it.
   const size_t after = answers();
-  context_.budget().settle(*this, reserved, after > before ? memory_of(after - before) : 0);
+  context_.budget().settle(*this, ticket.reserved, after > before ? memory_of(after - before) : 0);
   note_stage();
   context_.reactor().batch().answered();
+  context_.metrics().answered(ticket.series, status, now() - ticket.asked);
   answered_.changed();
 }
 

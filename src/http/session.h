@@ -50,13 +50,12 @@ class Session final : private Budget::Account {
   // What came of the wait for memory for the answer to what is offered.
   enum class Admission : uint8_t { not_asked, waiting, granted, refused };
 
-  // `reserved`: bytes of the budget, for the answer.
-  void answer(uint32_t number, const proto::http::Answer& answer, uint32_t reserved);
+  void answer(const Ticket& ticket, const proto::http::Answer& answer);
   proto::http::ServerConnection::Draft begin_answer(uint32_t number,
                                                     const proto::http::Answer& answer,
                                                     size_t expected);
-  void end_answer(const proto::http::ServerConnection::Draft& draft, uint32_t reserved);
-  void answered(bool due, size_t before, uint32_t reserved);
+  void end_answer(const proto::http::ServerConnection::Draft& draft, const Ticket& ticket);
+  void answered(bool due, size_t before, const Ticket& ticket, proto::http::Status status);
   size_t held() const override;
   // Bytes of answers that the kernel has not taken.
   size_t answers() const { return stream_.unsent() + connection_.kept_bytes(); }
@@ -66,7 +65,7 @@ class Session final : private Budget::Account {
   bool admit();
   void dispatch();
   void refuse();
-  Reply take_offer(uint32_t reserved);
+  Reply take_offer(uint32_t reserved, proto::http::Method method);
   void stash();
   bool backlogged() const;
   io::Task<bool> make_room();

@@ -12,6 +12,7 @@
 
 #include <liburing.h>
 
+#include "src/io/counter.h"
 #include "src/io/list.h"
 
 namespace ringpost::io {
@@ -56,7 +57,12 @@ class BufferGroup {
   }
   // Buffers that the kernel has, or gets with publish().
   size_t free() const { return received_.size() - in_use_; }
-  void wait_for_buffers(Waiter& waiter) { waiting_.push_back(waiter); }
+  void wait_for_buffers(Waiter& waiter) {
+    exhausted_.add();
+    waiting_.push_back(waiter);
+  }
+  // For metrics: how often somebody found none.
+  const Counter& exhausted() const { return exhausted_; }
 
   // Shows the kernel what was given back, and tells as many of those who wait as it has buffers.
   // Once a turn, before submitting.
@@ -73,6 +79,7 @@ class BufferGroup {
   size_t in_use_;  // buffers that receivers have
   std::vector<Received> received_;
   List<Waiter, Waiter> waiting_;
+  Counter exhausted_;
 };
 
 }  // namespace ringpost::io

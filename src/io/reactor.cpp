@@ -52,7 +52,10 @@ void Reactor::turn(bool wait) {
   // Between that call's return and here the process may have been stopped, or have waited for its
   // CPU: what has come by now is taken before anything is called late.
   if (timers_.next() <= now_) ring_.submit(false);
-  batch_.turned(ring_.reap(), now_ - before);
+  const unsigned completions = ring_.reap();
+  turns_.add();
+  completions_.add(completions);
+  batch_.turned(completions, now_ - before);
   timers_.advance(now_);
   List<Wait, Wait> runnable;  // those that become ready from here on wait for the next turn
   runnable.take(ready_);

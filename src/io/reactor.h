@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "src/io/batch.h"
+#include "src/io/counter.h"
 #include "src/io/list.h"
 #include "src/io/operation.h"
 #include "src/io/ring.h"
@@ -63,6 +64,10 @@ class Reactor {
   void add(BufferGroup& group) { groups_.push_back(&group); }
   void remove(BufferGroup& group) { std::erase(groups_, &group); }
 
+  // For metrics: turns, and what has completed in them.
+  const Counter& turns() const { return turns_; }
+  const Counter& completions() const { return completions_; }
+
   // Lent to who sends.
   SpareBuffers& spare_buffers() { return spare_buffers_; }
 
@@ -89,6 +94,7 @@ class Reactor {
   List<Flush, Flush> before_sends_, flushes_;
   std::vector<BufferGroup*> groups_;
   SpareBuffers spare_buffers_;
+  Counter turns_, completions_;
 };
 
 }  // namespace ringpost::io

@@ -134,6 +134,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
     else
       unread.append(input);
     if (unread.empty() && unread.capacity() > most_kept) unread.release();
+    note_use();
     if (!lost) pool_.answered(pipeline_.next_number() - first);
     if (lost) {
       why = std::move(*lost);
@@ -145,6 +146,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
   ready_ = false;
   reactor_.timers().stop(*this);
   lent_ = Lent::no;
+  note_use();
   over_ = false;
   if (Lease* lease = std::exchange(lease_, nullptr))
     lease->lost(unavailable("the connection was lost: " + why));
@@ -180,6 +182,7 @@ bool Connection::fits_group(size_t statement) const {
 }
 
 void Connection::seal() {
+  if (pipeline_.group_size() != 0) pool_.metrics_.syncs.add();
   pipeline_.seal(session_.out());
   group_load_ = {};
 }
@@ -211,8 +214,21 @@ void Connection::send(QueryBase& query) {
   query.number_ =
       pipeline_.push(out, expect, &query, shares ? Pipeline::Sync::shared : Pipeline::Sync::own,
                      load_.sent(statement, reactor_.now()));
-  if (shares) group_load_ += load_.cost(statement);
+  if (shares)
+    group_load_ += load_.cost(statement);
+  else
+    pool_.metrics_.syncs.add();
+  pool_.metrics_.sent.add();
+  note_use();
   reactor_.before_sends(*this);
+}
+
+void Connection::note_use() {
+  const bool used = (ready_ || retiring_ || is_lent()) && !pipeline_.empty();
+  if (used == used_) return;
+  used_ = used;
+  io::Gauge& all = pool_.metrics_.used;
+  all.set(all.value() + (used ? 1 : ~uint64_t{0}));
 }
 
 Load::Microseconds Connection::load() const {
@@ -402,6 +418,7 @@ void Connection::failed(QueryBase& query, Error error) {
       !query.leased_) {
     query.tried_again_ = query.alone_ = true;
     query.sent_ = query.prepared_anew_ = false;
+    pool_.metrics_.asked_again.add();
     return pool_.submit(query);
   }
   if (is_demoted(server)) {

@@ -118,6 +118,7 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   void watch();
   void expired() override;
   io::Task<void> cancel_front();
+  void note_use();
   io::Task<void> end_work();
   // To whom it is lent, when all that was in flight is answered; why the session has to end, if it
   // has to.
@@ -143,6 +144,7 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   bool ready_ = false, ended_by_order_ = false;
   bool retiring_ = false;  // in place of ready_, while what is in flight is awaited
   bool retired_ = false;
+  bool used_ = false;   // as the metrics have it
   bool works_ = false;  // the server may still work for the session that close() ends
   GivenUp given_up_;
   bool given_over_ = false;  // by it: the session is to be replaced

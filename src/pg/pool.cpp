@@ -25,6 +25,7 @@ Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& option
       spread_(spread),
       meter_(spread.add_shard()),
       connector_(reactor, buffers, options),
+      metrics_(statements.size() + 1),
       random_(std::random_device{}()) {
   for (uint32_t i = 0; i < options.max_connections; ++i)
     slots_.push_back(std::make_unique<Slot>(*this, connector_, options, statements, observer,
@@ -87,6 +88,7 @@ io::Task<void> Pool::keep(Slot& slot) {
     ++trying_;
     const Result<void> opened = co_await connection.open(scope_.until());
     if (!opened) {
+      metrics_.connect_failed.add();
       const Error& why = opened.error();
       if (why.detail != trouble_ && !scope_.cancellation().requested())
         observer_.connect_failed(why.message());
@@ -103,6 +105,7 @@ io::Task<void> Pool::keep(Slot& slot) {
     --trying_;
     opened(slot);
     const std::string why = co_await connection.serve(scope_.until());
+    metrics_.open.set(open_connections());
     if (!scope_.cancellation().requested()) tell_of_end(slot, why);
     slot.wanted = slot.keep_open;
     slot.closing = true;
@@ -118,15 +121,17 @@ io::Task<void> Pool::keep(Slot& slot) {
 void Pool::tell_of_end(const Slot& slot, std::string_view why) {
   const Connection& connection = slot.connection;
   if (connection.retired())
-    observer_.connection_retired(connection.session().address(), slot.retired);
-  else
-    observer_.connection_lost(why, connection.depth());
+    return observer_.connection_retired(connection.session().address(), slot.retired);
+  metrics_.lost.add();
+  observer_.connection_lost(why, connection.depth());
 }
 
 void Pool::opened(Slot& slot) {
   const Session& session = slot.connection.session();
   failures_ = 0;
   trouble_.clear();
+  metrics_.connected.add();
+  metrics_.open.set(open_connections());
   slot.ends = end_of_life();
   observer_.connected(session.address(), session.server_version);
   turn_may_have_come();
@@ -150,7 +155,8 @@ void Pool::lost(Connection& connection) {
       query->alone_ = true;
       query->sent_ = query->prepared_anew_ = false;
       again.push_back(*query);
-      ++waiting_count_;
+      count_waiting(1);
+      metrics_.asked_again.add();
     } else {
       query->fail(
           {Error::Kind::unavailable, nullptr, "the connection was lost after the query was sent"});
@@ -168,11 +174,14 @@ size_t Pool::index_of(const proto::pg::StatementDescription& statement) const {
 void Pool::begin(QueryBase& query, size_t index) {
   query.index_ = index;
   query.kind_ = kinds_[query.index_] = Spread::kind(costs_[query.index_], kinds_[query.index_]);
-  meter_.begin(query.kind_, reactor_.now());
+  query.asked_ = reactor_.now();
+  meter_.begin(query.kind_, query.asked_);
 }
 
-void Pool::ended(const QueryBase& query, bool answered) {
-  meter_.end(query.kind_, answered, reactor_.now());
+void Pool::ended(const QueryBase& query, std::optional<Error::Kind> failure) {
+  const io::Time now = reactor_.now();
+  meter_.end(query.kind_, !failure || failure == Error::Kind::server, now);
+  metrics_.ended(query.index_, failure, now - query.asked_);
 }
 
 Connection* Pool::pick(Kind kind) {
@@ -231,13 +240,18 @@ void Pool::submit(QueryBase& query) {
   if (waiting_count_ >= options_.waiting || too_late(query))
     return query.fail({Error::Kind::overloaded, nullptr, {}});
   waiting_.push_back(query);
-  ++waiting_count_;
+  count_waiting(1);
   want_another();
+}
+
+void Pool::count_waiting(int more) {
+  waiting_count_ += static_cast<size_t>(more);
+  metrics_.waiting.set(waiting_count_);
 }
 
 void Pool::withdraw(QueryBase& query) {
   static_cast<io::ListNode<QueryBase>&>(query).unlink();
-  --waiting_count_;
+  count_waiting(-1);
 }
 
 void Pool::lend(Lease& lease) {

@@ -32,6 +32,7 @@
 #include "src/pg/connection.h"
 #include "src/pg/dynamic_query.h"
 #include "src/pg/lease.h"
+#include "src/pg/metrics.h"
 #include "src/pg/observer.h"
 #include "src/pg/options.h"
 #include "src/pg/query.h"
@@ -71,6 +72,9 @@ class Pool {
   // Why there is no connection, as far as is known: the last failure to connect.
   const std::string& trouble() const { return trouble_; }
   size_t waiting() const { return waiting_count_; }
+  const Options& options() const { return options_; }
+  const Metrics& metrics() const { return metrics_; }
+  const Spread::Meter& meter() const { return meter_; }
   uint32_t open_connections() const;
 
  private:
@@ -96,8 +100,9 @@ class Pool {
 
   // A query begins, and ends, for its owner; between that it is submitted once or more often.
   void begin(QueryBase& query, size_t index);
-  void ended(const QueryBase& query, bool answered);
+  void ended(const QueryBase& query, std::optional<Error::Kind> failure);
   void submit(QueryBase& query);
+  void count_waiting(int more);
   void withdraw(QueryBase& query);
   Connection* pick(Kind kind);
   // By which its costs and kind are kept; that of the end: the pool was not made with it.
@@ -147,6 +152,7 @@ class Pool {
   Spread::Meter& meter_;
   Rate rate_;
   Connector connector_;
+  Metrics metrics_;
   std::vector<std::unique_ptr<Slot>> slots_;
   io::List<QueryBase, QueryBase> waiting_;
   size_t waiting_count_ = 0;

@@ -78,26 +78,25 @@ Result<const proto::pg::Pipeline::Answer*> QueryBase::outcome_of_query() {
     case Outcome::pending:
       break;
   }
-  return std::unexpected(Error{sent_ ? Error::Kind::timed_out : Error::Kind::unavailable, nullptr,
-                               sent_ ? "" : pool_.trouble()});
+  return std::unexpected(Error{late(), nullptr, sent_ ? "" : pool_.trouble()});
 }
 
 void QueryBase::abandon(Outcome why) {
   if (connection_ != nullptr) connection_->forget(*this);
   if (io::ListNode<QueryBase>::linked()) pool_.withdraw(*this);
-  pool_.ended(*this, false);
+  pool_.ended(*this, why == Outcome::cancelled ? Error::Kind::cancelled : late());
   wake(why);
 }
 
 void QueryBase::succeed(const proto::pg::Pipeline::Answer& answer) {
   answer_ = &answer;
-  pool_.ended(*this, true);
+  pool_.ended(*this, std::nullopt);
   deliver();
 }
 
 void QueryBase::fail(Error error) {
   error_ = std::move(error);
-  pool_.ended(*this, error_->kind == Error::Kind::server);
+  pool_.ended(*this, error_->kind);
   notify();
 }
 

@@ -61,6 +61,8 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
   void abandon(Outcome why) final;
 
   bool hand_to(Lease& lease, size_t index, std::coroutine_handle<> awaiter);
+  // What it is when its deadline has come.
+  Error::Kind late() const { return sent_ ? Error::Kind::timed_out : Error::Kind::unavailable; }
 
   // Each ends the query; the coroutine runs inside the call (succeed) or later in this turn (fail).
   void succeed(const proto::pg::Pipeline::Answer& answer);
@@ -73,6 +75,7 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
   // Where it is in flight, and its place in that connection's pipeline.
   Connection* connection_ = nullptr;
   uint64_t number_ = 0;
+  io::Time asked_;
   size_t index_ = 0;  // of its statement
   Kind kind_ = Kind::quick;
   bool sent_ = false;

@@ -45,6 +45,9 @@ class Spread {
     // A query ends; `answered`, and not given up or refused.
     void end(Kind kind, bool answered, io::Time now);
     void pressed(Kind kind) { add(of_[index(kind)].pressed, 1); }
+    uint64_t in_flight(Kind kind) const {
+      return of_[index(kind)].in_flight.load(std::memory_order_relaxed);
+    }
     // When last a query of this kind ended or began.
     io::Time last(Kind kind) const { return of_[index(kind)].last; }
 

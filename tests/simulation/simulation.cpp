@@ -168,8 +168,9 @@ class Life {
     world_.at(chaos_, [this] { calm_down(); });
     {
       pg::Spread spread(pg_.max_connections);
-      std::optional<Shard> shard(std::in_place, config_, pg_, spread, 0, listening_fd_, control_fd_,
-                                 buffers_);
+      Scrape scrape(app::route_patterns, app::statements, pg_.conninfo.dbname, spread);
+      std::optional<Shard> shard(std::in_place, config_, pg_, spread, scrape, 0, listening_fd_,
+                                 control_fd_, buffers_);
       shard->run();
       ended_ = true;
     }

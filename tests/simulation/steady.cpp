@@ -51,7 +51,8 @@ class Life {
     const Config config;
     const pg::Options pg = options();
     pg::Spread spread(pg.max_connections);
-    Shard shard(config, pg, spread, 0, listening_fd_, control_fd_);
+    Scrape scrape(app::route_patterns, app::statements, pg.conninfo.dbname, spread);
+    Shard shard(config, pg, spread, scrape, 0, listening_fd_, control_fd_);
     shard.run();
   }
 

@@ -1,0 +1,11 @@
+#include "src/io/histogram.h"
+
+#include <cmath>
+
+namespace ringpost::io {
+
+double Histogram::bound(size_t i) {
+  return std::exp2(static_cast<double>(first + static_cast<int>(i)) / 8);
+}
+
+}  // namespace ringpost::io

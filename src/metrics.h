@@ -1,0 +1,66 @@
+// Scrape: what `GET /metrics` answers: the counts of all shards, in Prometheus's text format, under
+// OpenTelemetry's stable names where it has some (semantic conventions 1.38: HTTP and database
+// metrics; what it has none for begins with ringpost_).
+//
+// Shards enlist when they are made and leave before they end; whoever scrapes reads what their
+// threads write (io/counter.h) under a lock that only these three take.
+#pragma once
+
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/pg/statement.h"
+#include "src/http/metrics.h"
+#include "src/io/buffer_group.h"
+#include "src/io/reactor.h"
+#include "src/pg/pool.h"
+
+namespace ringpost {
+
+class Scrape {
+ public:
+  // What a shard shows. All of it outlives its being enlisted.
+  struct Shard {
+    unsigned index;
+    const io::Reactor& reactor;
+    const io::BufferGroup &http_buffers, &pg_buffers;
+    const http::Metrics& http;
+    const pg::Pool& pool;
+  };
+  // Names: of routes, from number 1; of the statements, in the order of the pool's.
+  Scrape(std::span<const std::string_view> routes,
+         std::span<const proto::pg::StatementDescription* const> statements, std::string dbname,
+         const pg::Spread& spread)
+      : routes_(routes), statements_(statements), dbname_(std::move(dbname)), spread_(spread) {}
+
+  // Enlisted while it lives.
+  class Enlisted {
+   public:
+    Enlisted(Scrape& scrape, const Shard& shard);
+    ~Enlisted();
+    Enlisted(const Enlisted&) = delete;
+    Enlisted& operator=(const Enlisted&) = delete;
+
+   private:
+    friend class Scrape;
+    Scrape& scrape_;
+    Shard shard_;
+  };
+
+  std::string text() const;
+
+ private:
+  class Writer;
+
+  const std::span<const std::string_view> routes_;
+  const std::span<const proto::pg::StatementDescription* const> statements_;
+  const std::string dbname_;
+  const pg::Spread& spread_;
+  mutable std::mutex mutex_;
+  std::vector<const Enlisted*> shards_;  // under the mutex
+};
+
+}  // namespace ringpost
