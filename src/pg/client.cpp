@@ -18,6 +18,7 @@ class Silent final : public Observer {
   void connection_lost(std::string_view, size_t) override {}
   void notice(std::string_view, std::string_view) override {}
   void statement_failed(std::string_view, std::string_view) override {}
+  void statements_not_kept(std::string_view) override {}
 };
 Silent silent;
 

@@ -396,8 +396,9 @@ void Connection::answered(const Pipeline::Answer& answer) {
 // become free. With a query of a lease its transaction has failed, and is its owner's to repeat.
 void Connection::failed(QueryBase& query, Error error) {
   const messages::ErrorResponse& server = *error.server;
-  // The statement's tables have changed under it, or it was deallocated: it is prepared anew.
-  if (server.is_stale_statement() && !query.prepared_anew_) {
+  // The statement's tables have changed under it, or it was deallocated: it is prepared anew. What
+  // one that is made at run time says of others by name is its own affair.
+  if (server.is_stale_statement() && !query.prepared_anew_ && !query.made_now_) {
     if (!server.is_lost_statement())
       prepared_.forget(query.index_);
     else if (prepared_.lose(query.index_, reactor_.now()))
