@@ -2,14 +2,13 @@
 come back, and when connections are forgotten on their way. 200 requests a second, each for a user of its own."""
 import contextlib
 import random
-import select
-import socket
 import threading
 import time
 import unittest
 
 import replication
 import stage
+from proxy import Proxy
 from stage import seed_id
 
 CONNECTIONS = 6
@@ -118,60 +117,9 @@ class Halt(Case):
         self.assertGreater(load.answered(halted + 4 * stage.SLOW), 400)
 
 
-class Forgetful:
-    """A proxy that forgets connections, as a NAT does: it reads and writes nothing more of them, and closes nothing.
-    New ones get through."""
-
-    def __init__(self, port):
-        self.target = port
-        self.listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listening.getsockname()[1]
-        self.forgotten, self._other_end = [], {}
-        self._forget, self._stop = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self):
-        while not self._stop.is_set():
-            if self._forget.is_set():
-                self.forgotten += list(self._other_end)
-                self._other_end.clear()
-                self._forget.clear()
-            for ready in select.select([self.listening, *self._other_end], [], [], 0.01)[0]:
-                if ready is self.listening:
-                    here, _ = ready.accept()
-                    there = socket.create_connection(("127.0.0.1", self.target))
-                    self._other_end.update({here: there, there: here})
-                elif ready in self._other_end:
-                    self._pass_on(ready, self._other_end[ready])
-
-    def _pass_on(self, source, sink):
-        try:
-            data = source.recv(65536)
-            if data:
-                return sink.sendall(data)
-        except OSError:
-            pass
-        for end in source, sink:
-            self._other_end.pop(end)
-            end.close()
-
-    def forget(self):
-        """How many connections it had."""
-        self._forget.set()
-        stage.eventually(lambda: not self._forget.is_set(), 5, "it has forgotten")
-        return len(self.forgotten) // 2
-
-    def close(self):
-        self._stop.set()
-        self._thread.join()
-        for end in [self.listening, *self.forgotten, *self._other_end]:
-            end.close()
-
-
 class Nat(Case):
     def test_connections_are_forgotten_on_their_way(self):
-        proxy = Forgetful(primary.port)
+        proxy = Proxy(primary.port)
         self.addCleanup(proxy.close)
         server, load = self.serve(url(proxy.port))
         time.sleep(1)
