@@ -176,7 +176,7 @@ void Tls::log_key(const SSL* ssl, const char* line) {
 }
 
 const BIO_METHOD* Tls::method() {
-  static const BIO_METHOD* const method = [] {
+  static const BIO_METHOD* const only = [] {
     BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "views and buffers");
     if (made == nullptr) throw std::bad_alloc();
     BIO_meth_set_read(made, read);
@@ -184,7 +184,7 @@ const BIO_METHOD* Tls::method() {
     BIO_meth_set_ctrl(made, control);
     return made;
   }();
-  return method;
+  return only;
 }
 
 int Tls::read(BIO* bio, char* to, int size) {

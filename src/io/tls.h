@@ -26,6 +26,8 @@
 #include "src/io/error.h"
 #include "src/io/tls_context.h"
 
+using BIO_METHOD = struct bio_method_st;  // as bio.h has it
+
 namespace ringpost::io {
 
 class Tls {

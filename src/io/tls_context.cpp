@@ -107,13 +107,13 @@ TlsContext::Loaded TlsContext::load_own(const Options& options) {
   Loaded loaded;
   if (SSL_CTX_use_PrivateKey_file(context_, key, SSL_FILETYPE_PEM) != 1) {
     // What PEM has to say of it is what is told.
-    const unsigned long last = ERR_peek_last_error();
-    const bool mismatched = ERR_GET_LIB(last) == ERR_LIB_X509;
+    const bool read = !ERR_SYSTEM_ERROR(ERR_peek_error());
+    const bool mismatched = ERR_GET_LIB(ERR_peek_last_error()) == ERR_LIB_X509;
     loaded = unreadable("private key file", options.key_file);
     if (mismatched)
       loaded = Failure("private key file '" + options.key_file + "' is not the key of '" +
                        options.certificate_file + "'");
-    else if (password.empty())
+    else if (read && password.empty())
       loaded.error() += " (is it encrypted? then it needs its password)";
     if (SSL_CTX_use_PrivateKey_file(context_, key, SSL_FILETYPE_ASN1) == 1) loaded = {};
     ERR_clear_error();

@@ -15,6 +15,8 @@
 
 #include <openssl/types.h>
 
+using SSL_SESSION = struct ssl_session_st;  // as ssl.h has it
+
 namespace ringpost::io {
 
 class TlsContext {

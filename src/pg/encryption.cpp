@@ -71,7 +71,7 @@ Encryption::Stamp::Stamp(const std::string& path) {
   device = status.st_dev;
   inode = status.st_ino;
   size = status.st_size;
-  changed_ns = int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+  changed_ns = int64_t{status.st_ctim.tv_sec} * 1'000'000'000 + status.st_ctim.tv_nsec;
 }
 
 Encryption::Paths::Paths(const Ssl& ssl)
@@ -100,7 +100,7 @@ std::expected<std::shared_ptr<io::TlsContext>, std::string> Encryption::context(
   std::vector<Stamp> stamps = stamps_of(paths);
   if (context_ != nullptr && stamps == stamps_) return context_;
   context_ = nullptr;
-  const auto chosen = options(paths);
+  const auto chosen = choose(paths);
   if (!chosen) return Failure(chosen.error());
   auto made = io::TlsContext::make(*chosen);
   if (!made) return made;
@@ -110,7 +110,7 @@ std::expected<std::shared_ptr<io::TlsContext>, std::string> Encryption::context(
 }
 
 // A file that is not there is done without, where sslmode allows for that.
-std::expected<io::TlsContext::Options, std::string> Encryption::options(const Paths& paths) const {
+std::expected<io::TlsContext::Options, std::string> Encryption::choose(const Paths& paths) const {
   const Ssl& ssl = conninfo_.ssl;
   io::TlsContext::Options options{.min_version = openssl_version(ssl.min_protocol_version),
                                   .alpn = protocol,

@@ -46,7 +46,7 @@ class Encryption {
   std::expected<void, std::string> check(const io::Tls& tls, const std::string& host_name) const;
 
  private:
-  // By which a change of a file is seen; all zero where there is none.
+  // By which a change of a file, and of who may read it, is seen; all zero where there is none.
   struct Stamp {
     explicit Stamp(const std::string& path);
     bool operator==(const Stamp&) const = default;
@@ -60,7 +60,7 @@ class Encryption {
     std::string root, crl, crl_folder, certificate, key;
   };
   static std::vector<Stamp> stamps_of(const Paths& paths);
-  std::expected<io::TlsContext::Options, std::string> options(const Paths& paths) const;
+  std::expected<io::TlsContext::Options, std::string> choose(const Paths& paths) const;
 
   const proto::pg::Conninfo& conninfo_;
   std::vector<Stamp> stamps_;  // when context_ was made

@@ -1,6 +1,7 @@
 #include "src/pg/encryption.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "tests/support/certificates.h"
 
@@ -125,12 +126,13 @@ TEST_F(EncryptionFiles, AnotherFileIsReadAnew) {
 
 TEST_F(EncryptionFiles, AFaultIsTalkedOfAtTheStartWhereNothingGoesWithoutThem) {
   conninfo.ssl.rootcert = folder.write("r", "nothing");
-  conninfo.hosts = {{.name = "db.example"}};
+  conninfo.hosts.resize(1);
+  conninfo.hosts[0].name = "db.example";
   conninfo.sslmode = SslMode::prefer;
   EXPECT_EQ(find_tls_fault(conninfo), std::nullopt);
   conninfo.sslmode = SslMode::require;
   EXPECT_TRUE(find_tls_fault(conninfo)->starts_with("root certificate file '"));
-  conninfo.hosts = {{.name = "/run/postgresql"}};
+  conninfo.hosts[0].name = "/run/postgresql";
   EXPECT_EQ(find_tls_fault(conninfo), std::nullopt);
 }
 

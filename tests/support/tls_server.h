@@ -21,7 +21,8 @@ class TlsServer {
     std::string_view alpn = {};                       // the protocol that it takes
   };
 
-  explicit TlsServer(const Certificate& own, const Options& options = Options())
+  explicit TlsServer(const Certificate& own) : TlsServer(own, Options()) {}
+  TlsServer(const Certificate& own, const Options& options)
       : context_(SSL_CTX_new(TLS_server_method())), alpn_(options.alpn) {
     if (SSL_CTX_use_certificate(context_, own.x509()) != 1 ||
         SSL_CTX_use_PrivateKey(context_, own.key()) != 1)
