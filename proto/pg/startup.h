@@ -30,7 +30,7 @@
 
 namespace ringpost::proto::pg {
 
-// What the way to the server is, before the first message. Views outlive the Startup.
+// What the way to the server is, before the first message.
 struct Channel {
   std::string_view password;  // for this host
   bool encrypted = false;     // by TLS
@@ -43,7 +43,7 @@ class Startup {
  public:
   enum class State { authenticating, sasl_first, salting, sasl_final, starting, ready, failed };
 
-  // `conninfo` and `crypto` outlive the object.
+  // All outlive the object.
   Startup(const Conninfo& conninfo, const Crypto& crypto, const Channel& channel)
       : conninfo_(conninfo), crypto_(crypto), channel_(channel) {}
 
@@ -88,7 +88,7 @@ class Startup {
 
   const Conninfo& conninfo_;
   const Crypto& crypto_;
-  Channel channel_;
+  const Channel& channel_;
   State state_ = State::authenticating;
   bool answered_ = false;  // the server's request: there is no second one
   std::optional<Conninfo::ProtocolVersion> negotiated_;

@@ -82,8 +82,9 @@ class Search {
   // (CVE-2009-4034).
   void look_at_name(std::string_view name) {
     const bool malformed = name.contains('\0');
-    add(malformed ? "a name with a zero byte" : std::string(name),
-        !malformed && name_fits(name, host_));
+    // An address has no labels.
+    const bool fits = address_.empty() ? name_fits(name, host_) : same_letters(name, host_);
+    add(malformed ? "a name with a zero byte" : std::string(name), !malformed && fits);
   }
   void add(const std::string& name, bool fits) {
     found_ |= fits;

@@ -84,8 +84,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   conninfo.user = conninfo.dbname = "u";
   conninfo.password = "p";
   const bool encrypted = size % 2 == 1;
-  Startup startup(conninfo, tests::plain_crypto(),
-                  {.password = "p", .encrypted = encrypted, .end_point = encrypted ? "e" : ""});
+  const Channel channel{
+      .password = "p", .encrypted = encrypted, .end_point = encrypted ? "e" : ""};
+  Startup startup(conninfo, tests::plain_crypto(), channel);
   proto::wire::Buffer out;
 
   const auto wanted = size % 2 == 0 ? Conninfo::TargetSession::primary

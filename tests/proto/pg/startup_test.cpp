@@ -1,6 +1,6 @@
 #include "proto/pg/startup.h"
 
-#include <optional>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -47,7 +47,6 @@ class Session {
 
   // Feeds whole messages; the state after the last that was taken. Stops at the first failure.
   State feed(std::string_view input) {
-    if (!startup) startup.emplace(conninfo, tests::plain_crypto(), channel);
     State state = State::authenticating;
     Message one;
     while (!input.empty()) {
@@ -57,10 +56,10 @@ class Session {
         return state;
       }
       input.remove_prefix(one.size);
-      state = startup->take(one, out);
+      state = startup.take(one, out);
       if (state == State::salting) {
-        const Scram::Salting made_of = startup->salting();
-        state = startup->salted(
+        const Scram::Salting made_of = startup.salting();
+        state = startup.salted(
             tests::plain_pbkdf2_sha256(made_of.password, made_of.salt, made_of.iterations), out);
       }
       if (state == State::failed) break;
@@ -73,30 +72,28 @@ class Session {
     return bytes;
   }
 
-  std::string begun() {
-    Startup(conninfo, tests::plain_crypto(), channel).begin(out);
-    return sent();
-  }
-
   std::string password, end_point;
   Conninfo conninfo;
   Channel channel{.password = password};
   wire::Buffer out;
-  std::optional<Startup> startup;  // from the first feed() on
+  Startup startup{conninfo, tests::plain_crypto(), channel};
 };
 
 TEST(Startup, SendsWhoAsksAndForWhat) {
   Session session;
-  EXPECT_EQ(session.begun(), startup_message);
+  session.startup.begin(session.out);
+  EXPECT_EQ(session.sent(), startup_message);
   session.conninfo.application_name = "ringpost";
   session.conninfo.options = "-c geqo=off";
-  EXPECT_EQ(session.begun(),
+  session.startup.begin(session.out);
+  EXPECT_EQ(session.sent(),
             "\0\0\0\x65\0\3\0\0user\0alice\0database\0shop\0client_encoding\0UTF8\0application_"
             "name\0ringpost\0"
             "options\0-c geqo=off\0\0"sv);
   session.conninfo.options = session.conninfo.application_name = "";
   session.conninfo.parameters = {{"timezone", "UTC"}};
-  EXPECT_EQ(session.begun(),
+  session.startup.begin(session.out);
+  EXPECT_EQ(session.sent(),
             "\0\0\0\x44\0\3\0\0user\0alice\0database\0shop\0client_encoding\0UTF8\0"
             "timezone\0UTC\0\0"sv);
 }
@@ -196,9 +193,9 @@ TEST(Startup, TrustNeedsNothing) {
   EXPECT_EQ(session.feed(server_version + key_data), State::starting);
   EXPECT_EQ(session.feed(ready), State::ready);
   EXPECT_EQ(session.sent(), "");
-  EXPECT_EQ(session.startup->server_version(), "16.3");
-  EXPECT_EQ(session.startup->cancel_key().process_id, 4711);
-  EXPECT_EQ(session.startup->cancel_key().secret_key, "\xca\xfe\xba\xbe");
+  EXPECT_EQ(session.startup.server_version(), "16.3");
+  EXPECT_EQ(session.startup.cancel_key().process_id, 4711);
+  EXPECT_EQ(session.startup.cancel_key().secret_key, "\xca\xfe\xba\xbe");
 }
 
 TEST(Startup, ProvesThePasswordByScram) {
@@ -272,7 +269,7 @@ TEST(Startup, ChoosesTheMechanismAsChannelBindingSays) {
     const std::string sent = session.sent();
     const size_t at = sent.find("n=,r=");
     const size_t header = sent.find_first_of("nyp", sent.find("SHA-256") + 12);
-    EXPECT_EQ(state == State::failed ? session.startup->failure() : sent.substr(header, at - header),
+    EXPECT_EQ(state == State::failed ? session.startup.failure() : sent.substr(header, at - header),
               one.expected);
     EXPECT_EQ(sent.empty(), state == State::failed);
   }
@@ -283,7 +280,7 @@ TEST(Startup, ACertificateWithoutAHashIsNotBoundTo) {
   Session session;
   session.over_tls("");
   EXPECT_EQ(session.feed(both_mechanisms), State::failed);
-  EXPECT_EQ(session.startup->failure(),
+  EXPECT_EQ(session.startup.failure(),
             "the server's certificate is signed by an algorithm that channel binding has no hash "
             "for; set channel_binding=disable, or give the server another");
   Session unbound;
@@ -306,7 +303,7 @@ TEST(Startup, TellsThePasswordAsItIsAskedTo) {
   EXPECT_EQ(hashed.feed(authentication_ok + ready), State::ready);
   Session without("");
   EXPECT_EQ(without.feed(md5_request), State::failed);
-  EXPECT_TRUE(without.startup->failure().starts_with("the server asks for a password and none"));
+  EXPECT_TRUE(without.startup.failure().starts_with("the server asks for a password and none"));
 }
 
 TEST(Startup, NoPasswordLeavesThatRequireAuthOrChannelBindingForbids) {
@@ -321,20 +318,20 @@ TEST(Startup, NoPasswordLeavesThatRequireAuthOrChannelBindingForbids) {
     Session forbidden;
     forbidden.conninfo.require_auth.reset(static_cast<size_t>(one.method));
     EXPECT_EQ(forbidden.feed(one.request), State::failed);
-    EXPECT_EQ(forbidden.startup->failure(),
+    EXPECT_EQ(forbidden.startup.failure(),
               "the server asks for " + one.what + ", which require_auth does not allow");
     EXPECT_EQ(forbidden.sent(), "");
     Session bound;
     bound.over_tls().conninfo.channel_binding = Binding::require;
     EXPECT_EQ(bound.feed(one.request), State::failed);
-    EXPECT_EQ(bound.startup->failure(),
+    EXPECT_EQ(bound.startup.failure(),
               "the server asks for " + one.what + ", which channel_binding=require does not allow");
     EXPECT_EQ(bound.sent(), "");
   }
   Session trusting;
   trusting.over_tls().conninfo.channel_binding = Binding::require;
   EXPECT_EQ(trusting.feed(authentication_ok), State::failed);
-  EXPECT_EQ(trusting.startup->failure(),
+  EXPECT_EQ(trusting.startup.failure(),
             "the server lets us in without SCRAM-SHA-256-PLUS, which channel_binding=require does "
             "not allow");
 }
@@ -346,7 +343,7 @@ TEST(Startup, AClientCertificateThatIsRequiredHasToBeAskedForAndSent) {
     session.channel.certificate_asked = asked;
     session.channel.certificate_sent = sent;
     session.feed(authentication_ok);
-    return session.startup->failure();
+    return session.startup.failure();
   };
   EXPECT_EQ(failure(true, true), "");
   EXPECT_EQ(failure(false, false),
@@ -361,14 +358,14 @@ TEST(Startup, OnlyAServerThatHasNotLetUsInHasRefusedUs) {
   for (const std::string& before : {""s, sasl_request, md5_request}) {
     Session session;
     EXPECT_EQ(session.feed(before + refusal), State::failed);
-    EXPECT_TRUE(session.startup->refused());
+    EXPECT_TRUE(session.startup.refused());
   }
   Session let_in;
   EXPECT_EQ(let_in.feed(authentication_ok + refusal), State::failed);
-  EXPECT_FALSE(let_in.startup->refused());
+  EXPECT_FALSE(let_in.startup.refused());
   Session own;
   EXPECT_EQ(own.feed(ready), State::failed);
-  EXPECT_FALSE(own.startup->refused());
+  EXPECT_FALSE(own.startup.refused());
 }
 
 TEST(Startup, TakesNoticesAnywhere) {
@@ -388,9 +385,9 @@ TEST(Startup, ServersErrorEndsItAtEachStep) {
     before += step;
     Session session;
     EXPECT_EQ(session.feed(before + refusal), State::failed);
-    ASSERT_TRUE(session.startup->server_error());
-    EXPECT_EQ(session.startup->server_error()->sqlstate, "28P01");
-    EXPECT_EQ(session.startup->failure(),
+    ASSERT_TRUE(session.startup.server_error());
+    EXPECT_EQ(session.startup.server_error()->sqlstate, "28P01");
+    EXPECT_EQ(session.startup.failure(),
               "FATAL 28P01: password authentication failed for user \"alice\"");
   }
 }
@@ -414,8 +411,8 @@ TEST(Startup, NamesAMethodItDoesNotKnow) {
   for (const Failure& one : cases) {
     Session session;
     EXPECT_EQ(session.feed(one.input), State::failed);
-    EXPECT_EQ(session.startup->failure(), one.why);
-    EXPECT_FALSE(session.startup->server_error());
+    EXPECT_EQ(session.startup.failure(), one.why);
+    EXPECT_FALSE(session.startup.server_error());
     EXPECT_EQ(session.sent(), "") << "no password leaves for a server that asks in another way";
   }
 }
@@ -423,7 +420,7 @@ TEST(Startup, NamesAMethodItDoesNotKnow) {
 TEST(Startup, SaysWhenAPasswordIsMissing) {
   Session session("");
   EXPECT_EQ(session.feed(sasl_request), State::failed);
-  EXPECT_EQ(session.startup->failure(),
+  EXPECT_EQ(session.startup.failure(),
             "the server asks for a password and none is set: put it into DATABASE_URL, or set "
             "PGPASSWORD");
 }
@@ -436,12 +433,12 @@ TEST(Startup, TakesTheMethodsThatRequireAuthNames) {
   Session trusting;
   trusting.conninfo.require_auth = only(Method::scram_sha_256);
   EXPECT_EQ(trusting.feed(authentication_ok), State::failed);
-  EXPECT_EQ(trusting.startup->failure(),
+  EXPECT_EQ(trusting.startup.failure(),
             "the server asks for no authentication, which require_auth does not allow");
   Session proving;
   proving.conninfo.require_auth = only(Method::none);
   EXPECT_EQ(proving.feed(sasl_request), State::failed);
-  EXPECT_EQ(proving.startup->failure(),
+  EXPECT_EQ(proving.startup.failure(),
             "the server asks for SCRAM-SHA-256, which require_auth does not allow");
   EXPECT_EQ(proving.sent(), "");
   Session both;
@@ -485,7 +482,7 @@ TEST(Startup, NamesWhatIsOutOfPlace) {
   for (const Failure& one : cases) {
     Session session;
     EXPECT_EQ(session.feed(one.input), State::failed) << one.why;
-    EXPECT_EQ(session.startup->failure(), one.why);
+    EXPECT_EQ(session.startup.failure(), one.why);
   }
 }
 
@@ -512,7 +509,7 @@ TEST(Startup, RefusesWhatIsMalformed) {
   for (const Failure& one : cases) {
     Session session;
     EXPECT_EQ(session.feed(one.input), State::failed) << one.why;
-    EXPECT_EQ(session.startup->failure(), one.why);
+    EXPECT_EQ(session.startup.failure(), one.why);
   }
 }
 
