@@ -64,8 +64,10 @@ class TlsServer {
       while (SSL_read_ex(ssl_, plain, sizeof plain, &got) == 1) received.append(plain, got);
       const int error = SSL_get_error(ssl_, 0);
       ended = error == SSL_ERROR_ZERO_RETURN;
-      if (error == SSL_ERROR_SSL)
-        failure = ERR_reason_error_string(ERR_peek_error());
+      if (error == SSL_ERROR_SSL) {
+        const char* reason = ERR_reason_error_string(ERR_peek_error());
+        failure = reason != nullptr ? reason : "unknown";
+      }
       ERR_clear_error();
       return unsent();
     }
