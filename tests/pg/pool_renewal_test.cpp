@@ -137,17 +137,18 @@ TEST(Renewal, WhatWasSkippedIsStillAsked) {
   });
 }
 
-// One whose statement is stale has its turn on another session.
-TEST(Renewal, WhatIsToBePreparedAnewIsAskedElsewhere) {
+// So is one whose statement was stale.
+TEST(Renewal, WhatIsToBePreparedAnewIsStillAsked) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
     server.listen();
     Gate gate(reactor);
     server.play(log_in_and_prepare() +
                 Script{expect(ask_find(1)), pause(gate),
-                       send(error("ERROR", "26000", "does not exist") + ready), expect(terminate),
-                       expect_end()});
-    server.play(log_in_and_prepare() + Script{expect(ask_find(1)), send(answer(1))});
+                       send(error("ERROR", "26000", "does not exist") + ready),
+                       expect(prepare_find + ask_find(1)), send(prepared + answer(1)),
+                       expect(terminate), expect_end()});
+    server.play(log_in_and_prepare());
     Client client(reactor, server, [](Options& options) { options.max_age = 100ms; });
     co_await client.connected();
     client.options.max_age = 0ms;
@@ -157,6 +158,7 @@ TEST(Renewal, WhatIsToBePreparedAnewIsAskedElsewhere) {
     gate.open();
     co_await client.answered(one);
     EXPECT_TRUE(one.is({1})) << one;
+    co_await said(client, "connected", 2);
     co_await client.stop();
     co_await server.stop();
   });
@@ -306,6 +308,43 @@ TEST(Renewal, SessionsComeBackToTheFirstHost) {
   }
 }
 
+// The first host takes what it is asked and is silent: the next connection is had elsewhere, at
+// once, and when it is known that the first is gone, what was asked there is asked there.
+TEST(Renewal, ASilentHostIsLeft) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres first(reactor), second(reactor);
+    first.listen();
+    second.listen();
+    first.play(used(as_primary) + Script{expect(ask_find(1)), never_answer()});
+    first.play({never_answer()});  // a look
+    second.play(used(as_primary) + Script{expect(ask_find(2)), send(answer(2)), expect(ask_find(1)),
+                                          send(answer(1))});
+    second.play(used(as_primary));  // the minimum is kept
+    Client client(reactor, first, at_hosts({&first, &second}, Wanted::any, [](Options& options) {
+                    options.max_connections = 2;
+                    options.pipeline_time = 50ms;
+                    options.connect_timeout = 200ms;
+                    options.hosts.first = options.hosts.last = 60s;
+                  }));
+    co_await client.connected();
+    Answer one, two;
+    client.ask(one, 1);
+    co_await io::Sleep(reactor, 60ms, nullptr);
+    co_await client.run(two, 2);
+    EXPECT_TRUE(two.is({2})) << two;
+    EXPECT_LT(two.took, 150ms) << "it does not wait for the first once more";
+    EXPECT_FALSE(one.done);
+    co_await client.answered(one);
+    EXPECT_TRUE(one.is({1})) << one;
+    EXPECT_LT(one.took, 2s);
+    EXPECT_EQ(client.observer.count("lost 1: its host is gone"), 1u);
+    co_await said(client, "connected", 3);
+    co_await client.stop();
+    co_await first.stop();
+    co_await second.stop();
+  });
+}
+
 // It is up for those who look, and not for who comes to stay.
 TEST(Renewal, WhatIsNoBetterDoesNotStay) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
@@ -325,7 +364,7 @@ TEST(Renewal, WhatIsNoBetterDoesNotStay) {
     first.play({close_session()});
     for (int i = 0; i < 20; ++i) first.play(looked_at(as_primary));
     first.listen();
-    co_await while_asked(reactor, client, "retired: it is no better");
+    co_await while_asked(reactor, client, unneeded);
     EXPECT_EQ(client.pool->open_connections(), 1u);
     EXPECT_EQ(client.observer.count("lost"), 0u);
     first.play_no_more();
