@@ -239,7 +239,7 @@ void Connection::send(QueryBase& query) {
 }
 
 void Connection::note_use() {
-  const bool used = (ready_ || retiring_ || is_lent()) && !pipeline_.empty();
+  const bool used = (ready_ || ending_ == Ending::retiring || is_lent()) && !pipeline_.empty();
   if (used == used_) return;
   used_ = used;
   io::Gauge& all = pool_.metrics_.used;
