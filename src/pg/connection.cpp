@@ -25,6 +25,7 @@ constexpr std::chrono::milliseconds close_look{100};
 // Of the storage for answers that are cut off at the end of a receive buffer: two of those.
 constexpr size_t most_kept = 64 * 1024;
 constexpr const char* given_up_by_its_lease = "a transaction was given up while it worked";
+constexpr const char* host_is_gone = "its host is gone";
 // Between two answers of a busy server.
 constexpr std::chrono::milliseconds usual_silence{10};
 
@@ -102,6 +103,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
   proto::wire::Buffer& unread = session_.unread();
   std::string why;
   ended_by_order_ = retired_ = false;
+  ending_ = Ending::none;
   heard_ = reactor_.now();
   given_over_ = false;
   hit_before_ = 0;
@@ -111,9 +113,10 @@ io::Task<std::string> Connection::serve(io::Until until) {
     if (!bytes) {
       const bool interrupted = bytes.error().kind == io::Error::Kind::cancelled;
       works_ = interrupted && (given_over_ || over_);
-      why = !works_ ? bytes.error().message()
-            : over_ ? given_up_by_its_lease
-                    : "no answer to a query that was given up";
+      if (works_)
+        why = over_ ? given_up_by_its_lease : "no answer to a query that was given up";
+      else
+        why = ending_ == Ending::abandoned ? host_is_gone : bytes.error().message();
       break;
     }
     heard_ = reactor_.now();
@@ -140,9 +143,14 @@ io::Task<std::string> Connection::serve(io::Until until) {
       why = std::move(*lost);
       break;
     }
-    if (retiring_ && pipeline_.empty()) break;
+    if (ending_ == Ending::none) [[likely]]
+      continue;
+    if (ending_ == Ending::retiring && !pipeline_.empty()) continue;
+    why = host_is_gone;
+    break;
   }
-  retired_ = std::exchange(retiring_, false) && pipeline_.empty();
+  retired_ = ending_ == Ending::retiring && pipeline_.empty();
+  ending_ = Ending::none;
   ready_ = false;
   reactor_.timers().stop(*this);
   lent_ = Lent::no;
@@ -156,8 +164,15 @@ io::Task<std::string> Connection::serve(io::Until until) {
 void Connection::retire() {
   assert(ready_);
   ready_ = false;
-  retiring_ = true;
+  ending_ = Ending::retiring;
   if (pipeline_.empty()) session_.interrupt();
+}
+
+void Connection::abandon() {
+  assert(ready_);
+  ready_ = false;
+  ending_ = Ending::abandoned;
+  session_.interrupt();
 }
 
 io::Task<void> Connection::close() {
@@ -194,7 +209,7 @@ void Connection::flush() {
 }
 
 void Connection::send(QueryBase& query) {
-  assert((ready_ || retiring_ || is_lent()) && !full());
+  assert((ready_ || ending_ == Ending::retiring || is_lent()) && !full());
   if (pipeline_.empty()) heard_ = reactor_.now();
   const size_t statement = query.index_;
   const bool shares = may_share(query, statement);
@@ -224,7 +239,7 @@ void Connection::send(QueryBase& query) {
 }
 
 void Connection::note_use() {
-  const bool used = (ready_ || retiring_ || is_lent()) && !pipeline_.empty();
+  const bool used = (ready_ || ending_ == Ending::retiring || is_lent()) && !pipeline_.empty();
   if (used == used_) return;
   used_ = used;
   io::Gauge& all = pool_.metrics_.used;
@@ -237,11 +252,15 @@ Load::Microseconds Connection::load() const {
   return load_.total() + Load::Microseconds(silence);
 }
 
+io::Duration Connection::silence() const {
+  return pipeline_.empty() ? io::Duration::zero() : reactor_.now() - heard_;
+}
+
 void Connection::forget(QueryBase& query) {
   pipeline_.forget(query.number_);
   query.connection_ = nullptr;
   if (query.leased_) return give_up_session();
-  if (ready_ || retiring_ || is_lent()) watch();
+  if (ready_ || ending_ == Ending::retiring || is_lent()) watch();
 }
 
 void Connection::watch() {

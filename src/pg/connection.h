@@ -49,6 +49,8 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   void retire();
   // The last session ended by that, and nothing was lost.
   bool retired() const { return retired_; }
+  // The session's host is gone, so serve() ends though queries may be in flight. REQUIRES: ready().
+  void abandon();
   // Says goodbye if it can, and closes the socket. What the server works at and will not end by
   // itself is cancelled before: it would keep its place in max_connections.
   io::Task<void> close();
@@ -91,6 +93,10 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   const Session& session() const { return session_; }
   // How good the server is that it has, or had last, beside others (hosts.h).
   Hosts::Rank rank() const { return connector_.hosts().rank(host_, session_.server_state); }
+  // Where it is: of the hosts of the connection string.
+  size_t host() const { return host_; }
+  // How long nothing has come though an answer is awaited.
+  io::Duration silence() const;
   // When last something came, or was asked of an idle session.
   io::Time heard() const { return heard_; }
 
@@ -142,7 +148,8 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   Load load_;
   Load::Microseconds group_load_{};  // of the pipeline's open group
   bool ready_ = false, ended_by_order_ = false;
-  bool retiring_ = false;  // in place of ready_, while what is in flight is awaited
+  // In place of ready_, until serve() has ended: when what is in flight is answered, or at once.
+  enum class Ending : uint8_t { none, retiring, abandoned } ending_ = Ending::none;
   bool retired_ = false;
   bool used_ = false;   // as the metrics have it
   bool works_ = false;  // the server may still work for the session that close() ends

@@ -38,12 +38,12 @@ std::vector<Hosts::Attempt> Hosts::plan() {
       if (belongs(host)) attempts.push_back({host, wanted});
   };
   const auto down = [this](size_t i) { return hosts_[i].condition == Condition::down; };
-  const auto misfit = [this](size_t i) { return hosts_[i].rank == unfit; };
+  const auto second = [this](size_t i) { return hosts_[i].rank == unfit || hosts_[i].suspected; };
   // One that is known for a primary is left out of the first walk, as the second takes it anyhow.
   if (wanted_ == Wanted::prefer_standby)
-    add(Wanted::standby, [&](size_t i) { return !down(i) && !is_primary(i); });
-  add(wanted_, [&](size_t i) { return !down(i) && !misfit(i); });
-  add(wanted_, [&](size_t i) { return !down(i) && misfit(i); });
+    add(Wanted::standby, [&](size_t i) { return !down(i) && !is_primary(i) && !second(i); });
+  add(wanted_, [&](size_t i) { return !down(i) && !second(i); });
+  add(wanted_, [&](size_t i) { return !down(i) && second(i); });
   add(wanted_, down);
   return attempts;
 }
@@ -59,6 +59,7 @@ void Hosts::opened(size_t host, const ServerState& state, io::Time now) {
   Host& one = hosts_[host];
   if (one.condition != Condition::up) one.up_since = now;
   one.condition = Condition::up;
+  one.suspected = false;
   one.rank = rank(host, state);
   // Is it still up, when sessions may come?
   const io::Time settled = one.up_since + pauses_.settled;
@@ -70,7 +71,9 @@ void Hosts::failed(size_t host, io::Time now) {
   Host& one = hosts_[host];
   const bool was_down = one.condition == Condition::down;
   if (was_down && now < one.next_look) return;
+  if (!was_down) one.down_since = now;
   one.condition = Condition::down;
+  one.suspected = false;
   one.pause = was_down ? std::min<io::Duration>(2 * one.pause, pauses_.last)
                        : io::Duration(pauses_.first);
   one.next_look = now + jittered(one.pause);
@@ -86,9 +89,21 @@ void Hosts::changed(size_t host, const ServerState& state, io::Time now) {
   hosts_[host].next_look = now + pauses_.other_role;
 }
 
+void Hosts::suspect(size_t host, io::Time now) {
+  Host& one = hosts_[host];
+  if (one.condition != Condition::up || one.suspected) return;
+  one.suspected = true;
+  one.up_since = one.next_look = now;
+}
+
+bool Hosts::is_gone(size_t host, io::Time heard) const {
+  return hosts_[host].condition == Condition::down && heard < hosts_[host].down_since;
+}
+
 bool Hosts::offers_better(Rank rank, io::Time now) const {
   return std::any_of(hosts_.begin(), hosts_.end(), [&](const Host& one) {
-    if (one.condition != Condition::up || !one.rank || *one.rank >= rank) return false;
+    if (one.condition != Condition::up || one.suspected) return false;
+    if (!one.rank || *one.rank >= rank) return false;
     return rank == unfit || now >= one.up_since + pauses_.settled;
   });
 }
@@ -103,6 +118,7 @@ std::optional<io::Time> Hosts::next_look(size_t host, Rank rank) const {
       if (useful) return one.next_look;
       break;
     case Condition::up:
+      if (one.suspected) return one.next_look;
       // There is one primary: who has a session with it looks for no other.
       if (one.rank == unfit && rank != unfit &&
           (wanted_ == Wanted::primary || wanted_ == Wanted::read_write))

@@ -4,7 +4,8 @@
 //
 //     unknown   has not been tried                            tried in its place
 //     up        a session was started there: with its rank    tried in its place; behind those, if
-//                                                             it is not what is asked for
+//                                                             it is not what is asked for, or has
+//                                                             been silent to a session since
 //     down      could not be reached, was silent, starting    tried last; looked at again after a
 //                                                             pause, which grows, with jitter
 //
@@ -67,6 +68,11 @@ class Hosts {
   void failed(size_t host, io::Time now);
   // A session there says that its server has become another: the others may have too.
   void changed(size_t host, const proto::pg::ServerState& state, io::Time now);
+  // A session there has been waiting for an answer for long: it may be slow, or gone without a
+  // word. It is looked at, and no other session is opened there before the next host was tried.
+  void suspect(size_t host, io::Time now);
+  // `host` is known to be down, and nothing was heard of it there since `heard`.
+  bool is_gone(size_t host, io::Time heard) const;
 
   // Whether a session of `rank` is better off at a host that is known to be up.
   bool offers_better(Rank rank, io::Time now) const;
@@ -84,8 +90,9 @@ class Hosts {
   enum class Condition : uint8_t { unknown, up, down };
   struct Host {
     Condition condition = Condition::unknown;
+    bool suspected = false;    // when it is up
     std::optional<Rank> rank;  // as it was seen last
-    io::Time up_since, next_look;
+    io::Time up_since, down_since, next_look;
     io::Duration pause{};  // when it is down
   };
 

@@ -56,9 +56,8 @@ void Pool::stop() {
 }
 
 uint32_t Pool::open_connections() const {
-  return static_cast<uint32_t>(std::count_if(
-      slots_.begin(), slots_.end(),
-      [](const auto& slot) { return slot->connection.ready() || slot->connection.is_lent(); }));
+  return static_cast<uint32_t>(std::count_if(slots_.begin(), slots_.end(),
+                                             [](const auto& slot) { return slot->is_open(); }));
 }
 
 std::chrono::milliseconds Pool::backoff(unsigned failures) {
@@ -86,6 +85,7 @@ io::Task<void> Pool::keep(Slot& slot) {
     if (!may_try) continue;
     const bool alone = failures_ != 0;
     ++trying_;
+    suspect_silent_hosts();
     const Result<void> opened = co_await connection.open(scope_.until());
     if (!opened) {
       metrics_.connect_failed.add();
@@ -103,7 +103,7 @@ io::Task<void> Pool::keep(Slot& slot) {
       continue;
     }
     --trying_;
-    opened(slot);
+    put_into_use(slot);
     const std::string why = co_await connection.serve(scope_.until());
     metrics_.open.set(open_connections());
     if (!scope_.cancellation().requested()) tell_of_end(slot, why);
@@ -118,6 +118,17 @@ io::Task<void> Pool::keep(Slot& slot) {
   }
 }
 
+// Where a connection waits for an answer for so long that it takes no more queries, the next one is
+// better opened elsewhere.
+void Pool::suspect_silent_hosts() {
+  for (const auto& slot : slots_) {
+    const Connection& connection = slot->connection;
+    if (connection.ready() && connection.silence() >= options_.pipeline_time)
+      connector_.hosts().suspect(connection.host(), reactor_.now());
+  }
+  look_again();
+}
+
 void Pool::tell_of_end(const Slot& slot, std::string_view why) {
   const Connection& connection = slot.connection;
   if (connection.retired())
@@ -126,7 +137,7 @@ void Pool::tell_of_end(const Slot& slot, std::string_view why) {
   observer_.connection_lost(why, connection.depth());
 }
 
-void Pool::opened(Slot& slot) {
+void Pool::put_into_use(Slot& slot) {
   const Session& session = slot.connection.session();
   failures_ = 0;
   trouble_.clear();

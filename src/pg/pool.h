@@ -89,6 +89,7 @@ class Pool {
         : connection(pool, connector, options, statements, observer),
           wanted(kept_open),
           keep_open(kept_open) {}
+    bool is_open() const { return connection.ready() || connection.is_lent(); }
     Connection connection;
     bool wanted;
     bool keep_open;
@@ -120,7 +121,8 @@ class Pool {
   bool too_late(const QueryBase& query) const;
   void lost(Connection& connection);
   io::Task<void> keep(Slot& slot);
-  void opened(Slot& slot);
+  void suspect_silent_hosts();
+  void put_into_use(Slot& slot);
   void tell_of_end(const Slot& slot, std::string_view why);
 
   // What follows is in pool_renewal.cpp.
@@ -135,7 +137,7 @@ class Pool {
   // Opens `other` and gives it the place of `old`; false where that brings nothing better.
   io::Task<bool> replace(Slot& old, Slot& other, Renewal::Why why);
   Slot* free_slot();
-  io::Task<void> retire(Slot& slot, std::string_view why);
+  io::Task<void> end(Slot& slot, Renewal::Why why);
   io::Time end_of_life();
 
   void turn_may_have_come();

@@ -16,6 +16,8 @@ constexpr std::chrono::seconds pause{5};
 
 std::string_view text_of(Renewal::Why why) {
   switch (why) {
+    case Renewal::Why::gone:
+      return "its host is gone";
     case Renewal::Why::unfit:
       return "its server is no longer what target_session_attrs asks for";
     case Renewal::Why::moves:
@@ -47,9 +49,13 @@ std::vector<Renewal::Candidate> Pool::candidates() {
   std::vector<Renewal::Candidate> candidates;
   for (const auto& slot : slots_) {
     const Connection& connection = slot->connection;
+    const bool busy = connection.depth() != 0;
+    const bool gone = connector_.hosts().is_gone(connection.host(), connection.heard());
+    const io::Time patience_ends = connection.heard() + (busy ? options_.pipeline_time : std::chrono::microseconds(0));
     candidates.push_back({.open = connection.ready(),
                           .kept = slot->keep_open,
-                          .busy = connection.depth() != 0,
+                          .busy = busy,
+                          .gone = gone ? patience_ends : io::never,
                           .rank = connection.rank(),
                           .ends = slot->ends,
                           .heard = connection.heard()});
@@ -93,13 +99,13 @@ io::Time Pool::next_moment(std::span<const Renewal::Candidate> candidates,
 io::Task<void> Pool::renew(Renewal renewal) {
   Slot& old = *slots_[renewal.candidate];
   bool may_end = true;
-  if (renewal.why != Renewal::Why::idle) {
+  if (renewal.why != Renewal::Why::idle && renewal.why != Renewal::Why::gone) {
     Slot* const other = free_slot();
     may_end = failures_ == 0;
     if (other != nullptr) may_end = co_await replace(old, *other, renewal.why);
   }
   if (!may_end) no_renewal_before_ = reactor_.now() + pause;
-  if (may_end && old.connection.ready()) co_await retire(old, text_of(renewal.why));
+  if (may_end && old.connection.ready()) co_await end(old, renewal.why);
 }
 
 io::Task<bool> Pool::replace(Slot& old, Slot& other, Renewal::Why why) {
@@ -107,14 +113,14 @@ io::Task<bool> Pool::replace(Slot& old, Slot& other, Renewal::Why why) {
   other.turn.changed();
   auto opening =
       tending_.wait(reactor_, scope_.until(reactor_.now() + longest_renewal), [&old, &other] {
-        return other.connection.ready() || !other.wanted || !old.connection.ready();
+        return other.is_open() || !other.wanted || !old.connection.ready();
       });
   co_await opening;
   // Where the old one has ended meanwhile the other one stays, for it or beside it.
   if (!other.connection.ready() || !old.connection.ready()) co_return false;
   const bool better = other.connection.rank() < old.connection.rank();
   if (why != Renewal::Why::aged && !better) {
-    co_await retire(other, "it is no better than the one that it was to replace");
+    co_await end(other, Renewal::Why::idle);
     co_return false;
   }
   // All of its place: whether it is kept, and that before the others, where quick queries go.
@@ -129,18 +135,22 @@ io::Task<bool> Pool::replace(Slot& old, Slot& other, Renewal::Why why) {
 
 Pool::Slot* Pool::free_slot() {
   const auto found = std::find_if(slots_.begin(), slots_.end(), [](const auto& slot) {
-    return !slot->wanted && !slot->closing && !slot->connection.ready();
+    return !slot->wanted && !slot->closing && !slot->is_open();
   });
   return found == slots_.end() ? nullptr : found->get();
 }
 
 // Until it has left its place, and where it is kept is there again: one at a time.
-io::Task<void> Pool::retire(Slot& slot, std::string_view why) {
-  slot.retired = why;
+io::Task<void> Pool::end(Slot& slot, Renewal::Why why) {
+  slot.retired = text_of(why);
   slot.closing = true;
-  slot.connection.retire();
+  // What was asked of who is gone is asked again elsewhere.
+  if (why == Renewal::Why::gone && slot.connection.depth() != 0)
+    slot.connection.abandon();
+  else
+    slot.connection.retire();
   auto over = tending_.wait(reactor_, scope_.until(reactor_.now() + longest_renewal), [this, &slot] {
-    return !slot.closing && (slot.connection.ready() || !slot.wanted || failures_ != 0);
+    return !slot.closing && (slot.is_open() || !slot.wanted || failures_ != 0);
   });
   co_await over;
 }

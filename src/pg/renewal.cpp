@@ -19,7 +19,9 @@ std::optional<Renewal> Renewal::due(std::span<const Candidate> candidates, const
     const Candidate& one = candidates[i];
     if (!one.open) continue;
     std::optional<Why> why;
-    if (hosts.offers_better(one.rank, now))
+    if (now >= one.gone && hosts.offers_better(Hosts::unfit, now))
+      why = Why::gone;
+    else if (hosts.offers_better(one.rank, now))
       why = one.rank == Hosts::unfit ? Why::unfit : Why::moves;
     else if (now >= one.ends)
       why = Why::aged;
@@ -45,6 +47,7 @@ io::Time Renewal::next(std::span<const Candidate> candidates, std::chrono::milli
   for (const Candidate& one : candidates) {
     if (!one.open) continue;
     next = std::min(next, one.ends);
+    if (now < one.gone) next = std::min(next, one.gone);
     if (may_idle_out(one, idle_age))
       next = std::min(next, (one.busy ? now : one.heard) + idle_age);
   }

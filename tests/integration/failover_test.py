@@ -99,7 +99,7 @@ class Case(unittest.TestCase):
 
 class Halt(Case):
     def test_one_of_two_hosts_answers_nothing_for_a_while(self):
-        server, load = self.serve(url(primary.port, standby.port))
+        _, load = self.serve(url(primary.port, standby.port))
         time.sleep(1)
         self.assertGreater(primary.sessions(), 0)
         go_on = primary.halt()
@@ -121,7 +121,7 @@ class Nat(Case):
     def test_connections_are_forgotten_on_their_way(self):
         proxy = Proxy(primary.port)
         self.addCleanup(proxy.close)
-        server, load = self.serve(url(proxy.port))
+        _, load = self.serve(url(proxy.port))
         time.sleep(1)
         self.assertGreater(proxy.forget(), 0)
         forgotten = time.monotonic()

@@ -37,13 +37,18 @@ std::string plan(Hosts& hosts) {
   return text;
 }
 
-// What has been seen of three hosts: p a primary, s a standby, d down, . nothing.
+// What has been seen of three hosts: p a primary, s a standby, x one that is suspect, d down, .
+// nothing.
 Hosts seen(Wanted wanted, std::string_view what) {
   Hosts hosts(conninfo(what.size(), wanted), pauses, 1);
   for (size_t i = 0; i < what.size(); ++i) {
     if (what[i] == 'p') hosts.opened(i, primary, start);
     if (what[i] == 's') hosts.opened(i, standby, start);
     if (what[i] == 'd') hosts.failed(i, start);
+    if (what[i] == 'x') {
+      hosts.opened(i, standby, start);
+      hosts.suspect(i, start);
+    }
   }
   return hosts;
 }
@@ -73,6 +78,9 @@ TEST(Hosts, ThePlanIsTheOrderOfTheSettingsWhatIsDownLast) {
       {Wanted::prefer_standby, "psd", "1s 0 1 2"},
       {Wanted::prefer_standby, "ppd", "0 1 2"},
       {Wanted::prefer_standby, "ddd", "0 1 2"},
+      {Wanted::any, "xpp", "1 2 0"},
+      {Wanted::any, "xdp", "2 0 1"},
+      {Wanted::prefer_standby, "xp.", "2s 1 2 0"},
   };
   for (const Case& one : cases) {
     Hosts hosts = seen(one.wanted, one.what);
@@ -204,6 +212,32 @@ TEST(Hosts, AChangeOfOneMayBeOneOfAll) {
   EXPECT_TRUE(hosts.offers_better(Hosts::unfit, now)) << "at once";
   hosts.changed(1, primary, now + 1s);  // another session there says so too
   EXPECT_TRUE(hosts.offers_better(Hosts::unfit, now + 1s));
+}
+
+// It may be slow or gone: that is found out, and meanwhile another one is tried first.
+TEST(Hosts, OneThatIsSilentIsSuspectUntilItWasLookedAt) {
+  Hosts hosts = seen(Wanted::any, "pp");
+  const io::Time now = start + 1min;
+  hosts.suspect(0, now);
+  EXPECT_EQ(plan(hosts), "1 0");
+  EXPECT_EQ(hosts.next_look(1), (Hosts::Look{0, now}));
+  EXPECT_EQ(hosts.next_look(0), (Hosts::Look{0, now})) << "for the sake of its own sessions too";
+  EXPECT_FALSE(hosts.offers_better(1, now + 1min));
+  EXPECT_FALSE(hosts.is_gone(0, now - 1s));
+  // It answers: sessions come back to it, but not at once.
+  hosts.opened(0, primary, now + 10ms);
+  EXPECT_EQ(plan(hosts), "0 1");
+  EXPECT_FALSE(hosts.offers_better(1, now + 9s));
+  EXPECT_TRUE(hosts.offers_better(1, now + pauses.settled));
+  // It does not: what was not heard of since is gone with it.
+  hosts.suspect(0, now + 1min);
+  hosts.failed(0, now + 62s);
+  EXPECT_EQ(plan(hosts), "1 0");
+  EXPECT_TRUE(hosts.is_gone(0, now + 61s));
+  EXPECT_FALSE(hosts.is_gone(0, now + 63s));
+  EXPECT_FALSE(hosts.is_gone(1, now));
+  hosts.suspect(0, now + 63s);
+  EXPECT_EQ(plan(hosts), "1 0") << "it is down already";
 }
 
 TEST(Hosts, ASingleHostIsLookedAtForASessionThatDoesNotFitAlone) {

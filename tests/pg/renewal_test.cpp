@@ -49,6 +49,11 @@ Candidate elsewhere() {
   one.rank = 1;
   return one;
 }
+Candidate gone() {
+  Candidate one = busy();
+  one.gone = now;
+  return one;
+}
 Candidate unfit() {
   Candidate one = well();
   one.rank = Hosts::unfit;
@@ -70,6 +75,7 @@ TEST(Renewal, WhichIsDueAndWhy) {
       {"busy", {busy()}, std::nullopt},
       {"elsewhere", {elsewhere()}, Renewal{0, Why::moves}},
       {"in order", {idle(), aged(), elsewhere(), unfit(), unfit()}, Renewal{3, Why::unfit}},
+      {"gone before all", {unfit(), gone()}, Renewal{1, Why::gone}},
       {"elsewhere first", {aged(), elsewhere()}, Renewal{1, Why::moves}},
       {"aged and idle: it is not opened anew for nothing", {aged(), idle()}, Renewal{0, Why::aged}},
   };
@@ -89,6 +95,14 @@ TEST(Renewal, WhereThereIsNothingBetterNothingMoves) {
   EXPECT_EQ(Renewal::due(std::vector{unfit()}, hosts, idle_age, now), (Renewal{0, Why::unfit}));
 }
 
+TEST(Renewal, WhoseHostIsGoneStaysWhereThereIsNoOther) {
+  Hosts hosts = two_hosts();
+  hosts.failed(0, now);
+  EXPECT_EQ(Renewal::due(std::vector{gone()}, hosts, for_ever, now), (Renewal{0, Why::gone}));
+  hosts.failed(1, now);
+  EXPECT_EQ(Renewal::due(std::vector{gone()}, hosts, for_ever, now), std::nullopt);
+}
+
 TEST(Renewal, WhenNothingWillBeDueBefore) {
   struct Case {
     std::string name;
@@ -97,6 +111,8 @@ TEST(Renewal, WhenNothingWillBeDueBefore) {
   };
   Candidate heard_lately = idle();
   heard_lately.heard = now - 4min - 30s;
+  Candidate soon_gone = gone();
+  soon_gone.gone = now + 200ms;
   Candidate for_long = well();
   for_long.ends = io::never;
   const Case cases[] = {
@@ -106,6 +122,8 @@ TEST(Renewal, WhenNothingWillBeDueBefore) {
       {"by age", {well()}, now + 1min},
       {"the first", {well(), heard_lately}, now + 30s},
       {"busy", {busy()}, now + 1min},
+      {"gone, when it has been silent for longer", {soon_gone}, now + 200ms},
+      {"gone, and there is no other host", {gone()}, now + 1min},
   };
   for (const Case& one : cases)
     EXPECT_EQ(Renewal::next(one.candidates, idle_age, now), one.next) << one.name;

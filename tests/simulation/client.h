@@ -4,6 +4,7 @@
 // and whatever the client does, its wait ends in time.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,7 +22,7 @@ namespace ringpost::simulation {
 struct Stage {
   World& world;
   Kernel& kernel;
-  Postgres& postgres;
+  std::vector<Postgres*> servers;  // one, or two of the same rows
   const Table& table;
   const Config& config;
   size_t outstanding = 0, most_outstanding = 0;  // requests that ask the database
@@ -32,6 +33,16 @@ struct Stage {
   Time left_at = Time::max(), drained_at = Time::max(), cancelled_at = Time::max();
 
   bool cancelled() const { return cancelled_at != Time::max(); }
+  // What PostgreSQL has done that a client may be told of by 503; and how often by 500.
+  bool troubled() const {
+    return std::any_of(servers.begin(), servers.end(),
+                       [](const Postgres* each) { return each->troubled_at > -1h; });
+  }
+  uint64_t internal_errors() const {
+    uint64_t sum = 0;
+    for (const Postgres* each : servers) sum += each->internal_errors;
+    return sum;
+  }
 };
 
 // What it does. The default is a good client that sends one request after the other.

@@ -77,7 +77,7 @@ void Client::judge(const Request& request, const Response& response) {
                                               : Time(stage_.config.request_timeout);
     const bool busy = static_cast<int64_t>(stage_.most_outstanding) * stage_.query_time > limit / 4;
     const bool far = 12 * stage_.kernel.remote_latency > limit;
-    const bool excused = no_room || far || stage_.postgres.troubled_at > -1h ||
+    const bool excused = no_room || far || stage_.troubled() ||
                          world_.stopped_for() != Time{} || busy || stage_.cancelled() ||
                          (request.asks_readiness && stage_.left_at <= world_.now()) ||
                          faults.enabled(Fault::late_completions) || faults.enabled(Fault::pg_split);
@@ -88,7 +88,7 @@ void Client::judge(const Request& request, const Response& response) {
     violated("an answer has the wrong status" + said());
   if (!request.head_only && response.body != R"({"error":"internal"})")
     violated("500 with another body" + said());
-  if (++stage_.internal_answers > stage_.postgres.internal_errors)
+  if (++stage_.internal_answers > stage_.internal_errors())
     violated("500, and PostgreSQL has sent no error that has to be told" + said());
 }
 

@@ -43,7 +43,9 @@ class Kernel {
   // Whom the wrapped calls go to; nullptr: to the real ones.
   static Kernel* current;
 
+  // `remote` is everywhere, but where `second_remote` is: at 10.0.0.2.
   Kernel(World& world, Remote* remote);
+  Remote* second_remote = nullptr;
   ~Kernel();
   Kernel(const Kernel&) = delete;
   Kernel& operator=(const Kernel&) = delete;

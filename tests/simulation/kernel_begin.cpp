@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "tests/simulation/checksum.h"
@@ -90,12 +91,16 @@ void Kernel::begin_send(Operation& operation) {
 
 void Kernel::begin_connect(Operation& operation) {
   const uint64_t number = operation.number;
+  const auto& address = *reinterpret_cast<const sockaddr_in*>(operation.entry.addr);
+  const bool second =
+      address.sin_family == AF_INET && address.sin_addr.s_addr == htonl(0x0a00'0002);
+  Remote* const remote = second ? second_remote : remote_;
   auto link = std::make_shared<Link>(world_, -static_cast<int64_t>(number), remote_latency);
   link->segment = segment;
-  world_.after(Time(random_.between(1'000, remote_latency.count())), [this, number, link] {
+  world_.after(Time(random_.between(1'000, remote_latency.count())), [this, number, link, remote] {
     const auto found = operations_.find(number);
     if (found == operations_.end() || found->second->finished) return;
-    const int error = remote_ != nullptr ? remote_->connected(link) : ECONNREFUSED;
+    const int error = remote != nullptr ? remote->connected(link) : ECONNREFUSED;
     if (error < 0) return;  // as if the packets were lost
     if (error == 0) connect(*found->second->on, link, link->client);
     finish(*found->second, -error);

@@ -29,6 +29,12 @@ class Postgres final : public Remote {
 
   // Restarts and freezes, from now to `end`.
   void plan_troubles(Time end);
+  // Beside another one: sessions may go from the one to the other, and each says what it is.
+  void be_one_of_two(bool standby) {
+    one_of_two_ = true;
+    standby_ = standby;
+  }
+  void become(bool standby) { standby_ = standby; }
   // The program may end its sessions now.
   void expect_the_end() { ending_ = true; }
 
@@ -58,7 +64,7 @@ class Postgres final : public Remote {
   Random random_;
   std::list<std::unique_ptr<Session>> open_;
   Time down_until{}, frozen_until_{};
-  bool ending_ = false;
+  bool ending_ = false, one_of_two_ = false, standby_ = false;
 };
 
 }  // namespace ringpost::simulation

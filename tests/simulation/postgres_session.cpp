@@ -88,8 +88,15 @@ void Postgres::Session::work() {
   if (side_.at_end()) lost();
 }
 
+std::string Postgres::Session::tell_role() {
+  if (!server_.one_of_two_) return "";
+  told_standby_ = server_.standby_;
+  return pg_message('S', told_standby_ ? "in_hot_standby\0on\0"s : "in_hot_standby\0off\0"s);
+}
+
 bool Postgres::Session::may_retire() const {
   if (!answer_.empty() || !out_.empty() || busy_until_ > world_.now()) return false;
+  if (server_.one_of_two_) return true;
   const auto past = [this](Time since, Time age) {
     return age != Time{} && world_.now() >= since + age;
   };
@@ -167,7 +174,7 @@ bool Postgres::Session::start() {
       static_cast<std::ptrdiff_t>(server_.most_sessions))
     world_.violated("there are more sessions with PostgreSQL than the program may have");
   out_.append(pg_message('R', pg_int32(0)) + pg_message('S', "server_version\00018.1\0"s) +
-              pg_message('S', "client_encoding\0UTF8\0"s) +
+              pg_message('S', "client_encoding\0UTF8\0"s) + tell_role() +
               pg_message('K', pg_int32(4711) + pg_int32(815)) + ready);
   busy_until_ = world_.now() + Time(random_.between(100'000, 2'000'000));
   borrow();
@@ -242,7 +249,8 @@ void Postgres::Session::execute() {
   if (random_.chance(faults.rate(Fault::pg_slow))) {
     cost += Time(random_.skewed(3'000'000'000));
     if (cost > 100ms) server_.trouble();
-    if (cost > 2s) troubled_ = true;
+    // Another one may have been asked by then.
+    if (cost > (server_.one_of_two_ ? 400ms : 2'000ms)) troubled_ = true;
   }
   busy_until_ = world_.now() + cost;
   if (random_.chance(faults.rate(Fault::pg_errors))) {
@@ -274,6 +282,7 @@ void Postgres::Session::execute() {
 void Postgres::Session::sync() {
   failed_ = false;
   borrow();
+  if (told_standby_ != server_.standby_) answer_ += tell_role();
   answer_ += ready;
   const Faults& faults = world_.faults;
   if (random_.chance(faults.rate(Fault::pg_garbage) / 4)) {

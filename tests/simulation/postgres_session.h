@@ -67,6 +67,8 @@ class Postgres::Session final : public Side::Owner {
   // A transaction begins: behind a pooler, in any session.
   void borrow();
   void send();
+  // ParameterStatus, where it is to be told.
+  std::string tell_role();
   // The program may end it, though it is well: all is answered.
   bool may_retire() const;
   void lost();
@@ -84,6 +86,7 @@ class Postgres::Session final : public Side::Owner {
   std::string answer_;  // what is not sent yet: up to the next Sync
   Bytes out_;
   Time busy_until_{}, begun_at_{}, asked_at_{};
+  bool told_standby_ = false;  // what the program knows
   bool begun_ = false, asked_ = false, failed_ = false, over_ = false, planned_ = false,
        troubled_ = false, gone_ = false;
 };

@@ -83,6 +83,23 @@ Config draw_config(Random& random, const Faults& faults) {
   return config;
 }
 
+// A second server of the same rows, and what is made of there being two.
+void draw_second_host(pg::Options& options, Random& random) {
+  using proto::pg::Conninfo;
+  proto::pg::Host first, second;
+  first.name = "10.0.0.1";
+  second.name = "10.0.0.2";
+  options.conninfo.hosts = {first, second};
+  if (random.chance(300'000))
+    options.conninfo.load_balance_hosts = Conninfo::LoadBalance::random;
+  if (random.chance(500'000))
+    options.conninfo.target_session_attrs = Conninfo::TargetSession::prefer_standby;
+  options.hosts.first = milliseconds(random, 50, 500);
+  options.hosts.last = milliseconds(random, 500, 2'000);
+  options.hosts.other_role = milliseconds(random, 500, 5'000);
+  options.hosts.settled = milliseconds(random, 100, 3'000);
+}
+
 pg::Options draw_options(Random& random) {
   pg::Options options;
   proto::pg::Host host;
@@ -101,6 +118,7 @@ pg::Options draw_options(Random& random) {
   // Now and then within what one life takes.
   options.max_age = milliseconds(random, 200, random.chance(300'000) ? 5'000 : 1'800'000);
   options.idle_age = milliseconds(random, 50, random.chance(300'000) ? 2'000 : 300'000);
+  if (random.chance(300'000)) draw_second_host(options, random);
   return options;
 }
 
@@ -135,10 +153,15 @@ class Life {
         buffers_(draw_buffers(random_, world_.faults)),
         postgres_(world_, table()),
         kernel_(world_, &postgres_),
-        stage_{world_, kernel_, postgres_, table(), config_} {
+        stage_{world_, kernel_, {&postgres_}, table(), config_} {
     world_.verbose = plan.verbose;
-    postgres_.old_age = pg_.max_age * 4 / 5;
-    postgres_.idle_age = pg_.idle_age;
+    if (pg_.conninfo.hosts.size() == 2) add_second();
+    for (Postgres* server : stage_.servers) {
+      server->old_age = pg_.max_age * 4 / 5;
+      server->idle_age = pg_.idle_age;
+      // And one that looks whether it is up.
+      server->most_sessions = pg_.max_connections + stage_.servers.size() - 1;
+    }
     kernel_.latency = Time(random_.between(10'000, 1 << random_.between(17, 26)));
     // In small pieces only where each is soon there: else the network alone took all of a timeout.
     if (kernel_.latency < 300us && random_.chance(500'000))
@@ -155,14 +178,15 @@ class Life {
     if (const size_t memory = draw_memory(random_, world_.faults, config_.http); memory != 0)
       kernel_.most_unread = memory + largest_answer;
     kernel_.drain_order = static_cast<uint64_t>(Order::drain);
-    postgres_.most_sessions = pg_.max_connections;
     control_fd_ = kernel_.event(0);
     listening_fd_ = kernel_.listen(static_cast<int>(random_.between(4'096, 262'144)));
   }
 
   Outcome run() {
     plan_clients();
-    postgres_.plan_troubles(chaos_);
+    for (Postgres* server : stage_.servers) server->plan_troubles(chaos_);
+    if (second_)
+      world_.at(Time(random_.between(0, chaos_.count())), [this] { change_roles(); });
     if (world_.faults.enabled(Fault::early_orders))
       world_.at(Time(random_.between(0, chaos_.count())), [this] { drain(); });
     world_.at(chaos_, [this] { calm_down(); });
@@ -206,6 +230,20 @@ class Life {
       const Time when = Time(own.between(0, chaos_.count()));
       world_.at(when, [this, own, i]() mutable { add_client(own, static_cast<int64_t>(i)); });
     }
+  }
+
+  void add_second() {
+    second_.emplace(world_, table());
+    kernel_.second_remote = &*second_;
+    stage_.servers.push_back(&*second_);
+    postgres_.be_one_of_two(false);
+    second_->be_one_of_two(true);
+  }
+
+  void change_roles() {
+    world_.note("the standby is promoted");
+    postgres_.become(true);
+    second_->become(false);
   }
 
   void add_client(Random random, int64_t number) {
@@ -277,7 +315,7 @@ class Life {
     if (stage_.drained_at != Time::max()) return;
     world_.note("is told to drain");
     stage_.drained_at = world_.now();
-    postgres_.expect_the_end();
+    for (Postgres* server : stage_.servers) server->expect_the_end();
     give_order(control_fd_, Order::drain);
     const http::Limits& limits = config_.http;
     // Requests in flight, their answers to those that read slowly, their farewells.
@@ -320,6 +358,7 @@ class Life {
   uint32_t asked_again_ = 0;
   ReceiveBuffers buffers_;
   Postgres postgres_;
+  std::optional<Postgres> second_;
   Kernel kernel_;
   Stage stage_;
   int control_fd_ = -1, listening_fd_ = -1;
