@@ -6,7 +6,8 @@
 //
 // It owns its SQL and its parameters. Its rows (dynamic_rows.h) come as text or in binary, all of
 // them alike. What is put into the SQL itself the program quotes (quote_identifier); values are
-// parameters and need no quoting.
+// parameters and need no quoting. COPY from or to the client is none of those: its messages end the
+// session.
 #pragma once
 
 #include <cstdint>

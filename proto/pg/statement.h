@@ -7,12 +7,13 @@
 //     };
 //     inline constexpr auto find_user =
 //         read<User(Uuid)>("find_user", "select id, name from users where id = $1");
-//     inline constexpr auto rename_user =
-//         write<void(Uuid, std::string_view)>("rename_user", "update users set name = $2 where ...");
+//     inline constexpr auto rename_user = write<void(Uuid, std::string_view)>(
+//         "rename_user", "update users set name = $2 where id = $1");
 //
 // A read may be asked again when its answer was lost with the connection, or when it gave way to
-// others (a deadlock, say); a write is asked once. Which it is the program says for each: nothing is
-// taken for granted. When the statement is prepared, its declaration is checked against the server's description: a
+// others (a deadlock, say); a write is asked once. Which it is the program says for each.
+//
+// When the statement is prepared, its declaration is checked against the server's description: a
 // column of another type is found then, and not in a row. Rows are decoded where they were
 // received, without a copy or an allocation (but for the members that own: proto/pg/values.h): text
 // in a row, and the Rows themselves, live as long as those bytes, which is until the coroutine that

@@ -4,7 +4,6 @@
 #include <cassert>
 #include <utility>
 
-#include "proto/pg/dynamic_statement.h"
 #include "proto/pg/frontend.h"
 #include "src/pg/cancel.h"
 #include "src/pg/pool.h"
@@ -24,7 +23,6 @@ constexpr std::chrono::milliseconds between_cancels{2};
 constexpr std::chrono::milliseconds close_look{100};
 // Of the storage for answers that are cut off at the end of a receive buffer: two of those.
 constexpr size_t most_kept = 64 * 1024;
-constexpr const char* given_up_by_its_lease = "a transaction was given up while it worked";
 constexpr const char* host_is_gone = "its host is gone";
 // Between two answers of a busy server.
 constexpr std::chrono::milliseconds usual_silence{10};
@@ -114,7 +112,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
       const bool interrupted = bytes.error().kind == io::Error::Kind::cancelled;
       works_ = interrupted && (given_over_ || over_);
       if (works_)
-        why = over_ ? given_up_by_its_lease : "no answer to a query that was given up";
+        why = over_ ? over_because : "no answer to a query that was given up";
       else
         why = ending_ == Ending::abandoned ? host_is_gone : bytes.error().message();
       break;
@@ -462,72 +460,6 @@ void Connection::skipped(const Pipeline::Answer& answer) {
   auto& query = *static_cast<QueryBase*>(answer.owner);
   query.alone_ = true;
   send(query);
-}
-
-void Connection::lend(Lease& lease) {
-  assert(ready_ && lent_ == Lent::no);
-  ready_ = false;
-  lent_ = Lent::draining;
-  lease_ = &lease;
-  lease.promised(*this);
-  may_grant();
-}
-
-// Not while a cancel is on its way, which would hit whatever its owner asks.
-void Connection::may_grant() {
-  if (lent_ == Lent::draining && pipeline_.empty() && !cancelling()) grant();
-}
-
-void Connection::grant() {
-  lent_ = Lent::lent;
-  pipeline_.allow_transactions(true);
-  lease_->granted();
-}
-
-void Connection::take_back() {
-  lease_ = nullptr;
-  if (lent_ == Lent::draining) return serve_pool_again();
-  if (!pipeline_.empty()) return give_up_session();
-  if (pipeline_.transaction_status() == 'I') return serve_pool_again();
-  lent_ = Lent::clearing;
-  const messages::DynamicStatement rollback(messages::Access::write, "ROLLBACK");
-  Prepared::encode(session_.out(), rollback.description(), {});
-  rollback.encode_bind(session_.out());
-  heard_ = reactor_.now();
-  pipeline_.push(session_.out(), Pipeline::Expect::prepare_and_execute, nullptr,
-                 Pipeline::Sync::own, load_.sent(statements_.size(), reactor_.now()));
-  session_.send();
-  watch();
-}
-
-std::optional<std::string> Connection::settle_lease() {
-  if (over_) {
-    works_ = true;
-    return given_up_by_its_lease;
-  }
-  may_grant();
-  if (pipeline_.empty() && lent_ == Lent::clearing) {
-    if (pipeline_.transaction_status() != 'I') return "a transaction can't be rolled back";
-    serve_pool_again();
-  }
-  return std::nullopt;
-}
-
-void Connection::serve_pool_again() {
-  pipeline_.allow_transactions(false);
-  lent_ = Lent::no;
-  ready_ = true;
-  pool_.has_again();
-  pool_.look_again();
-}
-
-// The server works for nobody: it is told so, and its session ended (close()). serve() sees to it,
-// now where it waits, or else when it has handed out what has come.
-void Connection::give_up_session() {
-  over_ = true;
-  session_.interrupt();
-  if (Lease* lease = std::exchange(lease_, nullptr))
-    lease->lost(unavailable("a query of it was given up"));
 }
 
 // Until the session has left its place in max_connections, which the next one is to take. A cancel

@@ -1,8 +1,9 @@
 // Connection: one place for a session with PostgreSQL, whose queries are pipelined.
 //
 // The pool owns it and runs its life as a coroutine: open(), then serve() until the session is lost
-// or given up, then close(), and again. A query is encoded straight into the stream's outgoing buffer and
-// joins the pipeline; all of a turn leave in one send, and the quick reads among them share Syncs.
+// or given up, then close(), and again. A query is encoded straight into the stream's outgoing
+// buffer and joins the pipeline; all of a turn leave in one send, and the quick reads among them
+// share Syncs.
 // serve() reads: whole answers are handed to their owners where they lie in the receive buffer, and
 // the owners run at once, inside that call; only an answer that is cut off at the end of a buffer
 // is copied.
@@ -159,11 +160,11 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   uint64_t hit_before_ = 0;
   static constexpr uint64_t all_may_be_hit = ~uint64_t{0};  // a cancel is on its way
   bool cancelling() const { return hit_before_ == all_may_be_hit; }
-  // Draining: promised, and still answering the pool's queries. Clearing: given back with a
-  // transaction open, whose ROLLBACK is on its way.
+  // connection_lent.cpp has the table.
   enum class Lent : uint8_t { no, draining, lent, clearing } lent_ = Lent::no;
   Lease* lease_ = nullptr;  // draining or lent
   bool over_ = false;       // the session is to end: it works for a lease that is over
+  static constexpr const char* over_because = "a transaction was given up while it worked";
   io::Time heard_;  // when last something came, or was asked of an idle session
 };
 

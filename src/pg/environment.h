@@ -1,5 +1,5 @@
-// What a process knows that a connection string may leave out, as libpq takes it: the PG* variables,
-// the user's name and folder, the password file and the service files.
+// What a process knows that a connection string may leave out, as libpq takes it: the PG*
+// variables, the user's name and folder, the password file and the service files.
 #pragma once
 
 #include <string>

@@ -16,8 +16,8 @@
 // and the oldest of it was dropped. The server is read from in any case: one that could not send
 // would keep what it has for all sessions.
 //
-// The owner runs it as a child (run()), and it outlives all waits. stop() ends run(). A session that
-// a network has forgotten is found by TCP's keepalives (connect.h).
+// The owner runs it as a child (run()), and it outlives all waits. stop() ends run(). A session
+// that a network has forgotten is found by TCP's keepalives (connect.h).
 #pragma once
 
 #include <cstdint>

@@ -45,7 +45,7 @@ namespace ringpost::pg {
 class Pool {
  public:
   // All arguments outlive the pool. `spread` is that of all shards; `statements` are all that will
-  // ever be asked of it.
+  // ever be asked of it by a declaration.
   Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options, Spread& spread,
        Connection::Statements statements, Observer& observer);
   ~Pool();

@@ -23,6 +23,8 @@ TEST(Error, SaysWhatHappenedInOneLine) {
   EXPECT_EQ((Error{Kind::overloaded, nullptr, {}}).message(),
             "too many queries wait for a connection");
   EXPECT_EQ((Error{Kind::cancelled, nullptr, {}}).message(), "cancelled");
+  EXPECT_EQ((Error{Kind::rolled_back, nullptr, {}}).message(),
+            "the transaction had failed: its COMMIT has rolled it back");
   EXPECT_EQ((Error{Kind::mismatch, nullptr, "column 1"}).message(), "column 1");
   EXPECT_EQ((Error{Kind::too_large, nullptr, "the answer"}).message(), "the answer");
   EXPECT_EQ(from_server("42P01").message(), "ERROR 42P01: sorry");
@@ -31,7 +33,7 @@ TEST(Error, SaysWhatHappenedInOneLine) {
 TEST(Error, KnowsWhatMayPassByItself) {
   for (const Kind kind : {Kind::unavailable, Kind::timed_out, Kind::overloaded, Kind::cancelled})
     EXPECT_TRUE((Error{kind, nullptr, {}}).outage());
-  for (const Kind kind : {Kind::mismatch, Kind::too_large})
+  for (const Kind kind : {Kind::rolled_back, Kind::mismatch, Kind::too_large})
     EXPECT_FALSE((Error{kind, nullptr, {}}).outage());
   for (const char* sqlstate :
        {"57P01", "57P02", "57P03", "53300", "08006", "57014", "55P03", "40001"})

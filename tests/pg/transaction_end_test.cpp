@@ -63,49 +63,59 @@ TEST(Transaction, ThatCantBeRolledBackEndsItsSession) {
   }
 }
 
-// The server is told to stop, as it would keep the locks, and the session is closed.
+// Wherever it waits: the server is told to stop, as it would keep the locks, and the session is
+// closed.
 TEST(Transaction, AStatementThatIsGivenUpIsCancelledAndItsSessionClosed) {
   enum class By { deadline, cancellation };
+  const Script places[] = {
+      {expect(ask_begin)},
+      {expect(ask_begin), send(begun), expect(ask_add(1))},
+      {expect(ask_begin), send(begun), expect(ask_add(1)), send(bound + row(1))},
+      {expect(ask_begin), send(begun), expect(ask_add(1)), send(added(1)), expect(ask_commit)}};
   for (const By by : {By::deadline, By::cancellation}) {
-    run_on_reactor([by](Reactor& reactor) -> Task<void> {
-      ScriptedPostgres server(reactor);
-      server.listen();
-      server.play(log_in_and_prepare() +
-                  Script{expect(ask_begin), send(begun), expect(ask_add(1)), expect(terminate),
-                         close_session()});
-      server.play({expect(cancel_request), close_session()});
-      server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
-      Client client(reactor, server);
-      co_await client.connected();
-      Cancellation cancellation;
-      io::Scope scope(reactor);
-      std::optional<Error> given_up, behind;
-      const auto transact = [&]() -> Task<void> {
-        const io::Time deadline = reactor.now() + (by == By::deadline ? 30ms : 3s);
-        Transaction transaction(*client.pool, {deadline, &cancellation});
-        (void)co_await transaction.begin();
-        auto adding = transaction.query(add_number, 1);
-        const auto rows = co_await adding;
-        if (!rows) given_up = rows.error();
-        const Result<void> committed_now = co_await transaction.commit();
-        if (!committed_now) behind = committed_now.error();
-      };
-      scope.spawn(transact());
-      if (by == By::cancellation) {
-        co_await io::Sleep(reactor, 10ms, nullptr);
-        cancellation.request();
-      }
-      co_await scope.join();
-      EXPECT_TRUE(given_up && given_up->kind == (by == By::deadline ? Error::Kind::timed_out
-                                                              : Error::Kind::cancelled));
-      EXPECT_TRUE(behind) << "nothing is committed behind it";
-      Answer next;
-      co_await client.run(next, 2);
-      EXPECT_TRUE(next.is({2})) << next;
-      EXPECT_EQ(client.observer.said[1], "lost 1: a transaction was given up while it worked");
-      co_await client.stop();
-      co_await server.stop();
-    });
+    for (const Script& place : places) {
+      run_on_reactor([&](Reactor& reactor) -> Task<void> {
+        ScriptedPostgres server(reactor);
+        server.listen();
+        server.play(log_in_and_prepare() + place + Script{expect(terminate), close_session()});
+        server.play({expect(cancel_request), close_session()});
+        server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
+        Client client(reactor, server);
+        co_await client.connected();
+        Cancellation cancellation;
+        io::Scope scope(reactor);
+        std::vector<Error::Kind> kinds;
+        const auto transact = [&]() -> Task<void> {
+          const io::Time deadline = reactor.now() + (by == By::deadline ? 30ms : 3s);
+          Transaction transaction(*client.pool, {deadline, &cancellation});
+          Result<void> outcome = co_await transaction.begin();
+          if (outcome) {
+            auto adding = transaction.query(add_number, 1);
+            const auto rows = co_await adding;
+            if (!rows) kinds.push_back(rows.error().kind);
+            outcome = co_await transaction.commit();
+          }
+          if (!outcome) kinds.push_back(outcome.error().kind);
+        };
+        scope.spawn(transact());
+        if (by == By::cancellation) {
+          co_await io::Sleep(reactor, 10ms, nullptr);
+          cancellation.request();
+        }
+        co_await scope.join();
+        EXPECT_FALSE(kinds.empty());
+        if (!kinds.empty())
+          EXPECT_EQ(kinds[0], by == By::deadline ? Error::Kind::timed_out : Error::Kind::cancelled);
+        const bool in_statement = &place == &places[1] || &place == &places[2];
+        EXPECT_EQ(kinds.size(), in_statement ? 2u : 1u) << "nothing is committed behind it";
+        Answer next;
+        co_await client.run(next, 2);
+        EXPECT_TRUE(next.is({2})) << next;
+        EXPECT_EQ(client.observer.said[1], "lost 1: a transaction was given up while it worked");
+        co_await client.stop();
+        co_await server.stop();
+      });
+    }
   }
 }
 
