@@ -10,26 +10,13 @@ namespace ringpost::proto::pg {
 
 namespace {
 
-// AuthenticationRequest's codes.
-enum : int32_t {
-  ok = 0,
-  kerberos_v5 = 2,
-  cleartext = 3,
-  md5 = 5,
-  gss = 7,
-  sspi = 9,
-  sasl_request = 10,
-  sasl_continue = 11,
-  sasl_final_message = 12
-};
-
-const char* method_name(int32_t code) {
+const char* method_name(Authentication code) {
   switch (code) {
-    case kerberos_v5:
+    case Authentication::KerberosV5:
       return "Kerberos V5";
-    case gss:
+    case Authentication::GSS:
       return "GSSAPI";
-    case sspi:
+    case Authentication::SSPI:
       return "SSPI";
     default:
       return "an unknown method";
@@ -98,7 +85,7 @@ Startup::State Startup::take(const Message& message, wire::Buffer& out) {
     case BackendMessage::NoticeResponse:
       return state_;
     case BackendMessage::NegotiateProtocolVersion:
-      if (state_ != State::authenticating || scram_ || negotiated_) return misplaced(message);
+      if (state_ != State::authenticating || answered_ || negotiated_) return misplaced(message);
       return negotiate(message.body);
     case BackendMessage::AuthenticationRequest:
       if (state_ == State::starting) return misplaced(message);
@@ -166,34 +153,34 @@ std::optional<std::string> Startup::objection(Conninfo::AuthMethod method, const
 
 Startup::State Startup::authentication(std::string_view body, wire::Buffer& out) {
   wire::Reader reader(body);
-  const auto code = reader.integer<int32_t>();
+  const auto code = Authentication{reader.integer<int32_t>()};
   if (!reader.ok()) return fail("AuthenticationRequest is malformed");
   const std::string_view data = reader.bytes(reader.remaining());
-  if (state_ == State::authenticating && code == ok) return authenticated();
-  if (state_ == State::authenticating && !answered_ && code != sasl_continue &&
-      code != sasl_final_message)
+  if (state_ == State::authenticating && code == Authentication::Ok) return authenticated();
+  if (state_ == State::authenticating && !answered_ && code != Authentication::SASLContinue &&
+      code != Authentication::SASLFinal)
     return request(code, data, out);
-  if (state_ == State::sasl_first && code == sasl_continue) {
+  if (state_ == State::sasl_first && code == Authentication::SASLContinue) {
     if (auto taken = scram_->take_first(data); !taken) return fail(std::move(taken.error()));
     return state_ = State::salting;
   }
-  if (state_ == State::sasl_final && code == sasl_final_message) {
+  if (state_ == State::sasl_final && code == Authentication::SASLFinal) {
     if (auto verified = scram_->take_final(data); !verified)
       return fail(std::move(verified.error()));
     verified_ = true;
     return state_ = State::authenticating;
   }
-  return fail("AuthenticationRequest " + std::to_string(code) + " has no place in " +
+  return fail("AuthenticationRequest " + std::to_string(static_cast<int32_t>(code)) + " has no place in " +
               state_names[static_cast<size_t>(state_)]);
 }
 
-Startup::State Startup::request(int32_t code, std::string_view data, wire::Buffer& out) {
+Startup::State Startup::request(Authentication code, std::string_view data, wire::Buffer& out) {
   switch (code) {
-    case cleartext:
+    case Authentication::CleartextPassword:
       return cleartext_password(out);
-    case md5:
+    case Authentication::MD5Password:
       return md5_password(data, out);
-    case sasl_request:
+    case Authentication::SASL:
       return sasl(data, out);
     default:
       return fail(std::string("the server asks for ") + method_name(code) +

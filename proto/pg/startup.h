@@ -72,7 +72,7 @@ class Startup {
  private:
   State negotiate(std::string_view body);
   State authentication(std::string_view body, wire::Buffer& out);
-  State request(int32_t code, std::string_view data, wire::Buffer& out);
+  State request(Authentication code, std::string_view data, wire::Buffer& out);
   State authenticated();
   State cleartext_password(wire::Buffer& out);
   State md5_password(std::string_view salt, wire::Buffer& out);
