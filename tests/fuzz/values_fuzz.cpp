@@ -164,7 +164,7 @@ void walk_dynamic_rows(std::string_view input) {
     do {
       require(next_message(rest, message) == proto::wire::Parse::complete);
       rest.remove_prefix(message.size);
-    } while (message.type != 'D');
+    } while (message.type != BackendMessage::DataRow);
     require(message.body == again);
   }
   require(!rows.next());
