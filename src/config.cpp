@@ -174,7 +174,7 @@ void add_postgresql(CLI::App& app, Config& config, std::string& database_url,
       ->envname("DB_LEARN_SPREAD")
       ->default_str("true")
       ->group(postgresql);
-  add_number(app, "--db-waiting", "DB_WAITING", config.pg.waiting, 0, 10'000'000, postgresql,
+  add_number(app, "--db-waiting", "DB_WAITING", config.pg.most_waiting, 0, 10'000'000, postgresql,
              "Requests of a shard that wait for a connection at most; more get 503")
       ->capture_default_str();
 }

@@ -32,7 +32,7 @@ bool DynamicStatement::fits() const {
 
 void DynamicStatement::encode_bind(wire::Buffer& out) const {
   {
-    Encoder bind(out, 'B');
+    Encoder bind(out, FrontendMessage::Bind);
     bind.string({}).string({});  // of the portal and of the statement
     bind.integer(static_cast<uint16_t>(parameters_.size()));
     for (const Parameter& each : parameters_) bind.integer(static_cast<int16_t>(each.format));

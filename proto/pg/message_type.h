@@ -1,7 +1,9 @@
-// The first byte of each message, by the names that the PostgreSQL 18 documentation has for them
-// (54.7 "Message Formats"). One letter may be two messages, by who sends it: so there is a type for
-// each side.
+// The first byte of each message, and the code of an AuthenticationRequest, by the names that the
+// PostgreSQL 18 documentation has for them (54.7 "Message Formats"). One letter may be two
+// messages, by who sends it: so there is a type for each side.
 #pragma once
+
+#include <cstdint>
 
 namespace ringpost::proto::pg {
 
@@ -47,6 +49,20 @@ enum class FrontendMessage : char {
   SASLResponse = 'p',
   Sync = 'S',
   Terminate = 'X',
+};
+
+// What an AuthenticationRequest asks for.
+enum class Authentication : int32_t {
+  Ok = 0,
+  KerberosV5 = 2,
+  CleartextPassword = 3,
+  MD5Password = 5,
+  GSS = 7,
+  GSSContinue = 8,
+  SSPI = 9,
+  SASL = 10,
+  SASLContinue = 11,
+  SASLFinal = 12,
 };
 
 }  // namespace ringpost::proto::pg

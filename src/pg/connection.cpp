@@ -423,7 +423,7 @@ void Connection::failed(QueryBase& query, Error error) {
     query.prepared_anew_ = query.alone_ = true;
     if (!query.leased_) return send(query);
   }
-  if (server.is_duplicate_statement() && !query.unnamed_) {
+  if (server.is_duplicate_statement() && !query.unnamed_ && !query.made_now_) {
     give_names_up(server);
     query.alone_ = true;
     if (!query.leased_) return send(query);

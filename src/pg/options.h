@@ -30,7 +30,7 @@ struct Options {
   // for it even when its owner has gone.
   std::chrono::microseconds pipeline_time{500'000};
   // Queries that wait for a connection, at most; one more is refused at once.
-  uint32_t waiting = 16'384;
+  uint32_t most_waiting = 16'384;
   size_t answer_bytes = 16 << 20;
 
   // Of each address of each host, to the end of the session's start.

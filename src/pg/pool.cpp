@@ -39,8 +39,8 @@ io::Task<void> Pool::run() {
   for (const auto& slot : slots_) scope_.spawn(keep(*slot));
   scope_.spawn(tend());
   co_await scope_.join();
-  while (!waiting_.empty()) {
-    QueryBase& query = waiting_.front();
+  while (!line_.empty()) {
+    QueryBase& query = line_.front();
     withdraw(query);
     query.fail({Error::Kind::cancelled, nullptr, {}});
   }
@@ -96,7 +96,7 @@ io::Task<void> Pool::keep(Slot& slot) {
       failures_ = alone ? failures_ + 1 : std::max(failures_, 1U);
       co_await io::Sleep(reactor_, backoff(failures_ - 1), &scope_.cancellation());
       // The work that wanted it may be gone by now.
-      slot.wanted = slot.keep_open || !waiting_.empty() || !leases_.empty();
+      slot.wanted = slot.keep_open || !line_.empty() || !leases_.empty();
       --trying_;
       turn_may_have_come();
       look_again();
@@ -173,8 +173,8 @@ void Pool::lost(Connection& connection) {
           {Error::Kind::unavailable, nullptr, "the connection was lost after the query was sent"});
     }
   }
-  again.take(waiting_);
-  waiting_.take(again);
+  again.take(line_);
+  line_.take(again);
 }
 
 size_t Pool::index_of(const proto::pg::StatementDescription& statement) const {
@@ -239,18 +239,18 @@ bool Pool::too_late(const QueryBase& query) const {
 }
 
 void Pool::answered(uint64_t count) {
-  rate_.answered(count, !waiting_.empty(), reactor_.now());
+  rate_.answered(count, !line_.empty(), reactor_.now());
   spread_.look(reactor_.now());
   serve_waiting();
 }
 
 void Pool::submit(QueryBase& query) {
   if (scope_.cancellation().requested()) return query.fail({Error::Kind::cancelled, nullptr, {}});
-  if (Connection* connection = waiting_.empty() ? pick(query.kind_) : nullptr)
+  if (Connection* connection = line_.empty() ? pick(query.kind_) : nullptr)
     return connection->send(query);
-  if (waiting_count_ >= options_.waiting || too_late(query))
+  if (waiting_count_ >= options_.most_waiting || too_late(query))
     return query.fail({Error::Kind::overloaded, nullptr, {}});
-  waiting_.push_back(query);
+  line_.push_back(query);
   count_waiting(1);
   want_another();
 }
@@ -267,7 +267,7 @@ void Pool::withdraw(QueryBase& query) {
 
 void Pool::lend(Lease& lease) {
   if (scope_.cancellation().requested()) return lease.refuse(Error::Kind::cancelled);
-  if (leases_count_ >= options_.waiting) return lease.refuse(Error::Kind::overloaded);
+  if (leases_count_ >= options_.most_waiting) return lease.refuse(Error::Kind::overloaded);
   leases_.push_back(lease);
   ++leases_count_;
   serve_leases();
@@ -306,8 +306,8 @@ void Pool::has_again() {
 }
 
 void Pool::serve_waiting() {
-  while (!waiting_.empty()) {
-    QueryBase& query = waiting_.front();
+  while (!line_.empty()) {
+    QueryBase& query = line_.front();
     Connection* connection = pick(query.kind_);
     if (connection == nullptr) return;
     withdraw(query);

@@ -156,7 +156,7 @@ class Pool {
   Connector connector_;
   Metrics metrics_;
   std::vector<std::unique_ptr<Slot>> slots_;
-  io::List<QueryBase, QueryBase> waiting_;
+  io::List<QueryBase, QueryBase> line_;
   size_t waiting_count_ = 0;
   io::List<Lease, Lease> leases_;  // in line
   size_t leases_count_ = 0;

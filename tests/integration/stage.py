@@ -3,6 +3,7 @@
 The environment says what is tested: RINGPOST (the server's program), POSTGRES (a release number such as 16; by
 default the distribution's). Everything made here lives in a temporary folder and ends with the test.
 """
+import contextlib
 import datetime
 import json
 import os
@@ -102,6 +103,25 @@ class Cluster:
         return subprocess.Popen(
             [os.path.join(ROOT, "db/cluster"), "psql", *self.arguments, "--", "-qAt"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    @contextlib.contextmanager
+    def runs_for_each_row(self, body, *tables):
+        """Whoever reads a row of these tables runs the statements of `body`, in its own session: by a policy, which does
+        not bind their owner; so they are postgres's meanwhile."""
+        self.query(f"create function called() returns boolean language plpgsql as $$ begin {body} return true; end $$")
+        try:
+            for table in tables:
+                self.query(f"alter table {table} owner to postgres")
+                self.query(f"grant select on {table} to ringpost")
+                self.query(f"create policy called on {table} using (public.called())")
+                self.query(f"alter table {table} enable row level security")
+            yield
+        finally:
+            for table in tables:
+                self.query(f"alter table {table} disable row level security")
+                self.query(f"drop policy if exists called on {table}")
+                self.query(f"alter table {table} owner to ringpost")
+            self.query("drop function called")
 
     def backends(self):
         """Process ids of the server program's connections."""

@@ -1,5 +1,4 @@
 """Prepared statements that are changed under the server, or taken from it: no client sees any of it."""
-import contextlib
 import time
 import unittest
 
@@ -14,25 +13,6 @@ def setUpModule():
     global cluster
     cluster = stage.Cluster(rows=1000)
     unittest.addModuleCleanup(cluster.destroy)
-
-
-@contextlib.contextmanager
-def called_for_each_row(body, *tables):
-    """Whoever reads a row of these tables runs `body`, in its own session: by a policy, which their owner is free of."""
-    cluster.query(f"create function called() returns boolean language plpgsql as $$ begin {body} return true; end $$")
-    try:
-        for table in tables:
-            cluster.query(f"alter table {table} owner to postgres")
-            cluster.query(f"grant select on {table} to ringpost")
-            cluster.query(f"create policy called on {table} using (public.called())")
-            cluster.query(f"alter table {table} enable row level security")
-        yield
-    finally:
-        for table in tables:
-            cluster.query(f"alter table {table} disable row level security")
-            cluster.query(f"drop policy if exists called on {table}")
-            cluster.query(f"alter table {table} owner to ringpost")
-        cluster.query("drop function called")
 
 
 class Statements(unittest.TestCase):
@@ -74,7 +54,7 @@ class Statements(unittest.TestCase):
         self.answered(change)
 
     def test_they_are_deallocated(self):
-        with called_for_each_row("if random() < 0.02 then deallocate all; end if;", "users"):
+        with cluster.runs_for_each_row("if random() < 0.02 then deallocate all; end if;", "users"):
             server = self.answered(lambda: time.sleep(1 * stage.SLOW))
             server.wait_log("db_statements_not_kept")
 
@@ -87,7 +67,7 @@ class Statements(unittest.TestCase):
         try:
             flip = ("if random() < 0.02 then perform set_config('search_path', case current_setting('search_path')"
                     " when 'other' then 'public' else 'other' end, false); end if;")
-            with called_for_each_row(flip, "users", "other.users"):
+            with cluster.runs_for_each_row(flip, "users", "other.users"):
                 self.answered(lambda: time.sleep(1 * stage.SLOW))
                 read = cluster.query("select seq_scan + coalesce(idx_scan, 0) > 10 from pg_stat_user_tables"
                                      " where schemaname = 'other'")

@@ -17,7 +17,7 @@ TEST(Pool, ALineThatIsFullRefusesAtOnce) {
     server.play(serving_singly(gate));
     Client client(reactor, server, [](Options& options) {
       options.pipeline_depth = 1;
-      options.waiting = 2;
+      options.most_waiting = 2;
     });
     co_await client.connected();
     Answer in_flight, first, second, refused, next;

@@ -280,7 +280,7 @@ TEST(Transaction, InALineThatIsFullIsRefused) {
     server.listen();
     server.play(log_in_and_prepare() + Script{expect(ask_begin), send(begun), expect(ask_rollback),
                                               send(rolled_back)});
-    Client client(reactor, server, [](Options& options) { options.waiting = 1; });
+    Client client(reactor, server, [](Options& options) { options.most_waiting = 1; });
     co_await client.connected();
     {
       Transaction held(*client.pool, {reactor.now() + 3s});

@@ -118,6 +118,7 @@ pg::Options draw_options(Random& random) {
   // Now and then within what one life takes.
   options.max_age = milliseconds(random, 200, random.chance(300'000) ? 5'000 : 1'800'000);
   options.idle_age = milliseconds(random, 50, random.chance(300'000) ? 2'000 : 300'000);
+  options.unnamed_pause = milliseconds(random, 1, random.chance(500'000) ? 500 : 300'000);
   if (random.chance(300'000)) draw_second_host(options, random);
   return options;
 }
