@@ -171,12 +171,12 @@ struct Statement<Row(Parameters...)> : StatementDescription {
   [[nodiscard]] bool encode_bind(wire::Buffer& out, const Parameters&... values) const {
     return encode_bind_as(server_name.view(), out, values...);
   }
-  // The same, of the statement that the server knows by `name`.
-  [[nodiscard]] bool encode_bind_as(std::string_view name, wire::Buffer& out,
+  // The same, of the statement that the server knows as that.
+  [[nodiscard]] bool encode_bind_as(std::string_view known_as, wire::Buffer& out,
                                     const Parameters&... values) const {
     const size_t value_bytes = sum_of(values...);
-    if (!BindEncoder::fits(name, sizeof...(Parameters), value_bytes)) return false;
-    BindEncoder bind(out, name, sizeof...(Parameters), value_bytes);
+    if (!BindEncoder::fits(known_as, sizeof...(Parameters), value_bytes)) return false;
+    BindEncoder bind(out, known_as, sizeof...(Parameters), value_bytes);
     (encode_one(bind, values), ...);
     bind.finish();
     return true;
