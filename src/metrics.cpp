@@ -19,10 +19,10 @@ using Labels = PrometheusText::Labels;
 
 // One histogram of all shards.
 struct Sum {
-  std::array<uint64_t, io::Histogram::buckets> counts{};
+  std::array<uint64_t, io::LatencyHistogram::buckets> counts{};
   double sum_s = 0;
 
-  void add(const io::Histogram& histogram) {
+  void add(const io::LatencyHistogram& histogram) {
     for (size_t i = 0; i < counts.size(); ++i) counts[i] += histogram.count(i);
     sum_s += histogram.sum_s();
   }
@@ -54,8 +54,8 @@ std::string_view failure_name(pg::Error::Kind kind) {
 }
 
 std::vector<double> bounds() {
-  std::vector<double> all(io::Histogram::buckets - 1);
-  for (size_t i = 0; i < all.size(); ++i) all[i] = io::Histogram::bound(i);
+  std::vector<double> all(io::LatencyHistogram::buckets - 1);
+  for (size_t i = 0; i < all.size(); ++i) all[i] = io::LatencyHistogram::bound(i);
   return all;
 }
 
@@ -80,7 +80,7 @@ class Scrape::Writer {
     for (const Enlisted* each : scrape_.shards_)
       each->shard_.http.for_each([&sums](size_t route, proto::http::Method method,
                                          proto::http::Status status,
-                                         const io::Histogram& histogram) {
+                                         const io::LatencyHistogram& histogram) {
         sums[{route, static_cast<size_t>(method), static_cast<unsigned>(status)}].add(histogram);
       });
     text_.family("http_server_request_duration_seconds", Type::histogram,
@@ -112,7 +112,7 @@ class Scrape::Writer {
     for (const Enlisted* each : scrape_.shards_)
       each->shard_.pool.metrics().for_each([&sums](size_t statement,
                                                    std::optional<pg::Error::Kind> failure,
-                                                   const io::Histogram& histogram) {
+                                                   const io::LatencyHistogram& histogram) {
         sums[{statement, failure ? 1 + static_cast<size_t>(*failure) : 0}].add(histogram);
       });
     text_.family("db_client_operation_duration_seconds", Type::histogram,

@@ -13,7 +13,7 @@
 #include "proto/http/request.h"
 #include "proto/http/status.h"
 #include "src/io/counter.h"
-#include "src/io/histogram.h"
+#include "src/io/latency_histogram.h"
 
 namespace ringpost::http {
 
@@ -44,7 +44,7 @@ class Metrics {
   void for_each(Each each) const {
     for (size_t row = 0; row < rows_.size(); ++row)
       for (size_t i = 0; i < statuses.size(); ++i)
-        if (const io::Histogram* histogram = rows_[row][i].get())
+        if (const io::LatencyHistogram* histogram = rows_[row][i].get())
           each(row / methods, static_cast<Method>(row % methods), statuses[i], *histogram);
   }
 
@@ -78,7 +78,7 @@ class Metrics {
   }();
   static size_t slot(Status status) { return slots[static_cast<unsigned>(status) - least]; }
 
-  using Row = std::array<io::LazyHistogram, statuses.size()>;
+  using Row = std::array<io::LazyLatencyHistogram, statuses.size()>;
   std::vector<Row> rows_;
 };
 

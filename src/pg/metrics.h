@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "src/io/counter.h"
-#include "src/io/histogram.h"
+#include "src/io/latency_histogram.h"
 #include "src/pg/error.h"
 
 namespace ringpost::pg {
@@ -28,7 +28,7 @@ class Metrics {
   void for_each(Each each) const {
     for (size_t i = 0; i < operations_.size(); ++i)
       for (size_t j = 0; j < outcomes; ++j)
-        if (const io::Histogram* histogram = operations_[i][j].get())
+        if (const io::LatencyHistogram* histogram = operations_[i][j].get())
           each(i, j == 0 ? std::nullopt : std::optional(static_cast<Error::Kind>(j - 1)),
                *histogram);
   }
@@ -43,7 +43,7 @@ class Metrics {
 
  private:
   static constexpr size_t outcomes = 2 + static_cast<size_t>(Error::Kind::too_large);
-  using Outcomes = std::array<io::LazyHistogram, outcomes>;
+  using Outcomes = std::array<io::LazyLatencyHistogram, outcomes>;
   std::vector<Outcomes> operations_;
 };
 

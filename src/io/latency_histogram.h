@@ -1,4 +1,4 @@
-// Histogram: how long things took, in buckets of which eight make a doubling: bucket k holds what
+// LatencyHistogram: how long things took, in buckets of which eight make a doubling: bucket k holds what
 // took more than 2^((k-1)/8) seconds and at most 2^(k/8). These are the buckets of a Prometheus
 // native histogram of schema 3; none is wider than 9.1 % of what is in it.
 //
@@ -44,7 +44,7 @@ inline constexpr std::array<EighthsCell, 64> eighths_cells = [] {
 
 }  // namespace detail
 
-class Histogram {
+class LatencyHistogram {
  public:
   // From 2^-17 s (7.6 us), which also holds all that is shorter, to 2^4 s (16 s) and one for what
   // is longer than that.
@@ -80,24 +80,24 @@ class Histogram {
 };
 
 // One that takes memory from its first observation on.
-class LazyHistogram {
+class LazyLatencyHistogram {
  public:
-  LazyHistogram() = default;
-  LazyHistogram(const LazyHistogram&) = delete;
-  LazyHistogram& operator=(const LazyHistogram&) = delete;
-  ~LazyHistogram() { delete get(); }
+  LazyLatencyHistogram() = default;
+  LazyLatencyHistogram(const LazyLatencyHistogram&) = delete;
+  LazyLatencyHistogram& operator=(const LazyLatencyHistogram&) = delete;
+  ~LazyLatencyHistogram() { delete get(); }
 
   void observe(Duration took) {
-    Histogram* histogram = at_.load(std::memory_order_relaxed);
+    LatencyHistogram* histogram = at_.load(std::memory_order_relaxed);
     if (histogram == nullptr) [[unlikely]]
-      at_.store(histogram = new Histogram, std::memory_order_release);
+      at_.store(histogram = new LatencyHistogram, std::memory_order_release);
     histogram->observe(took);
   }
   // Null while there is none. It lives as long as this.
-  const Histogram* get() const { return at_.load(std::memory_order_acquire); }
+  const LatencyHistogram* get() const { return at_.load(std::memory_order_acquire); }
 
  private:
-  std::atomic<Histogram*> at_ = nullptr;
+  std::atomic<LatencyHistogram*> at_ = nullptr;
 };
 
 }  // namespace ringpost::io

@@ -1,10 +1,10 @@
-#include "src/io/histogram.h"
+#include "src/io/latency_histogram.h"
 
 #include <cmath>
 
 namespace ringpost::io {
 
-double Histogram::bound(size_t i) {
+double LatencyHistogram::bound(size_t i) {
   return std::exp2(static_cast<double>(first + static_cast<int>(i)) / 8);
 }
 
