@@ -163,7 +163,7 @@ TEST(ErrorClass, KnowsWhatEndsASessionFromOutside) {
       {"PANIC", "XX000", false},
   };
   for (const Case& one : cases) {
-    Error error;
+    ErrorResponse error;
     error.severity = one.severity;
     error.sqlstate = one.sqlstate;
     EXPECT_EQ(error.is_ended_from_outside(), one.outside) << one.severity << ' ' << one.sqlstate;
