@@ -15,8 +15,9 @@ constexpr proto::pg::StatementDescription statement{.name = "one",
                                                     .read_only = true};
 
 void prepare(Prepared& prepared, size_t index) {
-  const std::string_view none("\0\0", 2);
-  EXPECT_EQ(prepared.note(index, statement, {.parameter_description = none}), std::nullopt);
+  proto::pg::Pipeline::Answer answer;
+  answer.parameter_description = {"\0\0", 2};  // none
+  EXPECT_EQ(prepared.note(index, statement, answer), std::nullopt);
   EXPECT_TRUE(prepared.has(index));
 }
 
