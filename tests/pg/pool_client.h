@@ -172,6 +172,9 @@ class Recorder final : public Observer {
   std::vector<std::string> said;
 };
 
+// Not the library's class of that name, which is linked into the same program.
+inline namespace scripted {
+
 // A pool of one connection, if not told otherwise, at a server. Awaits stop() before it ends.
 class Client {
  public:
@@ -265,5 +268,7 @@ class Client {
   tests::Buffers buffers_;
   io::Scope scope_;
 };
+
+}  // namespace scripted
 
 }  // namespace ringpost::pg
