@@ -108,7 +108,7 @@ bool Hosts::offers_better(Rank rank, io::Time now) const {
   });
 }
 
-std::optional<io::Time> Hosts::next_look(size_t host, Rank rank) const {
+std::optional<io::Time> Hosts::next_look(size_t host, Rank rank, bool occupied) const {
   const Host& one = hosts_[host];
   const bool useful = best_rank(host) < rank;
   switch (one.condition) {
@@ -119,6 +119,7 @@ std::optional<io::Time> Hosts::next_look(size_t host, Rank rank) const {
       break;
     case Condition::up:
       if (one.suspected) return one.next_look;
+      if (occupied && rank != unfit) break;
       // There is one primary: who has a session with it looks for no other.
       if (one.rank == unfit && rank != unfit &&
           (wanted_ == Wanted::primary || wanted_ == Wanted::read_write))
@@ -129,11 +130,12 @@ std::optional<io::Time> Hosts::next_look(size_t host, Rank rank) const {
   return std::nullopt;
 }
 
-std::optional<Hosts::Look> Hosts::next_look(Rank rank) const {
+std::optional<Hosts::Look> Hosts::next_look(Rank rank, const std::vector<bool>& occupied) const {
   std::optional<Look> first;
   if (hosts_.size() == 1 && rank != unfit) return first;
   for (size_t host = 0; host < hosts_.size(); ++host) {
-    const std::optional<io::Time> at = next_look(host, rank);
+    const bool there = host < occupied.size() && occupied[host];
+    const std::optional<io::Time> at = next_look(host, rank, there);
     if (at && (!first || *at < first->at)) first = Look{host, *at};
   }
   return first;

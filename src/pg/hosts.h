@@ -78,13 +78,14 @@ class Hosts {
   bool offers_better(Rank rank, io::Time now) const;
 
   // Which host is to be looked at, and when, for the sake of sessions of which the worst has
-  // `rank`; none where that would change nothing.
+  // `rank`; none where that would change nothing. Those that are `occupied`, by their index, tell of
+  // themselves by the sessions that are there.
   struct Look {
     size_t host;
     io::Time at;
     bool operator==(const Look&) const = default;
   };
-  std::optional<Look> next_look(Rank rank) const;
+  std::optional<Look> next_look(Rank rank, const std::vector<bool>& occupied = {}) const;
 
  private:
   enum class Condition : uint8_t { unknown, up, down };
@@ -99,7 +100,7 @@ class Hosts {
   // At most, where it is what is asked for.
   Rank best_rank(size_t host) const { return ordered_ ? host : 0; }
   bool is_primary(size_t host) const;
-  std::optional<io::Time> next_look(size_t host, Rank rank) const;
+  std::optional<io::Time> next_look(size_t host, Rank rank, bool occupied) const;
   io::Duration jittered(io::Duration pause);
 
   const Wanted wanted_;

@@ -56,6 +56,7 @@ std::vector<Renewal::Candidate> Pool::candidates() {
                           .kept = slot->keep_open,
                           .busy = busy,
                           .gone = gone ? patience_ends : io::never,
+                          .host = connection.host(),
                           .rank = connection.rank(),
                           .ends = slot->ends,
                           .heard = connection.heard()});

@@ -1,6 +1,7 @@
 #include "src/pg/renewal.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace ringpost::pg {
 
@@ -35,9 +36,13 @@ std::optional<Renewal> Renewal::due(std::span<const Candidate> candidates, const
 std::optional<Hosts::Look> Renewal::next_look(std::span<const Candidate> candidates,
                                               const Hosts& hosts) {
   std::optional<Hosts::Rank> worst;
-  for (const Candidate& one : candidates)
-    if (one.open) worst = std::max(worst.value_or(0), one.rank);
-  return worst ? hosts.next_look(*worst) : std::nullopt;
+  std::vector<bool> occupied(hosts.size());
+  for (const Candidate& one : candidates) {
+    if (!one.open) continue;
+    worst = std::max(worst.value_or(0), one.rank);
+    occupied[one.host] = true;
+  }
+  return worst ? hosts.next_look(*worst, occupied) : std::nullopt;
 }
 
 // One that is busy has nothing to wait for: when it has been idle for so long, at the earliest.

@@ -30,6 +30,7 @@ struct Renewal {
     bool kept = false;  // when it has nothing to do
     bool busy = false;  // queries are in flight
     io::Time gone = io::never;  // when it counts as gone
+    size_t host = 0;
     Hosts::Rank rank = 0;
     io::Time ends = io::never;  // by its age
     io::Time heard;             // when last it had something to do

@@ -200,6 +200,17 @@ TEST(Hosts, WhichAreLookedAt) {
   }
 }
 
+TEST(Hosts, WhereASessionIsNoLookIsNeeded) {
+  const Hosts hosts = seen(Wanted::prefer_standby, "pd");
+  EXPECT_EQ(hosts.next_look(2)->host, 1u);
+  Hosts alone = seen(Wanted::prefer_standby, "pp");
+  EXPECT_EQ(alone.next_look(2, {true, false})->host, 1u);
+  EXPECT_EQ(alone.next_look(2, {true, true}), std::nullopt);
+  EXPECT_EQ(alone.next_look(Hosts::unfit, {true, true})->host, 0u) << "whether it is so again";
+  alone.suspect(0, start + 1s);
+  EXPECT_EQ(alone.next_look(2, {true, true}), (Hosts::Look{0, start + 1s}));
+}
+
 // The standby was promoted: the old primary is looked at, whatever it was.
 TEST(Hosts, AChangeOfOneMayBeOneOfAll) {
   Hosts hosts = seen(Wanted::standby, "ps");

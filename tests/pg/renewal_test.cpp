@@ -46,7 +46,7 @@ Candidate aged() {
 }
 Candidate elsewhere() {
   Candidate one = well();
-  one.rank = 1;
+  one.host = one.rank = 1;
   return one;
 }
 Candidate gone() {
@@ -138,7 +138,9 @@ TEST(Renewal, TheWorstSessionSaysWhatIsLookedAt) {
   EXPECT_TRUE(Renewal::next_look(std::vector{well(), elsewhere()}, hosts));
   hosts.opened(0, {}, now);
   EXPECT_EQ(Renewal::next_look(std::vector{well()}, hosts), std::nullopt);
-  EXPECT_EQ(Renewal::next_look(std::vector{well(), elsewhere()}, hosts)->host, 0u);
+  EXPECT_EQ(Renewal::next_look(std::vector{elsewhere()}, hosts)->host, 0u);
+  EXPECT_EQ(Renewal::next_look(std::vector{well(), elsewhere()}, hosts), std::nullopt)
+      << "one is there already";
 }
 
 }  // namespace
