@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "src/io/sleep.h"
 #include "src/pg/client.h"
 #include "src/pg/listener.h"
 #include "src/pg/transaction.h"

@@ -7,6 +7,7 @@
 #include "proto/pg/statement.h"
 #include "tests/support/pg_messages.h"
 
+using namespace std::string_literals;
 using namespace std::string_view_literals;
 
 namespace weather {
