@@ -132,7 +132,7 @@ class Pool {
   void look_again();
   std::vector<Renewal::Candidate> candidates();
   io::Time next_moment(std::span<const Renewal::Candidate> candidates,
-                       const std::optional<Hosts::Look>& look) const;
+                       const std::optional<Hosts::Look>& look);
   io::Task<void> renew(Renewal renewal);
   // Opens `other` and gives it the place of `old`; false where that brings nothing better.
   io::Task<bool> replace(Slot& old, Slot& other, Renewal::Why why);

@@ -87,10 +87,10 @@ io::Task<void> Pool::tend() {
 }
 
 io::Time Pool::next_moment(std::span<const Renewal::Candidate> candidates,
-                           const std::optional<Hosts::Look>& look) const {
+                           const std::optional<Hosts::Look>& look) {
   const io::Time now = reactor_.now();
-  const io::Time renewal =
-      std::max(Renewal::next(candidates, options_.idle_age, now), no_renewal_before_);
+  const io::Time renewal = std::max(
+      Renewal::next(candidates, connector_.hosts(), options_.idle_age, now), no_renewal_before_);
   const io::Time next = look ? std::min(look->at, renewal) : renewal;
   return std::max(next, now + std::chrono::milliseconds(1));  // never at once
 }
