@@ -137,6 +137,8 @@ class Pool {
   // Opens `other` and gives it the place of `old`; false where that brings nothing better.
   io::Task<bool> replace(Slot& old, Slot& other, Renewal::Why why);
   Slot* free_slot();
+  // `connection`, unless it is better opened anew before something is asked of it.
+  Connection* trusted(Connection& connection);
   io::Task<void> end(Slot& slot, Renewal::Why why);
   io::Time end_of_life();
 

@@ -141,6 +141,29 @@ Pool::Slot* Pool::free_slot() {
   return found == slots_.end() ? nullptr : found->get();
 }
 
+// One that has been idle while another at the same host has fallen silent may be as dead: where a
+// NAT has forgotten them, each would cost what is asked of it until that is found out. One at a
+// time, and not while connecting fails: it may be that the other one waits for a lock.
+Connection* Pool::trusted(Connection& connection) {
+  const auto long_ago = reactor_.now() - options_.pipeline_time;
+  if (connection.depth() != 0 || connection.heard() > long_ago || failures_ != 0)
+    return &connection;
+  Slot* own = nullptr;
+  bool beside_a_silent_one = false;
+  for (const auto& slot : slots_) {
+    const Connection& each = slot->connection;
+    if (&each == &connection) own = slot.get();
+    if (slot->closing || (slot->wanted && !slot->is_open())) return &connection;
+    beside_a_silent_one |= each.ready() && each.host() == connection.host() &&
+                           each.silence() >= options_.pipeline_time;
+  }
+  if (!beside_a_silent_one) return &connection;
+  own->retired = "it may be as dead as another one";
+  own->closing = true;
+  own->connection.retire();
+  return nullptr;
+}
+
 // Until it has left its place, and where it is kept is there again: one at a time.
 io::Task<void> Pool::end(Slot& slot, Renewal::Why why) {
   slot.retired = text_of(why);
