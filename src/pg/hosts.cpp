@@ -63,7 +63,8 @@ void Hosts::opened(size_t host, const ServerState& state, io::Time now) {
   one.rank = rank(host, state);
   // Is it still up, when sessions may come?
   const io::Time settled = one.up_since + pauses_.settled;
-  one.next_look = now < settled ? settled : now + pauses_.other_role;
+  const bool may_settle = now < settled && one.rank == best_rank(host);
+  one.next_look = may_settle ? settled : now + pauses_.other_role;
 }
 
 // Attempts that fail before its next look is due say nothing new.
@@ -100,12 +101,14 @@ bool Hosts::is_gone(size_t host, io::Time heard) const {
   return hosts_[host].condition == Condition::down && heard < hosts_[host].down_since;
 }
 
-bool Hosts::offers_better(Rank rank, io::Time now) const {
-  return std::any_of(hosts_.begin(), hosts_.end(), [&](const Host& one) {
-    if (one.condition != Condition::up || one.suspected) return false;
-    if (!one.rank || *one.rank >= rank) return false;
-    return rank == unfit || now >= one.up_since + pauses_.settled;
-  });
+io::Time Hosts::better_from(Rank rank) const {
+  io::Time from = io::never;
+  for (const Host& one : hosts_) {
+    if (one.condition != Condition::up || one.suspected) continue;
+    if (one.rank && *one.rank < rank)
+      from = std::min(from, rank == unfit ? one.up_since : one.up_since + pauses_.settled);
+  }
+  return from;
 }
 
 std::optional<io::Time> Hosts::next_look(size_t host, Rank rank, bool occupied) const {

@@ -74,8 +74,9 @@ class Hosts {
   // `host` is known to be down, and nothing was heard of it there since `heard`.
   bool is_gone(size_t host, io::Time heard) const;
 
-  // Whether a session of `rank` is better off at a host that is known to be up.
-  bool offers_better(Rank rank, io::Time now) const;
+  // From when on a session of `rank` is better off at a host that is known to be up.
+  io::Time better_from(Rank rank) const;
+  bool offers_better(Rank rank, io::Time now) const { return now >= better_from(rank); }
 
   // Which host is to be looked at, and when, for the sake of sessions of which the worst has
   // `rank`; none where that would change nothing. Those that are `occupied`, by their index, tell of

@@ -207,6 +207,8 @@ Connection* Pool::pick(Kind kind) {
   }
   if (choice.pressed) meter_.pressed(kind);
   if (choice.wants_another) want_another();
+  if (choice.passed_over && choice.connection != nullptr) [[unlikely]]
+    return trusted(*choice.connection);
   return choice.connection;
 }
 

@@ -132,11 +132,13 @@ class Pool {
   void look_again();
   std::vector<Renewal::Candidate> candidates();
   io::Time next_moment(std::span<const Renewal::Candidate> candidates,
-                       const std::optional<Hosts::Look>& look) const;
+                       const std::optional<Hosts::Look>& look);
   io::Task<void> renew(Renewal renewal);
   // Opens `other` and gives it the place of `old`; false where that brings nothing better.
   io::Task<bool> replace(Slot& old, Slot& other, Renewal::Why why);
   Slot* free_slot();
+  // `connection`, unless it is better opened anew before something is asked of it.
+  Connection* trusted(Connection& connection);
   io::Task<void> end(Slot& slot, Renewal::Why why);
   io::Time end_of_life();
 

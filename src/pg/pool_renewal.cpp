@@ -87,10 +87,10 @@ io::Task<void> Pool::tend() {
 }
 
 io::Time Pool::next_moment(std::span<const Renewal::Candidate> candidates,
-                           const std::optional<Hosts::Look>& look) const {
+                           const std::optional<Hosts::Look>& look) {
   const io::Time now = reactor_.now();
-  const io::Time renewal =
-      std::max(Renewal::next(candidates, options_.idle_age, now), no_renewal_before_);
+  const io::Time renewal = std::max(
+      Renewal::next(candidates, connector_.hosts(), options_.idle_age, now), no_renewal_before_);
   const io::Time next = look ? std::min(look->at, renewal) : renewal;
   return std::max(next, now + std::chrono::milliseconds(1));  // never at once
 }
@@ -139,6 +139,29 @@ Pool::Slot* Pool::free_slot() {
     return !slot->wanted && !slot->closing && !slot->is_open();
   });
   return found == slots_.end() ? nullptr : found->get();
+}
+
+// One that has been idle while another at the same host has fallen silent may be as dead: where a
+// NAT has forgotten them, each would cost what is asked of it until that is found out. One at a
+// time, and not while connecting fails: it may be that the other one waits for a lock.
+Connection* Pool::trusted(Connection& connection) {
+  const auto long_ago = reactor_.now() - options_.pipeline_time;
+  if (connection.depth() != 0 || connection.heard() > long_ago || failures_ != 0)
+    return &connection;
+  Slot* own = nullptr;
+  bool beside_a_silent_one = false;
+  for (const auto& slot : slots_) {
+    const Connection& each = slot->connection;
+    if (&each == &connection) own = slot.get();
+    if (slot->closing || (slot->wanted && !slot->is_open())) return &connection;
+    beside_a_silent_one |= each.ready() && each.host() == connection.host() &&
+                           each.silence() >= options_.pipeline_time;
+  }
+  if (!beside_a_silent_one) return &connection;
+  own->retired = "it may be as dead as another one";
+  own->closing = true;
+  own->connection.retire();
+  return nullptr;
 }
 
 // Until it has left its place, and where it is kept is there again: one at a time.

@@ -46,12 +46,12 @@ std::optional<Hosts::Look> Renewal::next_look(std::span<const Candidate> candida
 }
 
 // One that is busy has nothing to wait for: when it has been idle for so long, at the earliest.
-io::Time Renewal::next(std::span<const Candidate> candidates, std::chrono::milliseconds idle_age,
-                       io::Time now) {
+io::Time Renewal::next(std::span<const Candidate> candidates, const Hosts& hosts,
+                       std::chrono::milliseconds idle_age, io::Time now) {
   io::Time next = io::never;
   for (const Candidate& one : candidates) {
     if (!one.open) continue;
-    next = std::min(next, one.ends);
+    next = std::min({next, one.ends, hosts.better_from(one.rank)});
     if (now < one.gone) next = std::min(next, one.gone);
     if (may_idle_out(one, idle_age))
       next = std::min(next, (one.busy ? now : one.heard) + idle_age);

@@ -47,8 +47,8 @@ struct Renewal {
   static std::optional<Hosts::Look> next_look(std::span<const Candidate> candidates,
                                               const Hosts& hosts);
   // Before when nothing will be, unless something changes.
-  static io::Time next(std::span<const Candidate> candidates, std::chrono::milliseconds idle_age,
-                       io::Time now);
+  static io::Time next(std::span<const Candidate> candidates, const Hosts& hosts,
+                       std::chrono::milliseconds idle_age, io::Time now);
 };
 
 }  // namespace ringpost::pg

@@ -95,6 +95,7 @@ struct Choice {
   Connection* connection = nullptr;  // none has room
   bool pressed = false;              // those that are to be used are all busy
   bool wants_another = false;        // of the connections that are not open yet
+  bool passed_over = false;          // one that is open and has no room
 };
 
 // Queries in flight from which a connection is busy enough that another one may help.
@@ -112,7 +113,10 @@ Choice<Connection> choose_for_quick(size_t count, At at, uint32_t width) {
     Connection& each = at(i);
     if (!each.ready()) continue;
     ++open;
-    if (!each.has_room()) continue;
+    if (!each.has_room()) {
+      choice.passed_over = true;
+      continue;
+    }
     if (choice.connection == nullptr || each.load() < choice.connection->load())
       choice.connection = &each;
   }
@@ -134,7 +138,10 @@ Choice<Connection> choose_for_slow(size_t count, At at, uint32_t width, uint32_t
     ++others;
     const bool beyond = others > width;
     if (beyond && choice.connection != nullptr && choice.connection->load() < long_wait) break;
-    if (!each.has_room()) continue;
+    if (!each.has_room()) {
+      choice.passed_over = true;
+      continue;
+    }
     if (choice.connection == nullptr || each.load() < choice.connection->load())
       choice.connection = &each;
     if (each.depth() == 0) break;

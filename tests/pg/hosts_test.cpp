@@ -183,11 +183,11 @@ TEST(Hosts, WhichAreLookedAt) {
       {Wanted::read_write, "sp", 1, ""},
       {Wanted::primary, "ps", Hosts::unfit, "0 10"},
       // A primary may become a standby.
-      {Wanted::standby, "ps", 1, "0 10"},
-      {Wanted::prefer_standby, "ps", 1, "0 10"},
+      {Wanted::standby, "ps", 1, "0 60"},
+      {Wanted::prefer_standby, "ps", 1, "0 60"},
       {Wanted::prefer_standby, "ps", 0, ""},
       {Wanted::prefer_standby, "sp", 3, "0 10"},
-      {Wanted::prefer_standby, "pp", 2, "0 10"},
+      {Wanted::prefer_standby, "pp", 2, "0 60"},
   };
   for (const Case& one : cases) {
     const Hosts hosts = seen(one.wanted, one.what);

@@ -246,6 +246,32 @@ TEST(Renewal, TheMinimumIsKept) {
   });
 }
 
+// Both were forgotten on their way: what the first one's silence has shown the second is not asked.
+TEST(Renewal, AnIdleConnectionBesideASilentOneIsOpenedAnew) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    server.play(log_in_and_prepare() + Script{expect(ask_find(1)), never_answer()});
+    server.play(log_in_and_prepare() + Script{expect(terminate), expect_end()});
+    server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
+    Client client(reactor, server, [](Options& options) {
+      options.min_connections = options.max_connections = 2;
+      options.pipeline_time = 50ms;
+    });
+    const bool both = co_await client.until([&] { return client.pool->open_connections() == 2; });
+    EXPECT_TRUE(both);
+    Answer one, two;
+    client.ask(one, 1, find_number, 300ms);
+    co_await io::Sleep(reactor, 70ms, nullptr);
+    co_await client.run(two, 2);
+    EXPECT_TRUE(two.is({2})) << two;
+    EXPECT_LT(two.took, 200ms);
+    EXPECT_EQ(client.observer.count("retired: it may be as dead as another one"), 1u);
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
 TEST(Renewal, StopEndsItAtEveryStep) {
   const Script whole = used(as_primary);
   for (size_t steps = 0; steps <= whole.size(); ++steps) {

@@ -115,6 +115,7 @@ TEST(Renewal, WhenNothingWillBeDueBefore) {
   soon_gone.gone = now + 200ms;
   Candidate for_long = well();
   for_long.ends = io::never;
+  Hosts hosts = two_hosts();
   const Case cases[] = {
       {"none", {}, io::never},
       {"never", {for_long}, io::never},
@@ -126,8 +127,11 @@ TEST(Renewal, WhenNothingWillBeDueBefore) {
       {"gone, and there is no other host", {gone()}, now + 1min},
   };
   for (const Case& one : cases)
-    EXPECT_EQ(Renewal::next(one.candidates, idle_age, now), one.next) << one.name;
-  EXPECT_EQ(Renewal::next(std::vector{heard_lately}, for_ever, now), now + 1min);
+    EXPECT_EQ(Renewal::next(one.candidates, hosts, idle_age, now), one.next) << one.name;
+  EXPECT_EQ(Renewal::next(std::vector{heard_lately}, hosts, for_ever, now), now + 1min);
+  hosts.failed(0, now);
+  hosts.opened(0, {}, now);
+  EXPECT_EQ(Renewal::next(std::vector{elsewhere()}, hosts, for_ever, now), now + 10s);
 }
 
 TEST(Renewal, TheWorstSessionSaysWhatIsLookedAt) {

@@ -159,7 +159,8 @@ class Life {
     if (pg_.conninfo.hosts.size() == 2) add_second();
     for (Postgres* server : stage_.servers) {
       server->old_age = pg_.max_age * 4 / 5;
-      server->idle_age = pg_.idle_age;
+      // Beside one that has fallen silent it is not trusted sooner.
+      server->idle_age = std::min<Time>(pg_.idle_age, pg_.pipeline_time);
       // And one that looks whether it is up.
       server->most_sessions = pg_.max_connections + stage_.servers.size() - 1;
     }
