@@ -34,9 +34,9 @@ std::string write_numeric(const Numeric& number) {
   switch (number.kind) {
     case Numeric::Kind::nan:
       return "NaN";
-    case Numeric::Kind::infinity:
+    case Numeric::Kind::infinite:
       return "Infinity";
-    case Numeric::Kind::minus_infinity:
+    case Numeric::Kind::minus_infinite:
       return "-Infinity";
     case Numeric::Kind::positive:
     case Numeric::Kind::negative:
@@ -57,8 +57,8 @@ std::string write_numeric(const Numeric& number) {
 
 std::optional<Numeric> parse_numeric(std::string_view text) {
   if (text == "NaN") return Numeric{.kind = Numeric::Kind::nan, .digits = {}};
-  if (text == "Infinity") return Numeric{.kind = Numeric::Kind::infinity, .digits = {}};
-  if (text == "-Infinity") return Numeric{.kind = Numeric::Kind::minus_infinity, .digits = {}};
+  if (text == "Infinity") return Numeric{.kind = Numeric::Kind::infinite, .digits = {}};
+  if (text == "-Infinity") return Numeric{.kind = Numeric::Kind::minus_infinite, .digits = {}};
   Numeric number;
   if (text.starts_with('-')) number.kind = Numeric::Kind::negative;
   if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
@@ -104,8 +104,8 @@ bool decode_numeric(std::string_view bytes, Numeric& number) {
     case Numeric::Kind::negative:
       break;
     case Numeric::Kind::nan:
-    case Numeric::Kind::infinity:
-    case Numeric::Kind::minus_infinity:
+    case Numeric::Kind::infinite:
+    case Numeric::Kind::minus_infinite:
       number = {.kind = number.kind, .digits = {}};
       return count == 0;
     default:

@@ -24,8 +24,8 @@ struct Numeric {
     positive = 0,
     negative = 0x4000,
     nan = 0xc000,
-    infinity = 0xd000,  // PostgreSQL 14 and newer
-    minus_infinity = 0xf000,
+    infinite = 0xd000,  // PostgreSQL 14 and newer
+    minus_infinite = 0xf000,
   };
   Kind kind = Kind::positive;
   int16_t weight = 0;

@@ -47,13 +47,16 @@ Client::Client(Options options, Connection::Statements statements, Observer* obs
 }
 
 void Client::run(const std::function<io::Task<void>(Client&)>& work) {
-  reactor_.run(live(work));
+  std::exception_ptr thrown;
+  reactor_.run(live(work, thrown));
+  if (thrown) std::rethrow_exception(thrown);
 }
 
-io::Task<void> Client::live(const std::function<io::Task<void>(Client&)>& work) {
+// What is thrown leaves by `thrown`: the reactor has nobody to tell.
+io::Task<void> Client::live(const std::function<io::Task<void>(Client&)>& work,
+                            std::exception_ptr& thrown) {
   io::Scope scope(reactor_);
   scope.spawn(pool_.run());
-  std::exception_ptr thrown;
   try {
     co_await work(*this);
   } catch (...) {
@@ -61,7 +64,6 @@ io::Task<void> Client::live(const std::function<io::Task<void>(Client&)>& work) 
   }
   pool_.stop();
   co_await scope.join();
-  if (thrown) std::rethrow_exception(thrown);
 }
 
 }  // namespace ringpost::pg

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <expected>
 #include <functional>
 #include <string>
@@ -53,7 +54,8 @@ class Client {
   }
 
  private:
-  io::Task<void> live(const std::function<io::Task<void>(Client&)>& work);
+  io::Task<void> live(const std::function<io::Task<void>(Client&)>& work,
+                      std::exception_ptr& thrown);
 
   const Options options_;
   Observer& observer_;

@@ -82,19 +82,22 @@ void Listener::ask() {
 
 io::Task<std::string> Listener::listen() {
   ask();
+  if (pipeline_.empty()) begin();
   const io::Until answered_by = connector_.attempt({io::never, &stop_});
   for (;;) {
-    if (pipeline_.empty() && !std::exchange(listens_, true)) {
-      observer_.connected(session_.address(), session_.server_version);
-      // What waits was sent before, and is not doubted; what was sent between is not known.
-      put({.what = Heard::What::listening, .channel = {}, .payload = {}});
-    }
     const io::Until until = listens_ ? io::Until{io::never, &stop_} : answered_by;
     const io::Result<std::string_view> bytes = co_await session_.receive(until);
     if (!bytes) co_return bytes.error().message();
     const std::optional<std::string> lost = take();
     if (lost) co_return *lost;
   }
+}
+
+// It listens on all: what is heard from here on was sent after what nobody knows.
+void Listener::begin() {
+  listens_ = true;
+  observer_.connected(session_.address(), session_.server_version);
+  put({.what = Heard::What::listening, .channel = {}, .payload = {}});
 }
 
 // All that has come; why the session has to end, if it has to.
@@ -108,6 +111,7 @@ std::optional<std::string> Listener::take() {
         return std::nullopt;
       case Pipeline::Event::answer:
         if (answer.failed) return messages::decode_error(answer.error).text();
+        if (pipeline_.empty()) begin();
         break;
       case Pipeline::Event::asynchronous:
         hear(pipeline_.message());

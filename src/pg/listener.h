@@ -66,6 +66,7 @@ class Listener {
   // Until the session is lost; says why.
   io::Task<std::string> listen();
   void ask();
+  void begin();
   std::optional<std::string> take();
   void hear(const proto::pg::Message& message);
   void put(Heard heard);

@@ -72,7 +72,9 @@ TEST(DynamicQuery, ItsErrorIsItsOwn) {
     auto asking = client.pool->query(text, {reactor.now() + 3s});
     const Result<DynamicRows> rows = co_await asking;
     EXPECT_FALSE(rows);
-    if (!rows) EXPECT_EQ(rows.error().message(), "ERROR 42601: syntax error");
+    if (!rows) {
+      EXPECT_EQ(rows.error().message(), "ERROR 42601: syntax error");
+    }
     Answer next;
     co_await client.run(next, 2);
     EXPECT_TRUE(next.is({2})) << next;
@@ -136,7 +138,9 @@ TEST(DynamicQuery, TheServerIsGone) {
       auto asking = client.pool->query(text, {reactor.now() + 3s});
       Result<DynamicRows> rows = co_await asking;
       EXPECT_EQ(rows.has_value(), again);
-      if (rows) EXPECT_TRUE(rows->next() && rows->bytes(0) == "hi");
+      if (rows) {
+        EXPECT_TRUE(rows->next() && rows->bytes(0) == "hi");
+      }
       const bool back = co_await client.until([&] { return client.pool->open_connections() == 1; });
       EXPECT_TRUE(back);
       co_await client.stop();

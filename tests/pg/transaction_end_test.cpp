@@ -104,8 +104,9 @@ TEST(Transaction, AStatementThatIsGivenUpIsCancelledAndItsSessionClosed) {
         }
         co_await scope.join();
         EXPECT_FALSE(kinds.empty());
-        if (!kinds.empty())
+        if (!kinds.empty()) {
           EXPECT_EQ(kinds[0], by == By::deadline ? Error::Kind::timed_out : Error::Kind::cancelled);
+        }
         const bool in_statement = &place == &places[1] || &place == &places[2];
         EXPECT_EQ(kinds.size(), in_statement ? 2u : 1u) << "nothing is committed behind it";
         Answer next;
@@ -138,7 +139,9 @@ TEST(Transaction, ItsDeadlineRollsItBackBetweenStatements) {
     EXPECT_GE(next.took, 25ms);
     const Result<void> late = co_await transaction.commit();
     EXPECT_FALSE(late);
-    if (!late) EXPECT_EQ(late.error().kind, Error::Kind::timed_out);
+    if (!late) {
+      EXPECT_EQ(late.error().kind, Error::Kind::timed_out);
+    }
     co_await client.stop();
     co_await server.stop();
   });
@@ -210,7 +213,9 @@ TEST(Transaction, TheServerIsGone) {
         EXPECT_EQ(rows.has_value(), &place == &places[3]);
       }
       EXPECT_FALSE(outcome);
-      if (!outcome) EXPECT_EQ(outcome.error().kind, Error::Kind::unavailable);
+      if (!outcome) {
+        EXPECT_EQ(outcome.error().kind, Error::Kind::unavailable);
+      }
       Answer next;
       co_await client.run(next, 2);
       EXPECT_TRUE(next.is({2})) << next;

@@ -87,7 +87,9 @@ TEST(Transaction, SaysToTheServerWhatItIsTo) {
     auto late = transaction.query(find_number, 1);
     const auto rows = co_await late;
     EXPECT_FALSE(rows);
-    if (!rows) EXPECT_EQ(rows.error().message(), "no connection to PostgreSQL: the lease has ended");
+    if (!rows) {
+      EXPECT_EQ(rows.error().message(), "no connection to PostgreSQL: the lease has ended");
+    }
     co_await client.stop();
     co_await server.stop();
   });
@@ -287,11 +289,15 @@ TEST(InTransaction, OtherErrorsAndTheLastAttemptsAreItsOwners) {
     const Result<int32_t> twice =
         co_await in_transaction(*client.pool, {reactor.now() + 3s}, {}, add_seven);
     EXPECT_FALSE(twice);
-    if (!twice) EXPECT_EQ(twice.error().server->sqlstate, "23505");
+    if (!twice) {
+      EXPECT_EQ(twice.error().server->sqlstate, "23505");
+    }
     const Result<int32_t> once =
         co_await in_transaction(*client.pool, {reactor.now() + 3s}, {.attempts = 1}, add_seven);
     EXPECT_FALSE(once);
-    if (!once) EXPECT_EQ(once.error().server->sqlstate, "40001");
+    if (!once) {
+      EXPECT_EQ(once.error().server->sqlstate, "40001");
+    }
     co_await client.stop();
     co_await server.stop();
   });

@@ -75,7 +75,8 @@ TEST(DynamicRows, ReadsColumnsByPlaceAndName) {
   EXPECT_TRUE(rows.is_null(0));
   EXPECT_EQ(rows.bytes(0), "");
   EXPECT_EQ(rows.as<int32_t>(1), std::nullopt) << "NULL where none may be";
-  EXPECT_EQ(rows.as<std::optional<int32_t>>(1), std::optional(std::optional<int32_t>()));
+  EXPECT_EQ(rows.as<std::optional<int32_t>>(1),
+            std::optional<std::optional<int32_t>>(std::in_place));
   EXPECT_FALSE(rows.next());
   EXPECT_FALSE(rows.malformed());
   EXPECT_EQ(rows.affected(), 2u);
@@ -97,7 +98,9 @@ TEST(DynamicRows, RefusesEveryPrefixAndAnythingMore) {
     DynamicRows rows(two_columns, messages.view(), "", Format::binary);
     EXPECT_EQ(rows.next(), size == body.size()) << size;
     EXPECT_EQ(rows.malformed(), size != body.size()) << size;
-    if (rows.malformed()) EXPECT_FALSE(rows.next()) << "nothing is read behind it";
+    if (rows.malformed()) {
+      EXPECT_FALSE(rows.next()) << "nothing is read behind it";
+    }
   }
   for (size_t size = 1; size < two_columns.size(); ++size) {
     DynamicRows rows(Exact(two_columns.substr(0, size)).view(), zoe, "", Format::binary);
