@@ -117,6 +117,8 @@ class Proxy:
                 link.reset()
                 return
             await asyncio.gather(self._pass_on(link, reader, link.server), self._pass_on(link, server_reader, writer))
+        except asyncio.CancelledError:  # by close(); else asyncio would complain of it
+            pass
         finally:
             self._links.discard(link)
             link.close()

@@ -102,6 +102,8 @@ TEST(Unnamed, TheNextSessionIsToldNoNames) {
     server.play(log_in() + Script{expect(unnamed_add + ask_unnamed(3)), send(prepared + answer(3))});
     Client client(reactor, server);
     co_await ask_until_names_are_lost(client);
+    const bool again = co_await client.until([&] { return client.observer.count("connected") == 2; });
+    EXPECT_TRUE(again);
     Answer three;
     co_await client.run(three, 3, add_number);
     EXPECT_TRUE(three.is({3})) << three;

@@ -107,7 +107,7 @@ struct AskingFor32 : Session {
   }
 };
 const std::string goes_down = "v\0\0\0\x0c\0\3\0\0\0\0\0\0"s;
-const std::string long_key = message('K', "\0\0\x12\x67" + std::string(256, 'k'));
+const std::string long_key = message('K', "\0\0\x12\x67"s + std::string(256, 'k'));
 
 TEST(Startup, AsksForTheNewestVersionThatItMay) {
   AskingFor32 session;
