@@ -53,8 +53,8 @@ class Metrics(unittest.TestCase):
         self.server = stage.Server(cluster.url, SHARDS=2, DB_MAX_CONNS=4)
         self.addCleanup(self.server.stop)
 
-    def scrape(self):
-        response = self.server.get("/metrics")
+    def scrape(self, server=None):
+        response = (server or self.server).get("/metrics")
         self.assertEqual(response.status, 200)
         self.assertEqual(response.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8")
         return parse(response.body.decode())
@@ -120,12 +120,14 @@ class Metrics(unittest.TestCase):
                 self.assertLess(high / low, 1.091)
 
     def test_failures_are_told_apart(self):
+        server = stage.Server(cluster.url, SHARDS=1, DB_MAX_CONNS=1)  # another connection would wait for the lock to open
+        self.addCleanup(server.stop)
         lock = cluster.session()
         lock.stdin.write("begin; lock table users in access exclusive mode; select 'locked';\n")
         lock.stdin.flush()
         self.assertEqual(lock.stdout.readline(), "locked\n")
-        self.assertEqual(self.server.get("/users/" + seed_id(1)).status, 503)
-        waiting = self.scrape()
+        self.assertEqual(server.get("/users/" + seed_id(1)).status, 503)
+        waiting = self.scrape(server)
         lock.communicate("rollback;\n")
         self.assertEqual(self.value(waiting, "db_client_operation_duration_seconds", "_count",
                                     db_query_summary="find_user", error_type="timed_out"), 1)
@@ -134,7 +136,7 @@ class Metrics(unittest.TestCase):
         took = self.value(waiting, "http_server_request_duration_seconds", "_sum", http_response_status_code=503)
         self.assertTrue(1.9 <= took <= 2.6 * stage.SLOW, took)
         self.assertEqual(self.value(waiting, "db_client_connection_count", db_client_connection_state="used"), 1)
-        stage.eventually(lambda: self.value(self.scrape(), "db_client_connection_count", db_client_connection_state="used") == 0,
+        stage.eventually(lambda: self.value(self.scrape(server), "db_client_connection_count", db_client_connection_state="used") == 0,
                          3 * stage.SLOW, "none is used")
 
     def test_lost_sessions_are_counted(self):
