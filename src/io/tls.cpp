@@ -122,10 +122,11 @@ void Tls::note(int result) {
   }
 }
 
-// The first error of the queue is the cause. One of the system's is none of TLS.
+// The last error of the queue is what TLS makes of those before it. One of the system's is none of
+// TLS.
 void Tls::fail() {
   state_ = State::failed;
-  const unsigned long code = ERR_peek_error();
+  const unsigned long code = ERR_peek_last_error();
   reason_ = ERR_SYSTEM_ERROR(code) ? 0 : static_cast<int>(code);
   if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED)
     reason_ = -static_cast<int>(SSL_get_verify_result(ssl_));

@@ -112,10 +112,10 @@ class Tls(unittest.TestCase):
 
         def over():
             log = server.log()
-            return log if server.process.poll() is not None or '"db_connect' in log else None
+            return log if server.process.poll() is not None or 'event=db_connect' in log else None
         log = eventually(over, 8 * stage.SLOW, "it is in, or not")
         outcome = None
-        if '"db_connected"' in log:
+        if 'event=db_connected' in log:
             outcome = {"t": "TLS", "f": "plain"}[cluster.query(
                 "select ssl from pg_stat_ssl join pg_stat_activity using (pid) where application_name = 'ringpost'")]
         server.stop()
@@ -247,7 +247,7 @@ class Tls(unittest.TestCase):
             trusted.write(root.read())
         cluster.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ringpost'")
         ask()
-        self.assertEqual(server.log().count('"db_connected"'), 2, server.log())
+        self.assertEqual(server.log().count('event=db_connected'), 2, server.log())
 
     def test_what_was_given_up_is_cancelled(self):
         configure(rules="hostssl all all 127.0.0.1/32 scram-sha-256")
