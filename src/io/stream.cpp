@@ -17,7 +17,7 @@ void abort_on_close(int fd) {
 // nothing else.
 Task<void> Stream::close() {
   if (receiver_.state() == Receiver::State::closed) co_return;
-  const bool cut_off = unsent() != 0 || failed();
+  const bool cut_off = abort_ || unsent() != 0 || failed();
   receiver_.begin_close();
   sender_.begin_close();
   auto received = receiver_.closed();

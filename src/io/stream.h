@@ -57,6 +57,8 @@ class Stream {
   // No more will be sent (FIN); reading goes on. What is unsent is lost: drained(0) first.
   void shutdown_send() { sender_.shutdown(); }
 
+  // The peer will see a reset when it is closed, in any case.
+  void abort() { abort_ = true; }
   // Cancels what is on its way, waits for its completion (the kernel's, so it has no deadline),
   // closes the descriptor; where not all was sent, with a reset. Once is enough: once it has ended,
   // another does nothing.
@@ -65,6 +67,7 @@ class Stream {
  private:
   Receiver receiver_;
   Sender sender_;  // tells the receiver when it fails
+  bool abort_ = false;
 };
 
 }  // namespace ringpost::io

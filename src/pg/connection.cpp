@@ -180,8 +180,15 @@ io::Task<void> Connection::close() {
   messages::encode_terminate(session_.out());
   session_.send();
   co_await session_.taken();
-  if (std::exchange(works_, false)) co_await end_work();
+  bool ended = true;
+  if (std::exchange(works_, false)) ended = co_await end_work();
+  if (!ended) session_.abort();
   co_await session_.close();
+  if (ended) co_return;
+  // The server finds the way gone when it would tell of this cancel, and ends the session, however
+  // much was asked of it.
+  const io::Until until{reactor_.now() + cancel_timeout};
+  co_await cancel_running(connector_, *session_.peer(), session_.cancel_key, until);
 }
 
 bool Connection::may_share(const QueryBase& query, size_t statement) const {
@@ -462,18 +469,18 @@ void Connection::skipped(const Pipeline::Answer& answer) {
   send(query);
 }
 
-// Until the session has left its place in max_connections, which the next one is to take. A cancel
-// ends one statement, and the next may wait for the same lock.
-io::Task<void> Connection::end_work() {
+// Until the session has left its place in max_connections, which the next one is to take; false when
+// it does not. A cancel ends one statement, and the next may wait for the same lock.
+io::Task<bool> Connection::end_work() {
   const io::Until until{reactor_.now() + cancel_timeout};
-  for (bool ended = false; !ended;) {
+  for (;;) {
     co_await cancel_running(connector_, *session_.peer(), session_.cancel_key, until);
     const io::Time again = reactor_.now() + between_cancels;
     do {
       auto reading = session_.read(until);
       const io::Result<std::string_view> bytes = co_await reading;
-      ended = !bytes;
-    } while (!ended && reactor_.now() < again);
+      if (!bytes) co_return bytes.error().kind != io::Error::Kind::timed_out;
+    } while (reactor_.now() < again);
   }
 }
 

@@ -126,7 +126,7 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   void expired() override;
   io::Task<void> cancel_front();
   void note_use();
-  io::Task<void> end_work();
+  io::Task<bool> end_work();
   // To whom it is lent, when all that was in flight is answered; why the session has to end, if it
   // has to.
   std::optional<std::string> settle_lease();

@@ -76,6 +76,8 @@ class Session {
   // Says that nothing more comes, where TLS has a word for it, and waits a moment until what was
   // sent is taken; not for what can't be sent any more.
   io::Task<void> taken();
+  // The peer will see a reset when it is closed.
+  void abort() { stream_->abort(); }
   // Drops what is unread and closes the socket. REQUIRES: it is open.
   io::Task<void> close();
 
