@@ -184,9 +184,10 @@ void add_ages(CLI::App& app, Config& config) {
            "How old a connection to PostgreSQL may become before another takes its place, up to a "
            "fifth sooner; 0: as old as it can",
            0);
-  add_time(app, "--db-max-conn-idle-time-ms", "DB_MAX_CONN_IDLE_TIME_MS", config.pg.idle_age,
-           "How long one beyond DB_MIN_CONNS may have nothing to do before it is closed; 0: for ever",
-           0);
+  add_time(
+      app, "--db-max-conn-idle-time-ms", "DB_MAX_CONN_IDLE_TIME_MS", config.pg.idle_age,
+      "How long one beyond DB_MIN_CONNS may have nothing to do before it is closed; 0: for ever",
+      0);
 }
 
 void add_http(CLI::App& app, Config& config, size_t& connections, size_t& answer_memory) {

@@ -7,8 +7,8 @@
 //
 // Making the salted password takes as long as the server wishes, so it is the caller's to do,
 // elsewhere, and to keep. Cryptography comes in as functions, so that this room needs none
-// (src/pg/crypto has OpenSSL's). The password is kept until respond(), and wiped; the keys are wiped
-// with the object.
+// (src/pg/crypto has OpenSSL's). The password is kept until respond(), and wiped; the keys are
+// wiped with the object.
 #pragma once
 
 #include <array>

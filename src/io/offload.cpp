@@ -100,9 +100,9 @@ Task<Result<void>> offload(Reactor& reactor, std::function<void()> work, Until u
   if (const int error = worker().add(job); error != 0)
     co_return std::unexpected(Error::system(error, "work for another thread"));
   uint64_t count = 0;
-  auto reading = AwaitedOperation(reactor, until, "work of another thread", [&](io_uring_sqe* entry) {
-    io_uring_prep_read(entry, job->done, &count, sizeof count, 0);
-  });
+  auto reading = AwaitedOperation(
+      reactor, until, "work of another thread",
+      [&](io_uring_sqe* entry) { io_uring_prep_read(entry, job->done, &count, sizeof count, 0); });
   const Result<int> finished = co_await reading;
   if (finished) co_return Result<void>();
   job->given_up = true;

@@ -105,7 +105,8 @@ bool name_fits(std::string_view name, std::string_view host) {
   if (same_letters(name, host)) return true;
   if (!name.starts_with("*.") || name.size() < 3) return false;
   const size_t dot = host.find('.');
-  return dot != std::string_view::npos && dot != 0 && same_letters(name.substr(1), host.substr(dot));
+  return dot != std::string_view::npos && dot != 0 &&
+         same_letters(name.substr(1), host.substr(dot));
 }
 
 std::expected<void, std::string> check_host(const X509* certificate, const std::string& host) {

@@ -22,9 +22,7 @@ constexpr size_t record_bytes = 16 * 1024;
 }  // namespace
 
 Tls::Tls(std::shared_ptr<TlsContext> context, std::string server, const std::string& host_name)
-    : context_(std::move(context)),
-      server_(std::move(server)),
-      ssl_(SSL_new(context_->native())) {
+    : context_(std::move(context)), server_(std::move(server)), ssl_(SSL_new(context_->native())) {
   BIO* bio = ssl_ != nullptr ? BIO_new(method()) : nullptr;
   if (bio == nullptr) {
     SSL_free(ssl_);
@@ -178,7 +176,8 @@ void Tls::log_key(const SSL* ssl, const char* line) {
 
 const BIO_METHOD* Tls::method() {
   static const BIO_METHOD* const only = [] {
-    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "views and buffers");
+    BIO_METHOD* made =
+        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "views and buffers");
     if (made == nullptr) throw std::bad_alloc();
     BIO_meth_set_read(made, read);
     BIO_meth_set_write(made, write);

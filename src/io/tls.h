@@ -67,8 +67,8 @@ class Tls {
   // Once open. The peer's certificate lives as long as the object.
   X509* peer_certificate() const;
   bool resumed() const;
-  const char* version() const;     // "TLSv1.3"
-  std::string_view alpn() const;   // the protocol that the peer has chosen; may be empty
+  const char* version() const;    // "TLSv1.3"
+  std::string_view alpn() const;  // the protocol that the peer has chosen; may be empty
   // Whether the peer has asked for our certificate, and was shown one.
   bool certificate_asked() const { return certificate_asked_; }
   bool certificate_sent() const { return certificate_sent_; }

@@ -44,8 +44,7 @@ std::expected<std::shared_ptr<TlsContext>, std::string> TlsContext::make(const O
   SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_SSLv3);
   // As much as has come is taken at once, and not first the head of a record, then the rest.
   SSL_CTX_set_read_ahead(native, 1);
-  SSL_CTX_set_session_cache_mode(native,
-                                 SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+  SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
   SSL_CTX_sess_set_new_cb(native, Tls::new_session);
   SSL_CTX_set_cert_cb(native, Tls::certificate_asked_for, nullptr);
   if (!options.alpn.empty()) {
@@ -146,7 +145,8 @@ void TlsContext::keep(const std::string& server, SSL_SESSION* session) {
   place = session;
 }
 
-// It is for a developer's eyes, a line a handshake: that it is not written at once is nobody's harm.
+// It is for a developer's eyes, a line a handshake: that it is not written at once is nobody's
+// harm.
 void TlsContext::log_key(const char* line) const {
   const int fd = open_for_keys(key_log_file_);
   if (fd == -1) return;

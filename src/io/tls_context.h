@@ -30,7 +30,7 @@ class TlsContext {
     std::string crl_file = {}, crl_folder = {};
     // Ours, shown when the peer asks. The key may also be DER.
     std::string certificate_file = {}, key_file = {};
-    std::string_view key_password = {};  // used while it is made, and not kept
+    std::string_view key_password = {};    // used while it is made, and not kept
     int min_version = 0, max_version = 0;  // TLS1_2_VERSION and its kin; 0: OpenSSL's
     std::string_view alpn = {};            // the one protocol that is offered
     // Where the secrets of each connection are appended, for who looks at its packets.

@@ -49,8 +49,8 @@ std::string tls_reason(int code) {
     return std::string("the peer's certificate is not trusted: ") +
            X509_verify_cert_error_string(-code);
   const auto packed = static_cast<unsigned long>(code);
-  if (const char* words = ERR_GET_LIB(packed) == ERR_LIB_SSL ? plain_words(ERR_GET_REASON(packed))
-                                                             : nullptr)
+  if (const char* words =
+          ERR_GET_LIB(packed) == ERR_LIB_SSL ? plain_words(ERR_GET_REASON(packed)) : nullptr)
     return words;
   const char* reason = code != 0 ? ERR_reason_error_string(packed) : nullptr;
   return reason != nullptr ? reason : "an unknown reason (" + std::to_string(code) + ")";

@@ -104,8 +104,8 @@ io::Task<void> Connector::look_at(size_t host, io::Until until) {
   for (size_t i = 0; addresses && i < addresses->size() && !open; ++i) {
     const io::Address address = (*addresses)[i];
     const io::Until opened_by = attempt(until);
-    const Heard heard =
-        co_await open_at(session, options_.conninfo.hosts[host], address, hosts_.wanted(), opened_by);
+    const Heard heard = co_await open_at(session, options_.conninfo.hosts[host], address,
+                                         hosts_.wanted(), opened_by);
     open = heard.what == Heard::What::session;
     if (open || heard.what == Heard::What::misfit) seen = session.server_state;
   }

@@ -67,8 +67,8 @@ bool equal(std::string_view a, std::string_view b) {
 }  // namespace
 
 const proto::pg::Crypto& openssl_crypto() {
-  static constexpr proto::pg::Crypto crypto{sha256, hmac_sha256, pbkdf2_sha256, random_bytes,
-                                            equal,  md5};
+  static constexpr proto::pg::Crypto crypto{sha256,       hmac_sha256, pbkdf2_sha256,
+                                            random_bytes, equal,       md5};
   return crypto;
 }
 

@@ -45,11 +45,12 @@ std::expected<void, std::string> check_key_file(const std::string& certificate,
     return Failure("certificate file '" + certificate + "' has no private key: '" + path +
                    "': " + std::generic_category().message(errno) + " (sslkey names another)");
   if (!S_ISREG(status.st_mode)) return Failure("private key file '" + path + "' is no plain file");
-  const mode_t open_to_others = status.st_uid == 0 ? S_IWGRP | S_IXGRP | S_IRWXO
-                                                   : S_IRWXG | S_IRWXO;
+  const mode_t open_to_others =
+      status.st_uid == 0 ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
   if ((status.st_mode & open_to_others) != 0)
-    return Failure("private key file '" + path +
-                   "' may be read or written by others: chmod 0600 it (or 0640 where root owns it)");
+    return Failure(
+        "private key file '" + path +
+        "' may be read or written by others: chmod 0600 it (or 0640 where root owns it)");
   return {};
 }
 
@@ -143,8 +144,9 @@ std::string Encryption::sni(const std::string& host_name) const {
 std::expected<void, std::string> Encryption::check(const io::Tls& tls,
                                                    const std::string& host_name) const {
   if (conninfo_.ssl.negotiation == Ssl::Negotiation::direct && tls.alpn() != protocol)
-    return Failure("the server does not say that it speaks PostgreSQL's protocol (ALPN), which "
-                   "sslnegotiation=direct needs: PostgreSQL 17 or newer");
+    return Failure(
+        "the server does not say that it speaks PostgreSQL's protocol (ALPN), which "
+        "sslnegotiation=direct needs: PostgreSQL 17 or newer");
   if (tls.peer_certificate() == nullptr) return Failure("the server has shown no certificate");
   if (conninfo_.sslmode != SslMode::verify_full) return {};
   if (host_name.empty())

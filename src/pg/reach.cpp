@@ -54,8 +54,7 @@ std::string wrong_user(int fd, const std::string& wanted) {
   char room[4096];
   passwd entry{}, *found = nullptr;
   getpwuid_r(peer.uid, &entry, room, sizeof room, &found);
-  const std::string user =
-      found != nullptr ? found->pw_name : "number " + std::to_string(peer.uid);
+  const std::string user = found != nullptr ? found->pw_name : "number " + std::to_string(peer.uid);
   return user == wanted ? "" : "the server runs as " + user + ", and requirepeer wants " + wanted;
 }
 
@@ -111,7 +110,9 @@ io::Task<Connector::Attempt> Connector::connect_to(Session& session, const messa
     Attempt opened = co_await connect_by(ways[i], session, host, address, until);
     if (opened) co_return opened;
     Refusal& refusal = opened.error();
-    failures.append(i == 0 ? "" : ways[i] == Way::plain ? "; without TLS: " : "; by TLS: ")
+    failures.append(i == 0                  ? ""
+                    : ways[i] == Way::plain ? "; without TLS: "
+                                            : "; by TLS: ")
         .append(refusal.error.detail);
     if (refusal.other_way && i + 1 < ways.size()) continue;
     refusal.error.detail = std::move(failures);
@@ -166,8 +167,7 @@ io::Task<Connector::Attempt> Connector::encrypt(Way way, Session& session, io::U
   const std::string host_name = session.peer()->host_name;
   const std::string server = host_name + " " + session.address();
   const std::string sni = encryption_.sni(host_name);
-  const io::Result<void> shaken =
-      co_await session.secure(std::move(*context), server, sni, until);
+  const io::Result<void> shaken = co_await session.secure(std::move(*context), server, sni, until);
   if (!shaken) {
     const bool heard = shaken.error().kind == io::Error::Kind::tls;
     co_return refused(shaken.error().message(), is_answer(shaken.error()), heard);

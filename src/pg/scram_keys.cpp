@@ -39,8 +39,8 @@ ScramKeys::~ScramKeys() {
 }
 
 Digest ScramKeys::identify(const Scram::Salting& salting) const {
-  std::string all = std::to_string(salting.iterations) + ":" +
-                    std::to_string(salting.salt.size()) + ":";
+  std::string all =
+      std::to_string(salting.iterations) + ":" + std::to_string(salting.salt.size()) + ":";
   all.reserve(all.size() + salting.salt.size() + salting.password.size());
   all.append(salting.salt).append(salting.password);
   const Digest digest = crypto_.sha256(all);

@@ -74,8 +74,7 @@ void Session::send_replies() {
 io::Result<std::string_view> Session::decrypt(const io::Result<std::string_view>& received) {
   plain_in_.clear();
   if (!received) {
-    if (received.error().kind != io::Error::Kind::closed)
-      return std::unexpected(received.error());
+    if (received.error().kind != io::Error::Kind::closed) return std::unexpected(received.error());
     tls_->cut_off();
     return std::unexpected(tls_->error());
   }

@@ -66,8 +66,7 @@ TEST(PeerCertificate, IsThatOfAHost) {
       {"10.0.0.1", "DNS:a.example", "10.0.0.1", ""},
       {"10.0.0.1", "IP:10.0.0.2", "10.0.0.1", is + "10.0.0.2, and not of 10.0.0.1"},
       {"db.example", "DNS:10.0.0.1", "10.0.0.1", ""},
-      {"db.example", "DNS:*.0.0.1", "10.0.0.1",
-       is + "*.0.0.1, db.example, and not of 10.0.0.1"},
+      {"db.example", "DNS:*.0.0.1", "10.0.0.1", is + "*.0.0.1, db.example, and not of 10.0.0.1"},
       // A name is not an address, whatever its bytes.
       {"db.example", "IP:97.46.98.99", "a.bc", is + "97.46.98.99, db.example, and not of a.bc"},
       {"db.example", "email:a@b.example", "db.example", ""},

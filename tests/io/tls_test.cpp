@@ -130,7 +130,8 @@ TEST(Tls, TakesRecordsInWhateverPieces) {
       ASSERT_EQ(pair.shake_hands(), State::open);
       std::string bytes = pair.server().say("one") + pair.server().say(std::string(20'000, 'x')) +
                           pair.server().say("three");
-      const size_t first = 5 + static_cast<uint8_t>(bytes[3]) * 256 + static_cast<uint8_t>(bytes[4]);
+      const size_t first =
+          5 + static_cast<uint8_t>(bytes[3]) * 256 + static_cast<uint8_t>(bytes[4]);
       Buffer wire;
       std::string all;
       for (size_t at = 0; at < bytes.size(); at += piece) {
@@ -414,8 +415,8 @@ TEST(TlsContext, SaysWhatIsWrongWithWhichFile) {
   };
   EXPECT_EQ(failure(own(key)), "");
   EXPECT_EQ(failure(own(locked, "open sesame")), "");
-  EXPECT_TRUE(failure(own(locked, "wrong")).starts_with("private key file '" + locked +
-                                                        "' can't be used: "));
+  EXPECT_TRUE(failure(own(locked, "wrong"))
+                  .starts_with("private key file '" + locked + "' can't be used: "));
   EXPECT_TRUE(failure(own(locked)).ends_with("(is it encrypted? then it needs its password)"));
   EXPECT_EQ(failure(own(foreign)),
             "private key file '" + foreign + "' is not the key of '" + certificate + "'");

@@ -22,10 +22,12 @@ std::string named(std::span<const Way> ways) {
 TEST(Encryption, WaysToAServer) {
   const io::Address tcp = *io::Address::numeric("10.0.0.1", 5432),
                     local = *io::Address::unix_socket("/run/s");
-  const std::pair<SslMode, std::string> cases[] = {
-      {SslMode::disable, "plain "},   {SslMode::allow, "plain tls "},
-      {SslMode::prefer, "tls_if_offered plain "}, {SslMode::require, "tls "},
-      {SslMode::verify_ca, "tls "},   {SslMode::verify_full, "tls "}};
+  const std::pair<SslMode, std::string> cases[] = {{SslMode::disable, "plain "},
+                                                   {SslMode::allow, "plain tls "},
+                                                   {SslMode::prefer, "tls_if_offered plain "},
+                                                   {SslMode::require, "tls "},
+                                                   {SslMode::verify_ca, "tls "},
+                                                   {SslMode::verify_full, "tls "}};
   for (const auto& [mode, expected] : cases) {
     EXPECT_EQ(named(ways_to(tcp, mode)), expected);
     EXPECT_EQ(named(ways_to(local, mode)), "plain ");
@@ -49,7 +51,7 @@ class EncryptionFiles : public testing::Test {
 
   // What is wrong with them, or "verifies", or "does not".
   std::string outcome() {
-    const auto context = encryption.context();
+    const auto context = Encryption(conninfo).context();
     if (!context) return context.error();
     return (*context)->verifies() ? "verifies" : "does not";
   }
@@ -93,7 +95,8 @@ TEST_F(EncryptionFiles, AKeyIsTheUsersAlone) {
   const bool root_owns_it = geteuid() == 0;
   for (const unsigned mode : {0600U, 0400U, 0640U, 0440U, 0660U, 0604U, 0644U}) {
     folder.write("postgresql.key", alice.key_pem(), mode);
-    const bool fits = mode == 0600 || mode == 0400 || (root_owns_it && (mode == 0640 || mode == 0440));
+    const bool fits =
+        mode == 0600 || mode == 0400 || (root_owns_it && (mode == 0640 || mode == 0440));
     EXPECT_EQ(outcome(), fits ? "does not"
                               : "private key file '" + folder.path("postgresql.key") +
                                     "' may be read or written by others: chmod 0600 it (or 0640 "

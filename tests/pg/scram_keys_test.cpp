@@ -38,10 +38,8 @@ TEST(ScramKeys, AreMadeOnce) {
       EXPECT_EQ(made, 1);
     }
     // Anything else is another one.
-    const Scram::Salting others[] = {{"pencil", "salt", 4},
-                                     {"pencils", "alt", 3},
-                                     {"encil", "saltp", 3},
-                                     {"pen", "salt", 3}};
+    const Scram::Salting others[] = {
+        {"pencil", "salt", 4}, {"pencils", "alt", 3}, {"encil", "saltp", 3}, {"pen", "salt", 3}};
     for (const Scram::Salting& other : others) {
       const Result<Digest> key = co_await keys.salted(other, until);
       EXPECT_EQ(*key, tests::plain_pbkdf2_sha256(other.password, other.salt, other.iterations));

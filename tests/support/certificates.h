@@ -40,10 +40,9 @@ class Certificate {
     X509_set_pubkey(x509_, key_);
     X509_NAME* name = X509_get_subject_name(x509_);
     if (!subject.common_name.empty())
-      X509_NAME_add_entry_by_txt(
-          name, "CN", MBSTRING_UTF8,
-          reinterpret_cast<const unsigned char*>(subject.common_name.data()),
-          static_cast<int>(subject.common_name.size()), -1, 0);
+      X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+                                 reinterpret_cast<const unsigned char*>(subject.common_name.data()),
+                                 static_cast<int>(subject.common_name.size()), -1, 0);
     X509_set_issuer_name(x509_, issuer != nullptr ? X509_get_subject_name(issuer->x509_) : name);
     add(NID_basic_constraints, subject.authority ? "critical,CA:TRUE" : "CA:FALSE");
     if (!subject.alternatives.empty()) add(NID_subject_alt_name, subject.alternatives);

@@ -1,7 +1,7 @@
-// SHA-256, HMAC, PBKDF2 and MD5 as FIPS 180-4, RFC 2104, RFC 8018 and RFC 1321 write them down, slow and plain: so
-// that SCRAM can be tested and fuzzed without a library, and against which src/pg/crypto is
-// compared. plain_crypto() is what Scram takes; its "random" bytes are the ones given to
-// next_random().
+// SHA-256, HMAC, PBKDF2 and MD5 as FIPS 180-4, RFC 2104, RFC 8018 and RFC 1321 write them down,
+// slow and plain: so that SCRAM can be tested and fuzzed without a library, and against which
+// src/pg/crypto is compared. plain_crypto() is what Scram takes; its "random" bytes are the ones
+// given to next_random().
 #pragma once
 
 #include <array>
@@ -96,8 +96,8 @@ inline Digest plain_pbkdf2_sha256(std::string_view password, std::string_view sa
 
 // RFC 1321, whose table of sines is worked out here.
 inline std::optional<proto::pg::Md5Digest> plain_md5(std::string_view data) {
-  static constexpr int shifts[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23},
-                                       {6, 10, 15, 21}};
+  static constexpr int shifts[4][4] = {
+      {7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
   std::string padded(data);
   padded += '\x80';
   while (padded.size() % 64 != 56) padded += '\0';
@@ -108,7 +108,8 @@ inline std::optional<proto::pg::Md5Digest> plain_md5(std::string_view data) {
     uint32_t words[16];
     for (size_t i = 0; i < 64; ++i) {
       uint32_t& word = words[i / 4];
-      word = (i % 4 == 0 ? 0 : word) | uint32_t{static_cast<uint8_t>(padded[at + i])} << 8 * (i % 4);
+      word = (i % 4 == 0 ? 0 : word) | uint32_t{static_cast<uint8_t>(padded[at + i])}
+                                           << 8 * (i % 4);
     }
     auto [a, b, c, d] = state;
     for (uint32_t i = 0; i < 64; ++i) {

@@ -15,10 +15,10 @@ namespace ringpost::tests {
 class TlsServer {
  public:
   struct Options {
-    int version = 0;                                  // the only one; 0: OpenSSL's
-    const Certificate* client_authority = nullptr;    // asks for a client's certificate by it
+    int version = 0;                                // the only one; 0: OpenSSL's
+    const Certificate* client_authority = nullptr;  // asks for a client's certificate by it
     bool client_certificate_needed = false;
-    std::string_view alpn = {};                       // the protocol that it takes
+    std::string_view alpn = {};  // the protocol that it takes
   };
 
   explicit TlsServer(const Certificate& own) : TlsServer(own, Options()) {}
@@ -33,11 +33,11 @@ class TlsServer {
     if (options.client_authority != nullptr) {
       X509_STORE_add_cert(SSL_CTX_get_cert_store(context_), options.client_authority->x509());
       SSL_CTX_add_client_CA(context_, options.client_authority->x509());
-      SSL_CTX_set_verify(context_,
-                         SSL_VERIFY_PEER | (options.client_certificate_needed
-                                                ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-                                                : 0),
-                         nullptr);
+      SSL_CTX_set_verify(
+          context_,
+          SSL_VERIFY_PEER |
+              (options.client_certificate_needed ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+          nullptr);
     }
     if (!alpn_.empty()) SSL_CTX_set_alpn_select_cb(context_, select, this);
   }
@@ -121,9 +121,9 @@ class TlsServer {
     const std::string& wanted = static_cast<TlsServer*>(self)->alpn_;
     const std::string list = static_cast<char>(wanted.size()) + wanted;
     unsigned char* found = nullptr;
-    const int result = SSL_select_next_proto(
-        &found, size, reinterpret_cast<const unsigned char*>(list.data()),
-        static_cast<unsigned>(list.size()), offered, offered_size);
+    const int result =
+        SSL_select_next_proto(&found, size, reinterpret_cast<const unsigned char*>(list.data()),
+                              static_cast<unsigned>(list.size()), offered, offered_size);
     *chosen = result == OPENSSL_NPN_NEGOTIATED ? offered + 1 : nullptr;  // the one that is offered
     return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
   }

@@ -64,14 +64,16 @@ TEST_F(ScramTest, UsesAPasswordThatIsNoUtf8AsItIs) {
             "kLFpkKw6etnKdf5g0aw=");
 }
 
-// Of the same exchange, worked out with Python's hashlib and hmac; the end point is 32 bytes of "e".
+// Of the same exchange, worked out with Python's hashlib and hmac; the end point is 32 bytes of
+// "e".
 TEST_F(ScramTest, BindsToTheServersCertificate) {
   Scram scram(plain_crypto(), "pencil", Scram::Binding::bound, std::string(32, 'e'));
   EXPECT_EQ(scram.mechanism(), "SCRAM-SHA-256-PLUS");
   EXPECT_EQ(scram.first_message(), "p=tls-server-end-point,,n=,r=rOprNGfwEbeRWgbNEkqO");
   EXPECT_EQ(answer(scram, server_first).value(),
             "c=cD10bHMtc2VydmVyLWVuZC1wb2ludCwsZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWU=,"
-            "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=n8QTAYIx/dLGKL/SIkJ+MlywmT5LM+uya3L+A2XR1bM=");
+            "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=n8QTAYIx/dLGKL/"
+            "SIkJ+MlywmT5LM+uya3L+A2XR1bM=");
   EXPECT_TRUE(scram.take_final("v=sQl0VeT0Xkd3Aqr6FjDl8O2Q27dyoO/uIcNDYkUyTNs="));
 }
 
@@ -80,7 +82,8 @@ TEST_F(ScramTest, SaysThatItWouldHaveBound) {
   EXPECT_EQ(scram.mechanism(), "SCRAM-SHA-256");
   EXPECT_EQ(scram.first_message(), "y,,n=,r=rOprNGfwEbeRWgbNEkqO");
   EXPECT_EQ(answer(scram, server_first).value(),
-            "c=eSws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=VpuC5DGQa5ro9tXE9MnKs69NH1nxnuregZZcclqIGfM=");
+            "c=eSws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p="
+            "VpuC5DGQa5ro9tXE9MnKs69NH1nxnuregZZcclqIGfM=");
   EXPECT_TRUE(scram.take_final("v=FOmOj9BpTGwvnzwBtWQjBaPmVxT9I8IeHBOhcIPu3us="));
 }
 
