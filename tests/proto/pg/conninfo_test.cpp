@@ -262,9 +262,9 @@ TEST(Conninfo, SaysWhatIsWrongAndShowsNoValue) {
 }
 
 TEST(Conninfo, WhatIsNotKeptIsRefused) {
-  EXPECT_EQ(summary(parse_conninfo("postgresql://h/d?requirepeer=postgres", context_of())),
-            "error: requirepeer asks for a look at the server's user, which is not supported; "
-            "leave it out");
+  EXPECT_EQ(summary(parse_conninfo("postgresql://h/d?gssencmode=require", context_of())),
+            "error: gssencmode asks for GSSAPI, which is not supported; leave it out, or set it to "
+            "disable|prefer");
 }
 
 constexpr std::string_view passwords =
