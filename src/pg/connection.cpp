@@ -67,6 +67,7 @@ io::Task<Result<void>> Connection::open(io::Until until) {
   }
   load_.begin(pipeline_.next_number(), reactor_.now());
   group_load_ = {};
+  heard_ = reactor_.now();
   ready_ = true;
   co_return Result<void>();
 }
