@@ -9,7 +9,7 @@
 namespace ringpost::proto::pg {
 
 namespace {
-constexpr std::string_view sync("S\0\0\0\4", 5);
+constexpr std::string_view sync_message("S\0\0\0\4", 5);
 constexpr size_t header_bytes = 5;
 // Of an ErrorResponse: as much holds its severity, which stands first.
 constexpr size_t severity_bytes = 64;
@@ -44,7 +44,7 @@ uint64_t Pipeline::push(wire::Buffer& out, Expect expect, void* owner, Sync sync
 
 void Pipeline::seal(wire::Buffer& out) {
   if (group_size() == 0) return;
-  out.append(sync);
+  out.append(sync_message);
   entry(pushed_ - 1).ends_group = true;
   sealed_ = pushed_;
 }

@@ -225,7 +225,7 @@ void Connection::send(QueryBase& query) {
   if (!prepared_.has(statement)) [[unlikely]] {
     expect = Pipeline::Expect::prepare_and_execute;
     query.unnamed_ = !connector_.names().are_kept(reactor_.now());
-    if (query.unnamed_) name = {};
+    if (query.unnamed_) name = "";  // and not {}, of which no byte may be copied
     Prepared::encode(out, query.statement_, name);
   }
   query.encode(out, name);
