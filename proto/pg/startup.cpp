@@ -23,9 +23,13 @@ const char* method_name(Authentication code) {
   }
 }
 
-constexpr const char* state_names[] = {
-    "authentication", "the SCRAM exchange", "the middle of the SCRAM exchange",
-    "the end of the SCRAM exchange", "start-up", "ready", "failed"};
+constexpr const char* state_names[] = {"authentication",
+                                       "the SCRAM exchange",
+                                       "the middle of the SCRAM exchange",
+                                       "the end of the SCRAM exchange",
+                                       "start-up",
+                                       "ready",
+                                       "failed"};
 
 std::string hex(const Md5Digest& digest) {
   std::string text;
@@ -170,8 +174,8 @@ Startup::State Startup::authentication(std::string_view body, wire::Buffer& out)
     verified_ = true;
     return state_ = State::authenticating;
   }
-  return fail("AuthenticationRequest " + std::to_string(static_cast<int32_t>(code)) + " has no place in " +
-              state_names[static_cast<size_t>(state_)]);
+  return fail("AuthenticationRequest " + std::to_string(static_cast<int32_t>(code)) +
+              " has no place in " + state_names[static_cast<size_t>(state_)]);
 }
 
 Startup::State Startup::request(Authentication code, std::string_view data, wire::Buffer& out) {
@@ -266,9 +270,9 @@ Startup::State Startup::sasl(std::string_view mechanisms, wire::Buffer& out) {
     return fail("the server offers " + names +
                 " for authentication; channel_binding=require wants SCRAM-SHA-256-PLUS");
   if (!binds && !unbound)
-    return fail("the server offers " + names + " for authentication; only SCRAM-SHA-256 " +
-                (bound ? "is allowed by channel_binding=disable"
-                       : "and SCRAM-SHA-256-PLUS are supported"));
+    return fail(
+        "the server offers " + names + " for authentication; only SCRAM-SHA-256 " +
+        (bound ? "is allowed by channel_binding=disable" : "and SCRAM-SHA-256-PLUS are supported"));
   return begin_scram(binds, out);
 }
 

@@ -469,8 +469,8 @@ void Connection::skipped(const Pipeline::Answer& answer) {
   send(query);
 }
 
-// Until the session has left its place in max_connections, which the next one is to take; false when
-// it does not. A cancel ends one statement, and the next may wait for the same lock.
+// Until the session has left its place in max_connections, which the next one is to take; false
+// when it does not. A cancel ends one statement, and the next may wait for the same lock.
 io::Task<bool> Connection::end_work() {
   const io::Until until{reactor_.now() + cancel_timeout};
   for (;;) {

@@ -84,13 +84,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   conninfo.user = conninfo.dbname = "u";
   conninfo.password = "p";
   const bool encrypted = size % 2 == 1;
-  const Channel channel{
-      .password = "p", .encrypted = encrypted, .end_point = encrypted ? "e" : ""};
+  const Channel channel{.password = "p", .encrypted = encrypted, .end_point = encrypted ? "e" : ""};
   Startup startup(conninfo, tests::plain_crypto(), channel);
   proto::wire::Buffer out;
 
-  const auto wanted = size % 2 == 0 ? Conninfo::TargetSession::primary
-                                    : Conninfo::TargetSession::read_only;
+  const auto wanted =
+      size % 2 == 0 ? Conninfo::TargetSession::primary : Conninfo::TargetSession::read_only;
   StateQuery query(wanted);
   StateQuery::State asked = StateQuery::State::asking;
   ServerState server;

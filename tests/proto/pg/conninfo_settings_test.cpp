@@ -167,18 +167,10 @@ TEST(ConninfoSettings, WhatCantBeKeptIsRefusedByName) {
   for (const auto& one : cases) EXPECT_EQ(refusal(one.text), one.expected) << one.text;
   EXPECT_EQ(refusal("", context_of({{"PGGSSLIB", "gssapi"}})),
             "gsslib (environment PGGSSLIB) asks for GSSAPI, which is not supported; leave it out");
-  for (const std::string name : {"sslcompression",
-                                 "gssencmode",
-                                 "krbsrvname",
-                                 "gsslib",
-                                 "gssdelegation",
-                                 "replication",
-                                 "scram_client_key",
-                                 "scram_server_key",
-                                 "oauth_issuer",
-                                 "oauth_client_id",
-                                 "oauth_client_secret",
-                                 "oauth_scope"})
+  for (const std::string name :
+       {"sslcompression", "gssencmode", "krbsrvname", "gsslib", "gssdelegation", "replication",
+        "scram_client_key", "scram_server_key", "oauth_issuer", "oauth_client_id",
+        "oauth_client_secret", "oauth_scope"})
     EXPECT_EQ(refusal(name + "=77").substr(0, name.size() + 10), name + " asks for ") << name;
 }
 

@@ -159,7 +159,10 @@ TEST(Startup, JudgesWhatTheServerNegotiates) {
       {authentication_ok + goes_down, "NegotiateProtocolVersion has no place in start-up"},
       {goes_down + authentication_ok + long_key,
        "BackendKeyData has a key of 256 bytes, and protocol 3.0 has keys of 4"},
-      {authentication_ok + message('K', "\0\0\x12\x67" "abc"sv), "BackendKeyData is malformed"},
+      {authentication_ok + message('K',
+                                   "\0\0\x12\x67"
+                                   "abc"sv),
+       "BackendKeyData is malformed"},
   };
   for (const Case& one : cases) {
     AskingFor32 session;
@@ -173,7 +176,10 @@ TEST(Startup, JudgesWhatTheServerNegotiates) {
   Session plain;
   EXPECT_EQ(plain.feed(goes_down), State::failed) << "3.0 is what it was asked for";
   Session five;
-  EXPECT_EQ(five.feed(authentication_ok + message('K', "\0\0\x12\x67" "12345"sv)), State::failed);
+  EXPECT_EQ(five.feed(authentication_ok + message('K',
+                                                  "\0\0\x12\x67"
+                                                  "12345"sv)),
+            State::failed);
 }
 
 TEST(Startup, SaysWhatIsToBeDoneAboutAParameterThatAPoolerRefuses) {
@@ -181,10 +187,11 @@ TEST(Startup, SaysWhatIsToBeDoneAboutAParameterThatAPoolerRefuses) {
   const std::string refusal =
       message('E', "SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: options\0\0"sv);
   EXPECT_EQ(session.feed(refusal), State::failed);
-  EXPECT_EQ(session.startup.failure(),
-            "FATAL 08P01: unsupported startup parameter: options; a pooler between takes no such "
-            "parameter: leave it out of the connection string (options, say) and the PG* variables, "
-            "or name it in the pooler's ignore_startup_parameters");
+  EXPECT_EQ(
+      session.startup.failure(),
+      "FATAL 08P01: unsupported startup parameter: options; a pooler between takes no such "
+      "parameter: leave it out of the connection string (options, say) and the PG* variables, "
+      "or name it in the pooler's ignore_startup_parameters");
 }
 
 TEST(Startup, TrustNeedsNothing) {
@@ -212,8 +219,7 @@ TEST(Startup, ProvesThePasswordByScram) {
   EXPECT_EQ(session.sent(), "");
 }
 
-const std::string both_mechanisms =
-    message('R', "\0\0\0\nSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"sv);
+const std::string both_mechanisms = message('R', "\0\0\0\nSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"sv);
 const std::string plus_alone = message('R', "\0\0\0\nSCRAM-SHA-256-PLUS\0\0"sv);
 using Binding = Conninfo::ChannelBinding;
 
