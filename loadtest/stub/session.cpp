@@ -150,7 +150,9 @@ void Session::start(std::string_view parameters, uint32_t version) {
   proto::pg::Encoder(*out_, BackendMessage::AuthenticationRequest).integer(int32_t{0});
   for (const Setting& setting : settings())
     if (setting.told) encode_parameter_status(*out_, setting.name, value_of(setting.name));
-  proto::pg::Encoder(*out_, BackendMessage::BackendKeyData).integer(process_id_).integer(int32_t{0});
+  proto::pg::Encoder(*out_, BackendMessage::BackendKeyData)
+      .integer(process_id_)
+      .integer(int32_t{0});
   encode_ready(*out_, transaction_);
   started_ = true;
   next_ = Next::send;

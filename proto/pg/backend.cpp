@@ -86,8 +86,7 @@ std::optional<BackendKeyData> decode_backend_key_data(std::string_view body) {
   return key;
 }
 
-std::optional<NegotiateProtocolVersion> decode_negotiate_protocol_version(
-    std::string_view body) {
+std::optional<NegotiateProtocolVersion> decode_negotiate_protocol_version(std::string_view body) {
   wire::Reader reader(body);
   NegotiateProtocolVersion negotiated;
   negotiated.version = reader.integer<uint32_t>();

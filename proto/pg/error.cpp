@@ -97,8 +97,7 @@ bool ErrorResponse::is_ended_from_outside() const {
 }
 
 bool ErrorResponse::is_lost_statement() const {
-  return sqlstate == "26000" ||
-         (sqlstate == "08P01" && message.starts_with("prepared statement "));
+  return sqlstate == "26000" || (sqlstate == "08P01" && message.starts_with("prepared statement "));
 }
 
 bool ErrorResponse::is_stale_statement() const {

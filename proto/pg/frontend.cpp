@@ -32,7 +32,8 @@ void encode_sasl_initial_response(wire::Buffer& out, std::string_view mechanism,
                                   std::string_view data) {
   Encoder(out, Type::SASLInitialResponse)
       .string(mechanism)
-      .integer(static_cast<int32_t>(data.size())).bytes(data);
+      .integer(static_cast<int32_t>(data.size()))
+      .bytes(data);
 }
 
 void encode_sasl_response(wire::Buffer& out, std::string_view data) {

@@ -9,7 +9,7 @@
 namespace ringpost::proto::pg {
 
 namespace {
-constexpr std::string_view sync("S\0\0\0\4", 5);
+constexpr std::string_view sync_message("S\0\0\0\4", 5);
 constexpr size_t header_bytes = 5;
 // Of an ErrorResponse: as much holds its severity, which stands first.
 constexpr size_t severity_bytes = 64;
@@ -44,7 +44,7 @@ uint64_t Pipeline::push(wire::Buffer& out, Expect expect, void* owner, Sync sync
 
 void Pipeline::seal(wire::Buffer& out) {
   if (group_size() == 0) return;
-  out.append(sync);
+  out.append(sync_message);
   entry(pushed_ - 1).ends_group = true;
   sealed_ = pushed_;
 }
@@ -57,7 +57,8 @@ Pipeline::Step Pipeline::first_step(Expect expect) {
 // Inlined: else GCC calls it for each row (2 % more instructions a page).
 [[gnu::always_inline]] inline Pipeline::Step Pipeline::after(Step step, const Entry& entry,
                                                              Type type) {
-  if (type == Type::ErrorResponse) return step == Step::done ? Step::misplaced : Step::ready_for_query;
+  if (type == Type::ErrorResponse)
+    return step == Step::done ? Step::misplaced : Step::ready_for_query;
   switch (step) {
     case Step::close_complete:
       return type == Type::CloseComplete ? Step::parse_complete : Step::misplaced;
@@ -231,7 +232,8 @@ Pipeline::Event Pipeline::next(std::string_view input) {
     if (message_.type == Type::ErrorResponse && is_fatal(message_.body)) return Event::fatal;
     if (!in_answer_ && !begin_answer()) return Event::violation;
     const Step step = after(step_, entries_[popped_ & mask_], message_.type);
-    if (step == Step::misplaced || (message_.type == Type::ErrorResponse && failed_)) return Event::violation;
+    if (step == Step::misplaced || (message_.type == Type::ErrorResponse && failed_))
+      return Event::violation;
     // A session left in a transaction would mix the work of its next queries with it.
     if (message_.type == Type::ReadyForQuery && (message_.body != "I" || transactions_) &&
         !note_status(message_.body)) [[unlikely]]

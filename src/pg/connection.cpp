@@ -226,7 +226,7 @@ void Connection::send(QueryBase& query) {
   if (!prepared_.has(statement)) [[unlikely]] {
     expect = Pipeline::Expect::prepare_and_execute;
     query.unnamed_ = !connector_.names().are_kept(reactor_.now());
-    if (query.unnamed_) name = {};
+    if (query.unnamed_) name = "";  // and not {}, of which no byte may be copied
     Prepared::encode(out, query.statement_, name);
   }
   query.encode(out, name);
@@ -470,8 +470,8 @@ void Connection::skipped(const Pipeline::Answer& answer) {
   send(query);
 }
 
-// Until the session has left its place in max_connections, which the next one is to take; false when
-// it does not. A cancel ends one statement, and the next may wait for the same lock.
+// Until the session has left its place in max_connections, which the next one is to take; false
+// when it does not. A cancel ends one statement, and the next may wait for the same lock.
 io::Task<bool> Connection::end_work() {
   const io::Until until{reactor_.now() + cancel_timeout};
   for (;;) {

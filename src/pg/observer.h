@@ -23,8 +23,8 @@ class Observer {
   virtual void notice(std::string_view severity, std::string_view message) = 0;
   // A statement could not be prepared, or its types are not what the program declares.
   virtual void statement_failed(std::string_view statement, std::string_view why) = 0;
-  // Sessions do not keep their prepared statements, as behind a pooler: for a while each query brings
-  // its own.
+  // Sessions do not keep their prepared statements, as behind a pooler: for a while each query
+  // brings its own.
   virtual void statements_not_kept(std::string_view why) = 0;
 };
 

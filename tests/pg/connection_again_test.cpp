@@ -45,9 +45,9 @@ TEST(Connection, AStatementMayBeStaleInTheNextSessionToo) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
     server.listen();
-    const std::string stale =
-        error("ERROR", "0A000", "cached plan must not change result type", "RevalidateCachedQuery") +
-        ready;
+    const std::string stale = error("ERROR", "0A000", "cached plan must not change result type",
+                                    "RevalidateCachedQuery") +
+                              ready;
     server.play(log_in_and_prepare() + Script{expect(ask_find(1)), send(stale),
                                               expect(prepare_find + ask_find(1)), close_session()});
     server.play(log_in_and_prepare() + Script{expect(ask_find(1)), send(stale),
@@ -90,12 +90,12 @@ TEST(Connection, AStaleStatementInAFullPipelineIsAskedAgain) {
   run_on_reactor([&](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
     server.listen();
-    server.play(log_in_and_prepare() +
-                Script{expect(ask_find(1) + ask_find(1)), send(answer(11) + stale),
-                       expect(ask_find(2) + prepare_find + ask_find(1)),
-                       send(stale + prepared + answer(12)),
-                       expect(prepare_find + ask_find(2) + ask_find(2)),
-                       send(prepared + answer(13) + answer(14))});
+    server.play(log_in_and_prepare() + Script{expect(ask_find(1) + ask_find(1)),
+                                              send(answer(11) + stale),
+                                              expect(ask_find(2) + prepare_find + ask_find(1)),
+                                              send(stale + prepared + answer(12)),
+                                              expect(prepare_find + ask_find(2) + ask_find(2)),
+                                              send(prepared + answer(13) + answer(14))});
     Client client(reactor, server, [](Options& options) { options.pipeline_depth = 2; });
     co_await client.connected();
     io::Scope scope(reactor);

@@ -46,7 +46,8 @@ std::vector<Fault> faults() {
       // By no more than its length: its rest never comes.
       {"longer than its type may be", first("R\0\1\0\1"s) + Script{never_answer()},
        ": it does not speak PostgreSQL's protocol"},
-      {"an error longer than may be before a session", first("E\0\1\0\0SFATAL"s) + Script{never_answer()},
+      {"an error longer than may be before a session",
+       first("E\0\1\0\0SFATAL"s) + Script{never_answer()},
        ": it does not speak PostgreSQL's protocol"},
       {"negative length", first("R\xff\xff\xff\xff\0\0\0\0"s),
        ": it does not speak PostgreSQL's protocol"},

@@ -28,14 +28,18 @@ std::string ask_unnamed(char value) {
 
 const std::string missing = error("ERROR", "26000", "prepared statement \"x\" does not exist");
 const std::string exists = error("ERROR", "42P05", "prepared statement \"x\" already exists");
-const std::string not_kept = "statements_not_kept: ERROR 26000: prepared statement \"x\" does not exist";
+const std::string not_kept =
+    "statements_not_kept: ERROR 26000: prepared statement \"x\" does not exist";
 
 // A session that loses find_number twice, the second time as it is asked for 2.
 Script losing_names() {
-  return log_in_and_prepare() + Script{expect(ask_find(1)), send(missing + ready),
+  return log_in_and_prepare() + Script{expect(ask_find(1)),
+                                       send(missing + ready),
                                        expect(prepare_find + ask_find(1)),
-                                       send(prepared + answer(1)), expect(ask_find(2)),
-                                       send(missing + ready), expect(unnamed_find + ask_unnamed(2)),
+                                       send(prepared + answer(1)),
+                                       expect(ask_find(2)),
+                                       send(missing + ready),
+                                       expect(unnamed_find + ask_unnamed(2)),
                                        send(prepared + answer(2))};
 }
 
@@ -52,12 +56,11 @@ TEST(Unnamed, WhatIsLostAgainIsAskedWithoutAName) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
     server.listen();
-    server.play(losing_names() + Script{expect(unnamed_find + ask_unnamed(3)),
-                                        send(prepared + answer(3)),
-                                        // Which the session has, as far as is known.
-                                        expect(ask_add(4)), send(missing + ready),
-                                        expect(unnamed_add + ask_unnamed(4)),
-                                        send(prepared + answer(4))});
+    server.play(losing_names() +
+                Script{expect(unnamed_find + ask_unnamed(3)), send(prepared + answer(3)),
+                       // Which the session has, as far as is known.
+                       expect(ask_add(4)), send(missing + ready),
+                       expect(unnamed_add + ask_unnamed(4)), send(prepared + answer(4))});
     Client client(reactor, server);
     co_await ask_until_names_are_lost(client);
     Answer three, four;
@@ -99,10 +102,12 @@ TEST(Unnamed, TheNextSessionIsToldNoNames) {
     ScriptedPostgres server(reactor);
     server.listen();
     server.play(losing_names() + Script{close_session()});
-    server.play(log_in() + Script{expect(unnamed_add + ask_unnamed(3)), send(prepared + answer(3))});
+    server.play(log_in() +
+                Script{expect(unnamed_add + ask_unnamed(3)), send(prepared + answer(3))});
     Client client(reactor, server);
     co_await ask_until_names_are_lost(client);
-    const bool again = co_await client.until([&] { return client.observer.count("connected") == 2; });
+    const bool again =
+        co_await client.until([&] { return client.observer.count("connected") == 2; });
     EXPECT_TRUE(again);
     Answer three;
     co_await client.run(three, 3, add_number);
@@ -132,20 +137,21 @@ TEST(Unnamed, NamesAreTriedAgainAfterAWhile) {
   });
 }
 
-// DEALLOCATE ALL, by a function say, takes a statement from all queries in flight: that is one loss.
+// DEALLOCATE ALL, by a function say, takes a statement from all queries in flight: that is one
+// loss.
 TEST(Unnamed, OneLossOfManyQueriesIsNoReason) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
     server.listen();
-    const std::string again = prepare_find + ask_find(1) + prepare_find + ask_find(2) +
-                              prepare_find + ask_find(3);
+    const std::string again =
+        prepare_find + ask_find(1) + prepare_find + ask_find(2) + prepare_find + ask_find(3);
     server.play(log_in_and_prepare() +
                 Script{expect(ask_find(1) + ask_find(2) + ask_find(3)),
                        send(missing + ready + missing + ready + missing + ready), expect(again),
                        send(prepared + answer(1) + prepared + answer(2) + prepared + answer(3)),
                        expect(ask_find(4)), send(answer(4)), expect(ask_add(5)),
-                       send(missing + ready),
-                       expect(prepare_add + ask_add(5)), send(prepared + answer(5))});
+                       send(missing + ready), expect(prepare_add + ask_add(5)),
+                       send(prepared + answer(5))});
     Client client(reactor, server);
     co_await client.connected();
     std::deque<Answer> answers(5);
@@ -153,8 +159,7 @@ TEST(Unnamed, OneLossOfManyQueriesIsNoReason) {
     co_await client.answered(answers[0], answers[1], answers[2]);
     co_await client.run(answers[3], 4);
     co_await client.run(answers[4], 5, add_number);
-    for (int i = 0; i < 5; ++i)
-      EXPECT_TRUE(answers[static_cast<size_t>(i)].is({i + 1})) << i;
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(answers[static_cast<size_t>(i)].is({i + 1})) << i;
     EXPECT_EQ(client.observer.said, std::vector{"connected 16.3"s});
     co_await client.stop();
     co_await server.stop();
@@ -177,9 +182,10 @@ TEST(Unnamed, WhatIsThereAlreadyIsAskedWithoutAName) {
     EXPECT_TRUE(one.is({1})) << one;
     co_await client.run(two, 2, add_number);
     EXPECT_TRUE(two.is({2})) << two;
-    EXPECT_EQ(client.observer.said,
-              (std::vector{"statements_not_kept: ERROR 42P05: prepared statement \"x\" already exists"s,
-                           "connected 16.3"s}));
+    EXPECT_EQ(
+        client.observer.said,
+        (std::vector{"statements_not_kept: ERROR 42P05: prepared statement \"x\" already exists"s,
+                     "connected 16.3"s}));
     co_await client.stop();
     co_await server.stop();
   });
@@ -220,14 +226,15 @@ TEST(Unnamed, APoolersWordThatEndsTheSessionIsHeard) {
                 Script{expect(ask_find(1)),
                        send(error("FATAL", "08P01", "prepared statement did not exist")),
                        close_session()});
-    server.play(log_in() + Script{expect(unnamed_find + ask_unnamed(1)), send(prepared + answer(1))});
+    server.play(log_in() +
+                Script{expect(unnamed_find + ask_unnamed(1)), send(prepared + answer(1))});
     Client client(reactor, server);
     Answer one;
     co_await client.run(one, 1);
     EXPECT_TRUE(one.is({1})) << one;
-    EXPECT_EQ(client.observer.count(
-                  "statements_not_kept: FATAL 08P01: prepared statement did not exist"),
-              1u);
+    EXPECT_EQ(
+        client.observer.count("statements_not_kept: FATAL 08P01: prepared statement did not exist"),
+        1u);
     co_await client.stop();
     co_await server.stop();
   });

@@ -42,7 +42,7 @@ class Postgres final : public Remote {
   uint64_t internal_errors = 0;
   // When last something happened that a client may be told of by 503.
   Time troubled_at = -1h;
-  size_t most_sessions = 0;                   // that the program may have at a time
+  size_t most_sessions = 0;  // that the program may have at a time
   // From when on it may end one that is well, and owes nothing: by its age, and when nothing was
   // asked of it for so long. 0: never.
   Time old_age{}, idle_age{};

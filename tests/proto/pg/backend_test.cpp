@@ -78,13 +78,30 @@ TEST(NextMessage, AllowsTheLargestDataRow) {
 // What can be said of a message by its type and length alone is said then: nothing is waited for
 // that is of no use.
 TEST(NextMessage, KnowsHowLongEachMayBe) {
-  constexpr std::pair<char, int32_t> longest[] = {
-      {'1', 4},          {'2', 4},          {'3', 4},          {'A', longest_message},
-      {'C', 1024},       {'D', longest_message}, {'E', longest_message}, {'G', 64 * 1024},
-      {'H', 64 * 1024},  {'I', 4},          {'K', 4 + 4 + 256}, {'N', longest_message},
-      {'R', 64 * 1024},  {'S', longest_message}, {'T', longest_message}, {'V', longest_message},
-      {'W', 64 * 1024},  {'Z', 5},          {'c', 4},          {'d', longest_message},
-      {'n', 4},          {'s', 4},          {'t', 4 + 2 + 4 * 65535}, {'v', 64 * 1024}};
+  constexpr std::pair<char, int32_t> longest[] = {{'1', 4},
+                                                  {'2', 4},
+                                                  {'3', 4},
+                                                  {'A', longest_message},
+                                                  {'C', 1024},
+                                                  {'D', longest_message},
+                                                  {'E', longest_message},
+                                                  {'G', 64 * 1024},
+                                                  {'H', 64 * 1024},
+                                                  {'I', 4},
+                                                  {'K', 4 + 4 + 256},
+                                                  {'N', longest_message},
+                                                  {'R', 64 * 1024},
+                                                  {'S', longest_message},
+                                                  {'T', longest_message},
+                                                  {'V', longest_message},
+                                                  {'W', 64 * 1024},
+                                                  {'Z', 5},
+                                                  {'c', 4},
+                                                  {'d', longest_message},
+                                                  {'n', 4},
+                                                  {'s', 4},
+                                                  {'t', 4 + 2 + 4 * 65535},
+                                                  {'v', 64 * 1024}};
   size_t known = 0;
   for (int code = 0; code < 256; ++code) {
     const char type = static_cast<char>(code);
@@ -94,10 +111,9 @@ TEST(NextMessage, KnowsHowLongEachMayBe) {
     known += most == 0 ? 0 : 1;
     Message out;
     const std::string longest_header = type + tests::int32(most);
-    EXPECT_EQ(parse(longest_header, out),
-              most == 0   ? Parse::invalid
-              : most == 4 ? Parse::complete
-                          : Parse::partial)
+    EXPECT_EQ(parse(longest_header, out), most == 0   ? Parse::invalid
+                                          : most == 4 ? Parse::complete
+                                                      : Parse::partial)
         << code;
     EXPECT_EQ(parse(type + tests::int32(int64_t{most} + 1), out), Parse::invalid) << code;
   }
