@@ -23,6 +23,7 @@ constexpr std::chrono::milliseconds between_cancels{2};
 constexpr std::chrono::milliseconds close_look{100};
 // Of the storage for answers that are cut off at the end of a receive buffer: two of those.
 constexpr size_t most_kept = 64 * 1024;
+constexpr const char* no_answer = "no answer to a query that was given up";
 constexpr const char* host_is_gone = "its host is gone";
 // Between two answers of a busy server.
 constexpr std::chrono::milliseconds usual_silence{10};
@@ -113,13 +114,12 @@ io::Task<std::string> Connection::serve(io::Until until) {
       const bool interrupted = bytes.error().kind == io::Error::Kind::cancelled;
       works_ = interrupted && (given_over_ || over_);
       if (works_)
-        why = over_ ? over_because : "no answer to a query that was given up";
+        why = over_ ? over_because : no_answer;
       else
         why = ending_ == Ending::abandoned ? host_is_gone : bytes.error().message();
       break;
     }
     heard_ = reactor_.now();
-    given_over_ = false;
     std::string_view input = *bytes;
     const bool kept = !unread.empty();
     if (kept) {
@@ -130,6 +130,8 @@ io::Task<std::string> Connection::serve(io::Until until) {
     std::optional<std::string> lost = hand_out(input);
     if (lent_ != Lent::no && !lost) [[unlikely]]
       lost = settle_lease();
+    if (given_over_ && !lost) [[unlikely]]
+      lost = look_once_more();
     load_.answered(pipeline_, reactor_.now());
     if (kept)
       unread.consume(unread.size() - input.size());
@@ -288,11 +290,21 @@ void Connection::expired() {
       next = close_look;
       break;
     case GivenUp::Do::replace:
-      given_over_ = true;  // unless something comes before serve() runs
+      given_over_ = true;  // unless an answer has come before serve() runs
       session_.interrupt();
       break;
   }
   reactor_.timers().start(*this, reactor_.now() + next);
+}
+
+// Something has come while the session was given over.
+std::optional<std::string> Connection::look_once_more() {
+  given_over_ = false;
+  if (pipeline_.empty() ||
+      !given_up_.stays(pipeline_.next_number(), pipeline_.front_forgotten()))
+    return std::nullopt;
+  works_ = true;
+  return no_answer;
 }
 
 // Beside serve(), which goes on reading: whatever runs when the request arrives is cancelled, and

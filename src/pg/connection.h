@@ -124,6 +124,7 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   // it, and an idle session has none.
   void watch();
   void expired() override;
+  std::optional<std::string> look_once_more();
   io::Task<void> cancel_front();
   void note_use();
   io::Task<bool> end_work();

@@ -31,9 +31,12 @@ class GivenUp {
     state_ = State::watching;
   }
 
+  // Whether it is still the same, and nobody's.
+  bool stays(uint64_t front, bool forgotten) const { return forgotten && front == front_; }
+
   // By its number in the pipeline; `forgotten`: it is nobody's.
   Do look(uint64_t front, bool forgotten) {
-    if (!forgotten || front != front_) {
+    if (!stays(front, forgotten)) {
       front_ = front;
       if (!forgotten || state_ == State::suspected) state_ = State::watching;
       return Do::nothing;
