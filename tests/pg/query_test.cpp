@@ -321,13 +321,16 @@ TEST(Query, EndedByTheServersOwnTimeout) {
   });
 }
 
-// A row now and then, until `end` is open.
-Task<bool> trickle_until(tests::PgSession& session, const Gate& end) {
+// A row now and then, until `end` is open; none at all where it does not trickle. Then it closes, and
+// opens `closed`.
+Task<bool> work_until(tests::PgSession& session, bool trickles, Gate& end, Gate& closed) {
   bool taken = co_await session.send(bound, bound.size());
   while (taken && !end.is_open()) {
     co_await io::Sleep(session.reactor(), 5ms, nullptr);
-    taken = co_await session.send(row(1), row(1).size(), true);
+    if (trickles) taken = co_await session.send(row(1), row(1).size(), true);
   }
+  session.close();
+  closed.open();
   co_return false;
 }
 
@@ -338,15 +341,13 @@ TEST(Query, AStalledConnectionIsReplaced) {
     run_on_reactor([trickles](Reactor& reactor) -> Task<void> {
       ScriptedPostgres server(reactor);
       server.listen();
-      Gate ended(reactor);
-      const tests::Step trickle = [&ended](tests::PgSession& session) {
-        return trickle_until(session, ended);
+      Gate ended(reactor), closed(reactor);
+      const tests::Step work = [&, trickles](tests::PgSession& session) {
+        return work_until(session, trickles, ended, closed);
       };
-      const Script ending = trickles ? Script{trickle} : Script{expect(terminate), pause(ended), close_session()};
-      const Script first = log_in_and_prepare() + Script{expect(ask_find(1))} + ending;
-      server.play(first);
+      server.play(log_in_and_prepare() + Script{expect(ask_find(1)), work});
       server.play({expect(cancel_request), close_session()});
-      server.play({expect(cancel_request), open(ended), close_session()});
+      server.play({expect(cancel_request), open(ended), pause(closed), close_session()});
       server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
       Client client(reactor, server, [](Options& options) { options.give_up_timeout = 60ms; });
       co_await client.connected();
