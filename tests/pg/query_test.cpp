@@ -354,8 +354,8 @@ TEST(Query, AStalledConnectionIsReplaced) {
       Answer stuck, next;
       co_await client.run(stuck, 1, find_number, 20ms);
       EXPECT_TRUE(stuck.failed(Error::Kind::timed_out)) << stuck;
-      const bool closed = co_await client.until([&] { return client.observer.count("lost") == 1; });
-      EXPECT_TRUE(closed);
+      const bool lost = co_await client.until([&] { return client.observer.count("lost") == 1; });
+      EXPECT_TRUE(lost);
       EXPECT_EQ(client.observer.said[1], "lost 1: no answer to a query that was given up");
       co_await client.run(next, 2);
       EXPECT_TRUE(next.is({2})) << next;
