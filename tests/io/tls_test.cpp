@@ -128,8 +128,9 @@ TEST(Tls, TakesRecordsInWhateverPieces) {
     for (const size_t piece : {1, 2, 3, 4, 5, 6, 7, 21, 22, 23, 1000, 16 * 1024}) {
       Pair pair(authority.context(), server);
       ASSERT_EQ(pair.shake_hands(), State::open);
-      std::string bytes = pair.server().say("one") + pair.server().say(std::string(20'000, 'x')) +
-                          pair.server().say("three");
+      std::string bytes = pair.server().say("one");
+      bytes += pair.server().say(std::string(20'000, 'x'));
+      bytes += pair.server().say("three");
       const size_t first =
           5 + static_cast<uint8_t>(bytes[3]) * 256 + static_cast<uint8_t>(bytes[4]);
       Buffer wire;
@@ -150,7 +151,9 @@ TEST(Tls, TellsTheEndFromACut) {
     const TlsServer server(authority.server, {.version = version});
     Pair ended(authority.context(), server);
     ASSERT_EQ(ended.shake_hands(), State::open);
-    ended.deliver(ended.server().say("last words") + ended.server().end());
+    std::string last = ended.server().say("last words");
+    last += ended.server().end();
+    ended.deliver(last);
     EXPECT_EQ(ended.received(), "last words");
     EXPECT_EQ(ended.client.state(), State::ended);
     EXPECT_EQ(ended.client.error().kind, Error::Kind::closed);
@@ -343,7 +346,9 @@ TEST(Tls, ChangesKeysWhenThePeerAsksForIt) {
   Pair pair(authority.context(), server);
   ASSERT_EQ(pair.shake_hands(), State::open);
   for (int i = 0; i < 3; ++i) {
-    pair.deliver(pair.server().update_keys() + pair.server().say("by a new key"));
+    std::string bytes = pair.server().update_keys();
+    bytes += pair.server().say("by a new key");
+    pair.deliver(bytes);
     EXPECT_EQ(pair.received(), "by a new key");
     pair.say("mine too");
     EXPECT_EQ(pair.server().received, "mine too");
