@@ -31,10 +31,10 @@ std::optional<bool> read_only(const ServerState& state) {
 }  // namespace
 
 bool ServerState::take(const ParameterStatus& status) {
-  std::optional<bool>* const known =
-      status.name == "in_hot_standby"                  ? &in_hot_standby
-      : status.name == "default_transaction_read_only" ? &default_transaction_read_only
-                                                       : nullptr;
+  std::optional<bool>* const known = status.name == "in_hot_standby" ? &in_hot_standby
+                                     : status.name == "default_transaction_read_only"
+                                         ? &default_transaction_read_only
+                                         : nullptr;
   if (known == nullptr) return false;
   const bool on = status.value == "on";
   return std::exchange(*known, on) != on;

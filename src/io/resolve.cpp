@@ -55,8 +55,8 @@ struct Resolver::Waiter {
   std::vector<Address> addresses;
 };
 
-// The names that are asked for, in order, and the threads that look them up. Any thread may call. Shared by the resolver
-// and these threads.
+// The names that are asked for, in order, and the threads that look them up. Any thread may call.
+// Shared by the resolver and these threads.
 class Resolver::Queue {
  public:
   Queue(Lookup lookup, Limits limits) : lookup_(std::move(lookup)), limits_(limits) {}
@@ -113,8 +113,8 @@ class Resolver::Queue {
     pthread_setname_np(pthread_self(), "resolver");
     std::unique_lock lock(mutex_);
     for (;;) {
-      const auto next = std::find_if(names_.begin(), names_.end(),
-                                     [](const Name& one) { return !one.running; });
+      const auto next =
+          std::find_if(names_.begin(), names_.end(), [](const Name& one) { return !one.running; });
       if (next == names_.end()) break;
       next->running = true;
       const std::string host = next->host;

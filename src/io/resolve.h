@@ -3,9 +3,9 @@
 // look-up; what has ended is not kept, so each question is asked anew.
 //
 // A look-up can't be ended: one that hangs keeps its thread until the system gives up, and whoever
-// waits for it goes at its own deadline. Behind it others queue, so many and no more. A thread lives
-// as long as there is something to look up; what it and those who wait write to is shared by them,
-// so that neither has to outlive the other, and the end of the process waits for none.
+// waits for it goes at its own deadline. Behind it others queue, so many and no more. A thread
+// lives as long as there is something to look up; what it and those who wait write to is shared by
+// them, so that neither has to outlive the other, and the end of the process waits for none.
 #pragma once
 
 #include <cstddef>

@@ -75,8 +75,8 @@ void Hosts::failed(size_t host, io::Time now) {
   if (!was_down) one.down_since = now;
   one.condition = Condition::down;
   one.suspected = false;
-  one.pause = was_down ? std::min<io::Duration>(2 * one.pause, pauses_.last)
-                       : io::Duration(pauses_.first);
+  one.pause =
+      was_down ? std::min<io::Duration>(2 * one.pause, pauses_.last) : io::Duration(pauses_.first);
   one.next_look = now + jittered(one.pause);
 }
 

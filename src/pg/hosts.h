@@ -79,8 +79,8 @@ class Hosts {
   bool offers_better(Rank rank, io::Time now) const { return now >= better_from(rank); }
 
   // Which host is to be looked at, and when, for the sake of sessions of which the worst has
-  // `rank`; none where that would change nothing. Those that are `occupied`, by their index, tell of
-  // themselves by the sessions that are there.
+  // `rank`; none where that would change nothing. Those that are `occupied`, by their index, tell
+  // of themselves by the sessions that are there.
   struct Look {
     size_t host;
     io::Time at;

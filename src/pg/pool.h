@@ -93,10 +93,10 @@ class Pool {
     Connection connection;
     bool wanted;
     bool keep_open;
-    bool closing = false;      // its last session is being ended
+    bool closing = false;       // its last session is being ended
     io::Time ends = io::never;  // by its age
-    std::string_view retired;  // why its last session was, a literal
-    io::Condition turn;        // it is wanted, and may try
+    std::string_view retired;   // why its last session was, a literal
+    io::Condition turn;         // it is wanted, and may try
   };
 
   // A query begins, and ends, for its owner; between that it is submitted once or more often.

@@ -51,7 +51,8 @@ std::vector<Renewal::Candidate> Pool::candidates() {
     const Connection& connection = slot->connection;
     const bool busy = connection.depth() != 0;
     const bool gone = connector_.hosts().is_gone(connection.host(), connection.heard());
-    const io::Time patience_ends = connection.heard() + (busy ? options_.pipeline_time : std::chrono::microseconds(0));
+    const io::Time patience_ends =
+        connection.heard() + (busy ? options_.pipeline_time : std::chrono::microseconds(0));
     candidates.push_back({.open = connection.ready(),
                           .kept = slot->keep_open,
                           .busy = busy,
@@ -112,10 +113,9 @@ io::Task<void> Pool::renew(Renewal renewal) {
 io::Task<bool> Pool::replace(Slot& old, Slot& other, Renewal::Why why) {
   other.wanted = true;
   other.turn.changed();
-  auto opening =
-      tending_.wait(reactor_, scope_.until(reactor_.now() + longest_renewal), [&old, &other] {
-        return other.is_open() || !other.wanted || !old.connection.ready();
-      });
+  auto opening = tending_.wait(
+      reactor_, scope_.until(reactor_.now() + longest_renewal),
+      [&old, &other] { return other.is_open() || !other.wanted || !old.connection.ready(); });
   co_await opening;
   // Where the old one has ended meanwhile the other one stays, for it or beside it.
   if (!other.connection.ready() || !old.connection.ready()) co_return false;
@@ -173,9 +173,10 @@ io::Task<void> Pool::end(Slot& slot, Renewal::Why why) {
     slot.connection.abandon();
   else
     slot.connection.retire();
-  auto over = tending_.wait(reactor_, scope_.until(reactor_.now() + longest_renewal), [this, &slot] {
-    return !slot.closing && (slot.is_open() || !slot.wanted || failures_ != 0);
-  });
+  auto over =
+      tending_.wait(reactor_, scope_.until(reactor_.now() + longest_renewal), [this, &slot] {
+        return !slot.closing && (slot.is_open() || !slot.wanted || failures_ != 0);
+      });
   co_await over;
 }
 

@@ -53,8 +53,7 @@ io::Time Renewal::next(std::span<const Candidate> candidates, const Hosts& hosts
     if (!one.open) continue;
     next = std::min({next, one.ends, hosts.better_from(one.rank)});
     if (now < one.gone) next = std::min(next, one.gone);
-    if (may_idle_out(one, idle_age))
-      next = std::min(next, (one.busy ? now : one.heard) + idle_age);
+    if (may_idle_out(one, idle_age)) next = std::min(next, (one.busy ? now : one.heard) + idle_age);
   }
   return next;
 }

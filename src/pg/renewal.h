@@ -1,11 +1,11 @@
 // Renewal: which of a pool's connections is to end though it is well, when, and why. No I/O and no
 // clock; the pool asks when something has changed and when the next moment has come.
 //
-//     gone    its host is down, nothing was heard of it since, and no answer is awaited, or for long
-//     unfit   its server is no longer what is asked for, and there is one that is
-//     moves   a better host is up again, and has been for a while
-//     aged    it is as old as a connection may be, each with a limit of its own
-//     idle    it has had nothing to do for long, and is not one of those that are kept
+//     gone    its host is down, nothing was heard of it since, and no answer is awaited, or for
+//     long unfit   its server is no longer what is asked for, and there is one that is moves   a
+//     better host is up again, and has been for a while aged    it is as old as a connection may
+//     be, each with a limit of its own idle    it has had nothing to do for long, and is not one of
+//     those that are kept
 //
 // One at a time, in this order; the first only when there is another host. Before those in the
 // middle another is opened, where the budget allows.
@@ -26,9 +26,9 @@ struct Renewal {
 
   // What is to be known of a connection.
   struct Candidate {
-    bool open = false;  // and takes queries
-    bool kept = false;  // when it has nothing to do
-    bool busy = false;  // queries are in flight
+    bool open = false;          // and takes queries
+    bool kept = false;          // when it has nothing to do
+    bool busy = false;          // queries are in flight
     io::Time gone = io::never;  // when it counts as gone
     size_t host = 0;
     Hosts::Rank rank = 0;

@@ -97,8 +97,7 @@ Task<void> ask(Resolver& resolver, Reactor& reactor, std::string host, Found& fo
 }
 
 Task<void> come_to(Service& service, Reactor& reactor, size_t asked) {
-  for (int i = 0; i < 2'000 && service.asked() < asked; ++i)
-    co_await Sleep(reactor, 1ms, nullptr);
+  for (int i = 0; i < 2'000 && service.asked() < asked; ++i) co_await Sleep(reactor, 1ms, nullptr);
   EXPECT_EQ(service.asked(), asked);
 }
 

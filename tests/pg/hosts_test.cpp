@@ -15,7 +15,8 @@ using proto::pg::ServerState;
 using Wanted = Hosts::Wanted;
 
 constexpr ServerState primary{false, false}, standby{true, false};
-constexpr Hosts::Pauses pauses{.first = 1'000ms, .last = 8'000ms, .other_role = 60s, .settled = 10s};
+constexpr Hosts::Pauses pauses{
+    .first = 1'000ms, .last = 8'000ms, .other_role = 60s, .settled = 10s};
 const io::Time start = io::Time() + 1h;
 
 Conninfo conninfo(size_t count, Wanted wanted,
@@ -193,9 +194,7 @@ TEST(Hosts, WhichAreLookedAt) {
     const Hosts hosts = seen(one.wanted, one.what);
     const auto look = hosts.next_look(one.worst);
     std::string text;
-    if (look)
-      text = std::to_string(look->host) + " " +
-             std::to_string((look->at - start) / 1s);
+    if (look) text = std::to_string(look->host) + " " + std::to_string((look->at - start) / 1s);
     EXPECT_EQ(text, one.looked_at) << proto::pg::name_of(one.wanted) << ' ' << one.what;
   }
 }

@@ -22,9 +22,9 @@ namespace ringpost::pg {
 using namespace std::chrono_literals;
 using namespace std::string_literals;
 using tests::expect, tests::send, tests::send_in_pieces, tests::pause, tests::open,
-    tests::expect_end,
-    tests::close_session, tests::reset_session, tests::never_answer, tests::Gate, tests::Script,
-    tests::ScriptedPostgres, tests::run_on_reactor, tests::printable, tests::operator+;
+    tests::expect_end, tests::close_session, tests::reset_session, tests::never_answer, tests::Gate,
+    tests::Script, tests::ScriptedPostgres, tests::run_on_reactor, tests::printable,
+    tests::operator+;
 
 struct Number {
   int32_t value;
@@ -33,8 +33,8 @@ struct Number {
 
 inline constexpr auto find_number =
     proto::pg::read<Number(int32_t)>("find_number", "select n from numbers where n > $1");
-inline constexpr auto add_number = proto::pg::write<Number(int32_t)>(
-    "add_number", "insert into numbers values ($1) returning n");
+inline constexpr auto add_number =
+    proto::pg::write<Number(int32_t)>("add_number", "insert into numbers values ($1) returning n");
 
 // What we send, written out.
 inline const std::string startup_message =

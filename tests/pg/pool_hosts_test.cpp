@@ -1,5 +1,5 @@
-// Connections that go to another host, as it is a better one, or theirs is gone or has changed. None
-// of it costs a query.
+// Connections that go to another host, as it is a better one, or theirs is gone or has changed.
+// None of it costs a query.
 #include "tests/pg/renewing.h"
 
 namespace ringpost::pg {
@@ -45,8 +45,8 @@ TEST(Renewal, ASilentHostIsLeft) {
     second.listen();
     first.play(used(as_primary) + Script{expect(ask_find(1)), never_answer()});
     first.play({never_answer()});  // a look
-    second.play(used(as_primary) + Script{expect(ask_find(2)), send(answer(2)), expect(ask_find(1)),
-                                          send(answer(1))});
+    second.play(used(as_primary) +
+                Script{expect(ask_find(2)), send(answer(2)), expect(ask_find(1)), send(answer(1))});
     second.play(used(as_primary));  // the minimum is kept
     Client client(reactor, first, at_hosts({&first, &second}, Wanted::any, [](Options& options) {
                     options.max_connections = 2;
@@ -141,13 +141,13 @@ TEST(Renewal, AServerThatHasChangedStaysWhereNoneIsBetter) {
     ScriptedPostgres first(reactor), second(reactor);
     first.listen();
     second.listen();
-    first.play(used(as_standby) +
-               Script{expect(ask_find(1)), send(status("in_hot_standby", "off") + answer(1)),
-                      expect(ask_find(2)), send(answer(2))});
+    first.play(used(as_standby) + Script{expect(ask_find(1)),
+                                         send(status("in_hot_standby", "off") + answer(1)),
+                                         expect(ask_find(2)), send(answer(2))});
     second.play(looked_at(as_primary));
-    Client client(reactor, first, at_hosts({&first, &second}, Wanted::standby, [](Options& options) {
-                    options.hosts.settled = 60s;
-                  }));
+    Client client(reactor, first,
+                  at_hosts({&first, &second}, Wanted::standby,
+                           [](Options& options) { options.hosts.settled = 60s; }));
     Answer one, two;
     co_await client.run(one, 1);
     const bool seen = co_await client.until([&] { return second.sessions() == 1; });
@@ -194,8 +194,8 @@ TEST(Renewal, AServerThatTakesNoWritesAnyMoreIsLeft) {
       second.listen();
       const std::string refused =
           error("ERROR", "25006", "cannot execute INSERT in a read-only transaction") + ready;
-      first.play(used(as_primary) + Script{expect(ask_add(1)), send(refused), expect(terminate),
-                                           expect_end()});
+      first.play(used(as_primary) +
+                 Script{expect(ask_add(1)), send(refused), expect(terminate), expect_end()});
       second.play(looked_at(as_primary));
       second.play(used(as_primary) + Script{expect(ask_add(2)), send(answer(2))});
       Client client(reactor, first, at_hosts({&first, &second}, wanted));

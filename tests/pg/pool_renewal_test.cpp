@@ -28,9 +28,9 @@ TEST(Renewal, AnOldConnectionIsReplaced) {
       co_await client.connected();
       client.options.max_age = 0ms;  // of the next one
       co_await while_asked(reactor, client, old_age);
-      const std::vector expected =
-          places == 1 ? std::vector{"connected 16.3"s, old_age, "connected 16.3"s}
-                      : std::vector{"connected 16.3"s, "connected 16.3"s, old_age};
+      const std::vector expected = places == 1
+                                       ? std::vector{"connected 16.3"s, old_age, "connected 16.3"s}
+                                       : std::vector{"connected 16.3"s, "connected 16.3"s, old_age};
       const bool both =
           co_await client.until([&] { return client.observer.said.size() == expected.size(); });
       EXPECT_TRUE(both);
@@ -174,7 +174,8 @@ TEST(Renewal, TheyEndOneAtATime) {
     std::vector<std::chrono::milliseconds> ends;
     uint32_t fewest = 4;
     const bool ended = co_await client.until([&] {
-      const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(io::Clock::now() - opened);
+      const auto now =
+          std::chrono::duration_cast<std::chrono::milliseconds>(io::Clock::now() - opened);
       while (ends.size() < client.observer.count(old_age)) ends.push_back(now);
       fewest = std::min(fewest, client.pool->open_connections());
       return ends.size() == 4;

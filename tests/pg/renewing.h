@@ -11,10 +11,12 @@
 namespace ringpost::pg {
 
 inline const std::string old_age = "retired: it is old", unneeded = "retired: it has nothing to do",
-                  moved = "retired: a better host is back",
-                  changed = "retired: its server is no longer what target_session_attrs asks for";
+                         moved = "retired: a better host is back",
+                         changed =
+                             "retired: its server is no longer what target_session_attrs asks for";
 
-inline io::Task<void> ask_until(io::Reactor& reactor, Client& client, std::deque<Answer>& answers, bool& enough) {
+inline io::Task<void> ask_until(io::Reactor& reactor, Client& client, std::deque<Answer>& answers,
+                                bool& enough) {
   while (!enough) {
     answers.emplace_back();
     co_await client.run(answers.back(), static_cast<int32_t>(answers.size() % 100));

@@ -20,7 +20,8 @@ inline const std::string authentication_ok = "R\0\0\0\x08\0\0\0\0"s;
 // What a session of PostgreSQL 14 and newer begins with.
 inline std::string welcome_of(std::string_view in_hot_standby, std::string_view read_only = "off") {
   return authentication_ok + status("in_hot_standby", in_hot_standby) +
-         status("default_transaction_read_only", read_only) + welcome.substr(authentication_ok.size());
+         status("default_transaction_read_only", read_only) +
+         welcome.substr(authentication_ok.size());
 }
 inline const std::string as_primary = welcome_of("off"), as_standby = welcome_of("on"),
                          as_read_only = welcome_of("off", "on");
@@ -42,8 +43,7 @@ inline std::function<void(Options&)> at_hosts(std::vector<const ScriptedPostgres
                                               std::function<void(Options&)> more = nullptr) {
   return [servers = std::move(servers), wanted, more = std::move(more)](Options& options) {
     options.conninfo.hosts.clear();
-    for (const ScriptedPostgres* server : servers)
-      options.conninfo.hosts.push_back(server->host());
+    for (const ScriptedPostgres* server : servers) options.conninfo.hosts.push_back(server->host());
     options.conninfo.target_session_attrs = wanted;
     options.hosts = {.first = 20ms, .last = 20ms, .other_role = 60s, .settled = 50ms};
     if (more) more(options);

@@ -12,7 +12,7 @@ using io::Reactor, io::Task;
 struct Case {
   Wanted wanted;
   std::array<const std::string*, 2> servers;
-  int serves;                         // which of them
+  int serves;                        // which of them
   std::array<int, 2> passed_over{};  // how often each was looked at before
 };
 
@@ -41,8 +41,7 @@ TEST(TargetSession, TheServerThatIsAskedForServes) {
       const std::array servers{&first, &second};
       for (size_t i = 0; i < 2; ++i) {
         servers[i]->listen();
-        for (int n = 0; n < one.passed_over[i]; ++n)
-          servers[i]->play(looked_at(*one.servers[i]));
+        for (int n = 0; n < one.passed_over[i]; ++n) servers[i]->play(looked_at(*one.servers[i]));
         if (one.serves == static_cast<int>(i))
           servers[i]->play(used(*one.servers[i]) + Script{expect(ask_find(5)), send(answer(7))});
       }
@@ -82,10 +81,10 @@ TEST(TargetSession, WhereNoneIsEachIsSaidToBeWhatItIs) {
                       options.first_backoff = options.last_backoff = 60s;
                     }));
       co_await client.failed_to_connect();
-      EXPECT_EQ(client.observer.said,
-                std::vector{"connect_failed no connection to PostgreSQL: " + first.host().text() +
-                            ": " + one.why + "; " + down.host().text() +
-                            ": connect: Connection refused"});
+      EXPECT_EQ(
+          client.observer.said,
+          std::vector{"connect_failed no connection to PostgreSQL: " + first.host().text() + ": " +
+                      one.why + "; " + down.host().text() + ": connect: Connection refused"});
       co_await client.stop();
       co_await first.stop();
     });
@@ -118,14 +117,13 @@ TEST(TargetSession, AServerThatDoesNotSayIsAsked) {
     run_on_reactor([&one](Reactor& reactor) -> Task<void> {
       ScriptedPostgres first(reactor), second(reactor);
       first.listen();
-      first.play(log_in() + Script{expect(one.question), send(told(one.no)), expect(terminate),
-                                   expect_end()});
+      first.play(log_in() +
+                 Script{expect(one.question), send(told(one.no)), expect(terminate), expect_end()});
       second.listen();
-      second.play(log_in() +
-                  Script{expect(one.question), tests::send_in_pieces(told(one.yes), 1),
-                         expect(prepare_find + sync + prepare_add + sync),
-                         send(prepared + ready + prepared + ready), expect(ask_find(5)),
-                         send(answer(7))});
+      second.play(log_in() + Script{expect(one.question), tests::send_in_pieces(told(one.yes), 1),
+                                    expect(prepare_find + sync + prepare_add + sync),
+                                    send(prepared + ready + prepared + ready), expect(ask_find(5)),
+                                    send(answer(7))});
       Client client(reactor, first, at_hosts({&first, &second}, one.wanted));
       Answer answer;
       co_await client.run(answer, 5);
@@ -154,7 +152,8 @@ TEST(TargetSession, TheNextIsTriedBehindOneThatDoesNotAnswer) {
       first.play(log_in() + script);
       second.listen();
       second.play(used(as_primary));
-      Client client(reactor, first, at_hosts({&first, &second}, Wanted::primary, [](Options& options) {
+      Client client(reactor, first,
+                    at_hosts({&first, &second}, Wanted::primary, [](Options& options) {
                       options.connect_timeout = 100ms;
                       options.hosts.first = options.hosts.last = 60s;
                     }));
@@ -181,7 +180,8 @@ TEST(Walk, WhatIsKnownToBeDownIsTriedLast) {
     first.listen();  // it would take sessions now, and complain of each
     second.play(used(as_primary));
     ending.open();
-    const bool again = co_await client.until([&] { return client.observer.count("connected") == 2; });
+    const bool again =
+        co_await client.until([&] { return client.observer.count("connected") == 2; });
     EXPECT_TRUE(again);
     EXPECT_EQ(first.sessions(), 0u);
     co_await client.stop();
@@ -207,7 +207,8 @@ TEST(Walk, WhatIsDownIsTriedAllTheSame) {
                  send(error("FATAL", "57P03", "the database system is shutting down")),
                  close_session()});
     ending.open();
-    const bool again = co_await client.until([&] { return client.observer.count("connected") == 2; });
+    const bool again =
+        co_await client.until([&] { return client.observer.count("connected") == 2; });
     EXPECT_TRUE(again);
     EXPECT_EQ(first.sessions(), 1u);
     co_await client.stop();
@@ -221,16 +222,15 @@ TEST(Walk, AtRandomTheLogIsCalm) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres one(reactor), two(reactor), three(reactor);
     Client client(reactor, one, at_hosts({&one, &two, &three}, Wanted::any, [](Options& options) {
-                    options.conninfo.load_balance_hosts =
-                        proto::pg::Conninfo::LoadBalance::random;
+                    options.conninfo.load_balance_hosts = proto::pg::Conninfo::LoadBalance::random;
                   }));
     co_await client.failed_to_connect();
     co_await io::Sleep(reactor, 100ms, nullptr);  // some tens of attempts
     const std::string refused = ": connect: Connection refused";
-    EXPECT_EQ(client.observer.said,
-              std::vector{"connect_failed no connection to PostgreSQL: " + one.host().text() +
-                          refused + "; " + two.host().text() + refused + "; " +
-                          three.host().text() + refused});
+    EXPECT_EQ(
+        client.observer.said,
+        std::vector{"connect_failed no connection to PostgreSQL: " + one.host().text() + refused +
+                    "; " + two.host().text() + refused + "; " + three.host().text() + refused});
     co_await client.stop();
   });
 }

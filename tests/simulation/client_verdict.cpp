@@ -77,8 +77,8 @@ void Client::judge(const Request& request, const Response& response) {
                                               : Time(stage_.config.request_timeout);
     const bool busy = static_cast<int64_t>(stage_.most_outstanding) * stage_.query_time > limit / 4;
     const bool far = 12 * stage_.kernel.remote_latency > limit;
-    const bool excused = no_room || far || stage_.troubled() ||
-                         world_.stopped_for() != Time{} || busy || stage_.cancelled() ||
+    const bool excused = no_room || far || stage_.troubled() || world_.stopped_for() != Time{} ||
+                         busy || stage_.cancelled() ||
                          (request.asks_readiness && stage_.left_at <= world_.now()) ||
                          faults.enabled(Fault::late_completions) || faults.enabled(Fault::pg_split);
     if (!excused) violated("503, and PostgreSQL was well" + said());

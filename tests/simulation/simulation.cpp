@@ -90,8 +90,7 @@ void draw_second_host(pg::Options& options, Random& random) {
   first.name = "10.0.0.1";
   second.name = "10.0.0.2";
   options.conninfo.hosts = {first, second};
-  if (random.chance(300'000))
-    options.conninfo.load_balance_hosts = Conninfo::LoadBalance::random;
+  if (random.chance(300'000)) options.conninfo.load_balance_hosts = Conninfo::LoadBalance::random;
   if (random.chance(500'000))
     options.conninfo.target_session_attrs = Conninfo::TargetSession::prefer_standby;
   options.hosts.first = milliseconds(random, 50, 500);
@@ -187,8 +186,7 @@ class Life {
   Outcome run() {
     plan_clients();
     for (Postgres* server : stage_.servers) server->plan_troubles(chaos_);
-    if (second_)
-      world_.at(Time(random_.between(0, chaos_.count())), [this] { change_roles(); });
+    if (second_) world_.at(Time(random_.between(0, chaos_.count())), [this] { change_roles(); });
     if (world_.faults.enabled(Fault::early_orders))
       world_.at(Time(random_.between(0, chaos_.count())), [this] { drain(); });
     world_.at(chaos_, [this] { calm_down(); });

@@ -72,7 +72,8 @@ TEST(TargetSession, SaysWhatItIsInstead) {
   EXPECT_EQ(name_of(Wanted::prefer_standby), "prefer-standby");
 }
 
-const std::string described = "T\0\0\0\x1a\0\1x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0"s,
+const std::string described =
+                      "T\0\0\0\x1a\0\1x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0"s,
                   done = "C\0\0\0\x0dSELECT 1\0"s, ready = "Z\0\0\0\5I"s;
 std::string row(std::string_view text) {
   return tests::message('D', tests::int16(1) + tests::value(text));
@@ -142,8 +143,8 @@ TEST(StateQuery, TakesTheAnswer) {
 TEST(StateQuery, WhatMayStandBetween) {
   const std::string notice = "N\0\0\0\x1bSNOTICE\0VNOTICE\0Mlook\0\0"s,
                     status = tests::message('S', "in_hot_standby\0on\0"s);
-  const Asked asked = ask(Wanted::primary,
-                          notice + described + status + row("f") + done + notice + ready);
+  const Asked asked =
+      ask(Wanted::primary, notice + described + status + row("f") + done + notice + ready);
   EXPECT_EQ(asked.last, StateQuery::State::done) << asked.failure;
   EXPECT_EQ(asked.state.in_hot_standby, false) << "the later word";
 }
