@@ -49,6 +49,8 @@ std::string_view failure_name(pg::Error::Kind kind) {
       return "mismatch";
     case too_large:
       return "too_large";
+    case rolled_back:
+      return "rolled_back";
   }
   return "_OTHER";
 }
