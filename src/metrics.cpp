@@ -131,7 +131,8 @@ class Scrape::Writer {
     }
     counter("ringpost_pg_queries_total", "Queries that were sent, again ones too.",
             [](const Shard& shard) { return shard.pool.metrics().sent.value(); });
-    counter("ringpost_pg_syncs_total", "Syncs that were sent: queries over these is a group's size.",
+    counter("ringpost_pg_syncs_total",
+            "Syncs that were sent: queries over these is a group's size.",
             [](const Shard& shard) { return shard.pool.metrics().syncs.value(); });
     counter("ringpost_pg_asked_again_total",
             "Reads that were asked again, after a lost session or a conflict.",
@@ -151,7 +152,8 @@ class Scrape::Writer {
   }
 
   void connections() {
-    const auto of_pool = [this](std::string_view name, Type type, std::string_view help, auto value) {
+    const auto of_pool = [this](std::string_view name, Type type, std::string_view help,
+                                auto value) {
       text_.family(name, type, help);
       for_each_shard([&](const Shard& shard, std::string_view index) {
         text_.sample({{"db_client_connection_pool_name", index}}, value(shard));
@@ -161,10 +163,12 @@ class Scrape::Writer {
     for_each_shard([this](const Shard& shard, std::string_view index) {
       const uint64_t used = shard.pool.metrics().used.value();
       const uint64_t open = std::max(shard.pool.metrics().open.value(), used);
-      text_.sample({{"db_client_connection_pool_name", index}, {"db_client_connection_state", "used"}},
-                   used);
-      text_.sample({{"db_client_connection_pool_name", index}, {"db_client_connection_state", "idle"}},
-                   open - used);
+      text_.sample(
+          {{"db_client_connection_pool_name", index}, {"db_client_connection_state", "used"}},
+          used);
+      text_.sample(
+          {{"db_client_connection_pool_name", index}, {"db_client_connection_state", "idle"}},
+          open - used);
     });
     of_pool("db_client_connection_max", Type::gauge, "Connections that a shard may open.",
             [](const Shard& shard) { return uint64_t{shard.pool.options().max_connections}; });
@@ -204,7 +208,8 @@ class Scrape::Writer {
         figures.cpu_seconds);
     one("process_resident_memory_bytes", Type::gauge, "Memory that is in RAM.",
         static_cast<double>(figures.resident_bytes));
-    one("process_open_fds", Type::gauge, "Open descriptors.", static_cast<double>(figures.open_fds));
+    one("process_open_fds", Type::gauge, "Open descriptors.",
+        static_cast<double>(figures.open_fds));
     one("process_max_fds", Type::gauge, "The limit of open descriptors.",
         static_cast<double>(figures.max_fds));
     one("process_start_time_seconds", Type::gauge, "Since 1970.", figures.start_seconds);

@@ -38,8 +38,9 @@ struct ReceiveBuffers {
 
 class Shard {
  public:
-  // `config`, `pg`, `spread` and `scrape`, which all shards share, outlive the shard; `listening_fd` becomes
-  // its own, the eventfd `control_fd` stays its maker's. Throws io::RingError.
+  // `config`, `pg`, `spread` and `scrape`, which all shards share, outlive the shard;
+  // `listening_fd` becomes its own, the eventfd `control_fd` stays its maker's. Throws
+  // io::RingError.
   Shard(const Config& config, const pg::Options& pg, pg::Spread& spread, Scrape& scrape,
         unsigned index, int listening_fd, int control_fd, const ReceiveBuffers& buffers = {});
 

@@ -16,9 +16,8 @@
 
 namespace ringpost {
 
-ShardThread::ShardThread(const Config& config, pg::Spread& spread, Scrape& scrape,
-                         unsigned index, unsigned count, std::vector<int> cpus, int listening_fd,
-                         int ended_fd)
+ShardThread::ShardThread(const Config& config, pg::Spread& spread, Scrape& scrape, unsigned index,
+                         unsigned count, std::vector<int> cpus, int listening_fd, int ended_fd)
     : config_(config),
       spread_(spread),
       scrape_(scrape),

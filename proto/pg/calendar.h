@@ -11,7 +11,8 @@
 
 namespace ringpost::proto::pg {
 
-inline constexpr std::chrono::sys_days day_0 = std::chrono::sys_days(std::chrono::year(2000) / 1 / 1);
+inline constexpr std::chrono::sys_days day_0 =
+    std::chrono::sys_days(std::chrono::year(2000) / 1 / 1);
 
 constexpr bool is_finite(Date date) {
   return date != date_infinity && date != date_minus_infinity;

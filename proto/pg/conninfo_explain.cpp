@@ -1,7 +1,6 @@
-#include "proto/pg/conninfo.h"
-
 #include <algorithm>
 
+#include "proto/pg/conninfo.h"
 #include "proto/pg/conninfo_settings.h"
 
 namespace ringpost::proto::pg {

@@ -1,5 +1,6 @@
-// Days and times as PostgreSQL counts them: date, time, timestamp, interval. timestamptz, which has a
-// text here, is proto/pg/timestamptz.h; conversions to those of std::chrono are proto/pg/calendar.h.
+// Days and times as PostgreSQL counts them: date, time, timestamp, interval. timestamptz, which has
+// a text here, is proto/pg/timestamptz.h; conversions to those of std::chrono are
+// proto/pg/calendar.h.
 #pragma once
 
 #include <compare>

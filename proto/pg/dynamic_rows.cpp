@@ -8,9 +8,8 @@ DynamicRows::DynamicRows(std::string_view row_description, std::string_view mess
                          std::string_view command_tag, Format format)
     : rest_(messages), command_tag_(command_tag), format_(format) {
   if (!row_description.empty())
-    malformed_ = !for_each_field(row_description, [this](const FieldDescription& field) {
-      columns_.push_back(field);
-    });
+    malformed_ = !for_each_field(
+        row_description, [this](const FieldDescription& field) { columns_.push_back(field); });
   if (malformed_) rest_ = {};
 }
 

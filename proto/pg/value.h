@@ -1,5 +1,5 @@
-// Value<T>: what a C++ type is to PostgreSQL, and the types of one value each; which is which stands
-// in proto/pg/values.h.
+// Value<T>: what a C++ type is to PostgreSQL, and the types of one value each; which is which
+// stands in proto/pg/values.h.
 #pragma once
 
 #include <algorithm>

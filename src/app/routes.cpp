@@ -23,7 +23,8 @@ namespace {
 
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view users_path = "/users", user_prefix = "/users/", health_path = "/healthz",
-                           readiness_path = "/readyz", metrics_path = "/metrics", openapi_path = "/openapi.json";
+                           readiness_path = "/readyz", metrics_path = "/metrics",
+                           openapi_path = "/openapi.json";
 constexpr uint64_t default_limit = 50, most_limit = 200;
 // What is around a page's users, and every answer that has none.
 constexpr size_t small_answer = 128;

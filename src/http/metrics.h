@@ -48,10 +48,10 @@ class Metrics {
           each(row / methods, static_cast<Method>(row % methods), statuses[i], *histogram);
   }
 
-  io::Gauge active;        // requests that were taken and not yet answered
-  io::Gauge connections;   // open now
-  io::Counter accepted;    // connections
-  io::Counter turned_away; // requests, as the memory for answers was used up
+  io::Gauge active;         // requests that were taken and not yet answered
+  io::Gauge connections;    // open now
+  io::Counter accepted;     // connections
+  io::Counter turned_away;  // requests, as the memory for answers was used up
 
  private:
   // Those that end a request.

@@ -19,10 +19,10 @@ class Session;
 
 // What a reply knows of its request.
 struct Ticket {
-  uint32_t number;    // of it, in its session (see ServerConnection)
-  uint32_t reserved;  // bytes of the budget, for its answer
-  io::Time asked;     // when it had come
-  Series series;      // for the metrics
+  uint32_t number;               // of it, in its session (see ServerConnection)
+  uint32_t reserved;             // bytes of the budget, for its answer
+  io::Time asked;                // when it had come
+  Series series;                 // for the metrics
   proto::http::Status status{};  // of the answer that was begun
 };
 

@@ -259,8 +259,8 @@ Reply Session::take_offer(uint32_t reserved, proto::http::Method method) {
 
 void Session::answer(const Ticket& ticket, const Answer& answer) {
   const size_t before = answers();
-  answered(connection_.answer(ticket.number, answer, context_.date(), stream_.out()), before, ticket,
-           answer.status);
+  answered(connection_.answer(ticket.number, answer, context_.date(), stream_.out()), before,
+           ticket, answer.status);
 }
 
 Draft Session::begin_answer(uint32_t number, const Answer& answer, size_t expected) {

@@ -1,6 +1,6 @@
-// LatencyHistogram: how long things took, in buckets of which eight make a doubling: bucket k holds what
-// took more than 2^((k-1)/8) seconds and at most 2^(k/8). These are the buckets of a Prometheus
-// native histogram of schema 3; none is wider than 9.1 % of what is in it.
+// LatencyHistogram: how long things took, in buckets of which eight make a doubling: bucket k holds
+// what took more than 2^((k-1)/8) seconds and at most 2^(k/8). These are the buckets of a
+// Prometheus native histogram of schema 3; none is wider than 9.1 % of what is in it.
 //
 // One thread observes, any other may read (counter.h); 1.5 KiB each.
 #pragma once
@@ -18,8 +18,8 @@ namespace ringpost::io {
 
 namespace detail {
 
-// Of the fractions of a double that begin with the same six bits: how many eighths of a doubling lie
-// below them, and the one that lies among them, if there is one. As the first 31 bits.
+// Of the fractions of a double that begin with the same six bits: how many eighths of a doubling
+// lie below them, and the one that lies among them, if there is one. As the first 31 bits.
 struct EighthsCell {
   uint32_t bound;
   int below;

@@ -41,7 +41,7 @@ double started() {
 
 // Their folder's size, from Linux 6.2 on; before that it is 0, and they are counted.
 uint64_t open_descriptors() {
-  struct stat folder {};
+  struct stat folder{};
   if (stat("/proc/self/fd", &folder) == 0 && folder.st_size > 0)
     return static_cast<uint64_t>(folder.st_size);
   uint64_t count = 0;

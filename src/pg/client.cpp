@@ -26,8 +26,7 @@ Silent silent;
 
 std::expected<Options, std::string> options_for(std::string_view conninfo,
                                                 std::string application_name) {
-  auto read =
-      proto::pg::parse_conninfo(conninfo, context_of_process(std::move(application_name)));
+  auto read = proto::pg::parse_conninfo(conninfo, context_of_process(std::move(application_name)));
   if (!read) return std::unexpected(std::move(read.error()));
   Options options;
   options.max_connections = 4;

@@ -300,8 +300,7 @@ void Connection::expired() {
 // Something has come while the session was given over.
 std::optional<std::string> Connection::look_once_more() {
   given_over_ = false;
-  if (pipeline_.empty() ||
-      !given_up_.stays(pipeline_.next_number(), pipeline_.front_forgotten()))
+  if (pipeline_.empty() || !given_up_.stays(pipeline_.next_number(), pipeline_.front_forgotten()))
     return std::nullopt;
   works_ = true;
   return no_answer;

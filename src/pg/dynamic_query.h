@@ -40,9 +40,7 @@ class [[nodiscard]] DynamicQuery final : private detail::Described, public Query
   Result<proto::pg::DynamicRows> await_resume();
 
  private:
-  void encode(proto::wire::Buffer& out, std::string_view) const override {
-    made_.encode_bind(out);
-  }
+  void encode(proto::wire::Buffer& out, std::string_view) const override { made_.encode_bind(out); }
 
   const proto::pg::DynamicStatement& made_;
   Lease* lease_;

@@ -19,7 +19,7 @@ struct Error {
     server,       // PostgreSQL answered with an error: `server` has it
     mismatch,  // the statement's types are not what the program declares, or a row can't be decoded
     rolled_back,  // a transaction that had failed was to be committed: nothing of it was done
-    too_large,  // the answer is larger than the limit, or the parameters than PostgreSQL's
+    too_large,    // the answer is larger than the limit, or the parameters than PostgreSQL's
   };
   Kind kind;
   std::shared_ptr<const proto::pg::ErrorResponse> server;

@@ -43,7 +43,8 @@ class Api {
         client_buffers_(reactor, 16, 16384, 8),
         spread_(options_.max_connections),
         pool_(reactor, buffers_, options_, spread_, statements, unheard_),
-        routes_(pool_, {.request = timeout, .ready = ready_timeout}, [] { return "of all shards\n"; }),
+        routes_(pool_, {.request = timeout, .ready = ready_timeout},
+                [] { return "of all shards\n"; }),
         context_(reactor, buffers_, limits_, routes_),
         scope_(reactor) {
     scope_.spawn(pool_.run());

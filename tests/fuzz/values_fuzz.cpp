@@ -146,7 +146,8 @@ void count_rows(std::string_view messages) {
 // The first byte is the length of the description, behind which the messages are.
 void walk_dynamic_rows(std::string_view input) {
   if (input.empty()) return;
-  const auto length = std::min(static_cast<size_t>(static_cast<uint8_t>(input[0])), input.size() - 1);
+  const auto length =
+      std::min(static_cast<size_t>(static_cast<uint8_t>(input[0])), input.size() - 1);
   const std::string_view description = input.substr(1, length), messages = input.substr(1 + length);
   DynamicRows rows(description, messages, input, Format::binary);
   std::string_view rest = messages;

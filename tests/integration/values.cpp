@@ -56,9 +56,11 @@ class Session {
     encode_parse(out, "", sql, statement.parameters);
     encode_describe_statement(out, "");
     exchange(out);
-    const auto checked = statement.check(body_of(BackendMessage::ParameterDescription), body_of(BackendMessage::RowDescription));
+    const auto checked = statement.check(body_of(BackendMessage::ParameterDescription),
+                                         body_of(BackendMessage::RowDescription));
     if (!checked) {
-      ADD_FAILURE() << sql << ": " << checked.error() << ' ' << body_of(BackendMessage::ErrorResponse);
+      ADD_FAILURE() << sql << ": " << checked.error() << ' '
+                    << body_of(BackendMessage::ErrorResponse);
       return std::nullopt;
     }
     out.clear();
@@ -170,8 +172,7 @@ TEST_F(Values, DatesAndTimes) {
   expect(Date{0}, "date", "2000-01-01");
   expect(Date{-1}, "date", "1999-12-31");
   expect(to_date(std::chrono::sys_days(std::chrono::year(0) / 2 / 29)), "date", "0001-02-29 BC");
-  expect(to_date(std::chrono::sys_days(std::chrono::year(-4712) / 1 / 1)), "date",
-         "4713-01-01 BC");
+  expect(to_date(std::chrono::sys_days(std::chrono::year(-4712) / 1 / 1)), "date", "4713-01-01 BC");
   expect(Date{2'145'031'948}, "date", "5874897-12-31");
   expect(date_infinity, "date", "infinity");
   expect(date_minus_infinity, "date", "-infinity");

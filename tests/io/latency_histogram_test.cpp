@@ -46,7 +46,8 @@ TEST(LatencyHistogram, PutsTheEndsIntoTheirBuckets) {
   EXPECT_EQ(LatencyHistogram::bucket_of(0), 0u);
   EXPECT_EQ(LatencyHistogram::bucket_of(7'629), 0u);
   EXPECT_EQ(LatencyHistogram::bucket_of(7'630), 1u);
-  EXPECT_EQ(LatencyHistogram::bucket_of(1'000'000'000), 17u * 8);      // a bound belongs to what is below
+  EXPECT_EQ(LatencyHistogram::bucket_of(1'000'000'000),
+            17u * 8);  // a bound belongs to what is below
   EXPECT_EQ(LatencyHistogram::bucket_of(1'000'000'001), 17u * 8 + 1);
   EXPECT_EQ(LatencyHistogram::bucket_of(16'000'000'000), LatencyHistogram::buckets - 2);
   EXPECT_EQ(LatencyHistogram::bucket_of(16'000'000'100), LatencyHistogram::buckets - 1);

@@ -16,20 +16,25 @@ const std::string ask_text =
     "B\0\0\0\x16\0\0\0\1\0\0\0\1\0\0\0\2hi\0\1\0\0E\0\0\0\x09\0\0\0\0\0S\0\0\0\4"s;
 // The same of an int4 in binary, for rows in binary.
 const std::string ask_binary =
-    "C\0\0\0\x06S\0P\0\0\0\x15\0select $1\0\0\1\0\0\0\x17" "D\0\0\0\x06S\0"
+    "C\0\0\0\x06S\0P\0\0\0\x15\0select $1\0\0\1\0\0\0\x17"
+    "D\0\0\0\x06S\0"
     "B\0\0\0\x18\0\0\0\1\0\1\0\1\0\0\0\4\0\0\0\7\0\1\0\1E\0\0\0\x09\0\0\0\0\0S\0\0\0\4"s;
 const std::string text_answer =
-    "3\0\0\0\4" "1\0\0\0\4" "t\0\0\0\x0a\0\1\0\0\0\x19"
-    "T\0\0\0\x1a\0\1t\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0" "2\0\0\0\4"
-    "D\0\0\0\x0c\0\1\0\0\0\2hi" "C\0\0\0\x0dSELECT 1\0Z\0\0\0\5I"s;
+    "3\0\0\0\4"
+    "1\0\0\0\4"
+    "t\0\0\0\x0a\0\1\0\0\0\x19"
+    "T\0\0\0\x1a\0\1t\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0"
+    "2\0\0\0\4"
+    "D\0\0\0\x0c\0\1\0\0\0\2hi"
+    "C\0\0\0\x0dSELECT 1\0Z\0\0\0\5I"s;
 
 TEST(DynamicQuery, BringsRowsWithTheirDescription) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
     server.listen();
-    server.play(log_in_and_prepare() +
-                Script{expect(ask_text), send(text_answer), expect(ask_binary),
-                       send(prepared + answer(7)), expect(ask_find(2)), send(answer(2))});
+    server.play(log_in_and_prepare() + Script{expect(ask_text), send(text_answer),
+                                              expect(ask_binary), send(prepared + answer(7)),
+                                              expect(ask_find(2)), send(answer(2))});
     Client client(reactor, server);
     co_await client.connected();
     DynamicStatement text(Access::read, "select $1");
@@ -62,9 +67,9 @@ TEST(DynamicQuery, ItsErrorIsItsOwn) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
     server.listen();
-    server.play(log_in_and_prepare() +
-                Script{expect(ask_text), send(error("ERROR", "42601", "syntax error") + ready),
-                       expect(ask_find(2)), send(answer(2))});
+    server.play(log_in_and_prepare() + Script{expect(ask_text),
+                                              send(error("ERROR", "42601", "syntax error") + ready),
+                                              expect(ask_find(2)), send(answer(2))});
     Client client(reactor, server);
     co_await client.connected();
     DynamicStatement text(Access::read, "select $1");
@@ -109,8 +114,7 @@ TEST(DynamicQuery, GivenUp) {
       co_await io::Sleep(reactor, 5ms, nullptr);
       if (in_time) cancellation.request();
       co_await scope.join();
-      EXPECT_TRUE(why &&
-                  why->kind == (in_time ? Error::Kind::cancelled : Error::Kind::timed_out));
+      EXPECT_TRUE(why && why->kind == (in_time ? Error::Kind::cancelled : Error::Kind::timed_out));
       gate.open();
       Answer next;
       co_await client.run(next, 2);

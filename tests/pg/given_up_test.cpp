@@ -40,25 +40,17 @@ TEST(GivenUp, IsLeftAloneWhileAnswersEnd) {
 }
 
 TEST(GivenUp, TheNextThatStaysCostsTheSession) {
-  looks("the same lock", {{5, true, cancel},
-                          {6, true, nothing},
-                          {6, true, look_closely},
-                          {6, true, replace}});
-  looks("a wanted one between", {{5, true, cancel},
-                                 {6, false, nothing},
-                                 {7, true, nothing},
-                                 {7, true, cancel}});
+  looks("the same lock",
+        {{5, true, cancel}, {6, true, nothing}, {6, true, look_closely}, {6, true, replace}});
+  looks("a wanted one between",
+        {{5, true, cancel}, {6, false, nothing}, {7, true, nothing}, {7, true, cancel}});
 }
 
 TEST(GivenUp, TheCloseLookMayFindThatItHasCome) {
-  looks("another", {{5, true, cancel},
-                    {5, true, look_closely},
-                    {6, true, nothing},
-                    {6, true, cancel}});
-  looks("wanted", {{5, true, cancel},
-                   {5, true, look_closely},
-                   {6, false, nothing},
-                   {6, true, cancel}});
+  looks("another",
+        {{5, true, cancel}, {5, true, look_closely}, {6, true, nothing}, {6, true, cancel}});
+  looks("wanted",
+        {{5, true, cancel}, {5, true, look_closely}, {6, false, nothing}, {6, true, cancel}});
 }
 
 }  // namespace

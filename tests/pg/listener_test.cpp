@@ -18,7 +18,12 @@ const std::string listen_quoted =
     "C\0\0\0\x06S\0P\0\0\0\x1a\0LISTEN \"of \"\"it\"\"\"\0\0\0D\0\0\0\x06S\0"
     "B\0\0\0\x0e\0\0\0\0\0\0\0\1\0\0E\0\0\0\x09\0\0\0\0\0S\0\0\0\4"s;
 const std::string listening =
-    "3\0\0\0\4" "1\0\0\0\4" "t\0\0\0\6\0\0" "n\0\0\0\4" "2\0\0\0\4" "C\0\0\0\x0bLISTEN\0"
+    "3\0\0\0\4"
+    "1\0\0\0\4"
+    "t\0\0\0\6\0\0"
+    "n\0\0\0\4"
+    "2\0\0\0\4"
+    "C\0\0\0\x0bLISTEN\0"
     "Z\0\0\0\5I"s;
 
 // From the backend 258, on "news".
@@ -72,12 +77,12 @@ TEST(Listener, HandsOnWhatItHearsAndListensAnew) {
     server.listen();
     Gate gate(reactor);
     // Amid the answers, cut anywhere, several at once.
+    server.play(log_in() + Script{expect(listen_news + listen_quoted),
+                                  tests::send_in_pieces(listening + notify('a') + listening, 1),
+                                  pause(gate), send(notify('b') + notify('c')), close_session()});
     server.play(log_in() +
                 Script{expect(listen_news + listen_quoted),
-                       tests::send_in_pieces(listening + notify('a') + listening, 1), pause(gate),
-                       send(notify('b') + notify('c')), close_session()});
-    server.play(log_in() + Script{expect(listen_news + listen_quoted),
-                                  send(listening + listening + notice("hear, hear") + notify('d'))});
+                       send(listening + listening + notice("hear, hear") + notify('d'))});
     Ears ears(reactor, server, {"news", "of \"it\""});
     const io::Until until{reactor.now() + 3s};
     std::vector<std::string> heard;
@@ -153,20 +158,19 @@ TEST(Listener, ThatIsRefusedTriesAgain) {
     ScriptedPostgres server(reactor);
     server.listen();
     for (int i = 0; i < 2; ++i)
-      server.play(log_in() +
-                  Script{expect(listen_news),
-                         send(error("ERROR", "25006", "cannot execute LISTEN during recovery") +
-                              ready)});
+      server.play(
+          log_in() +
+          Script{expect(listen_news),
+                 send(error("ERROR", "25006", "cannot execute LISTEN during recovery") + ready)});
     server.play(log_in() + Script{expect(listen_news), send(ready)});  // out of place
     server.play(log_in() + Script{expect(listen_news), send(listening)});
     Ears ears(reactor, server, {"news"});
     const std::string heard = co_await ears.next({reactor.now() + 3s});
     EXPECT_EQ(heard, "listening");
     EXPECT_EQ(ears.observer.said,
-              (std::vector{
-                  "connect_failed ERROR 25006: cannot execute LISTEN during recovery"s,
-                  "connect_failed protocol violation: ReadyForQuery out of place"s,
-                  "connected 16.3"s}));
+              (std::vector{"connect_failed ERROR 25006: cannot execute LISTEN during recovery"s,
+                           "connect_failed protocol violation: ReadyForQuery out of place"s,
+                           "connected 16.3"s}));
     co_await ears.stop();
     co_await server.stop();
   });

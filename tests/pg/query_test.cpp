@@ -282,12 +282,12 @@ TEST(Query, HitByACancelThatWasMeantForAnother) {
     ScriptedPostgres server(reactor);
     server.listen();
     Gate cancelled(reactor);
-    server.play(log_in_and_prepare() +
-                Script{expect(ask_find(1) + ask_find(2)), pause(cancelled),
-                       send(answer(1) +
-                            error("ERROR", "57014", "canceling statement due to user request") +
-                            ready),
-                       expect(ask_find(2)), send(answer(2))});
+    server.play(
+        log_in_and_prepare() +
+        Script{expect(ask_find(1) + ask_find(2)), pause(cancelled),
+               send(answer(1) + error("ERROR", "57014", "canceling statement due to user request") +
+                    ready),
+               expect(ask_find(2)), send(answer(2))});
     server.play({expect(cancel_request), open(cancelled), close_session()});
     Client client(reactor, server, [](Options& options) { options.give_up_timeout = 60ms; });
     co_await client.connected();
@@ -308,9 +308,9 @@ TEST(Query, EndedByTheServersOwnTimeout) {
     server.listen();
     server.play(
         log_in_and_prepare() +
-        Script{expect(ask_find(1)),
-               send(error("ERROR", "57014", "canceling statement due to statement timeout") +
-                    ready)});
+        Script{
+            expect(ask_find(1)),
+            send(error("ERROR", "57014", "canceling statement due to statement timeout") + ready)});
     Client client(reactor, server);
     Answer one;
     co_await client.run(one, 1);
@@ -321,8 +321,8 @@ TEST(Query, EndedByTheServersOwnTimeout) {
   });
 }
 
-// A row now and then, until `end` is open; none at all where it does not trickle. Then it closes, and
-// opens `closed`.
+// A row now and then, until `end` is open; none at all where it does not trickle. Then it closes,
+// and opens `closed`.
 Task<bool> work_until(tests::PgSession& session, bool trickles, Gate& end, Gate& closed) {
   bool taken = co_await session.send(bound, bound.size());
   while (taken && !end.is_open()) {

@@ -38,14 +38,17 @@ TEST(Transaction, ThatIsLeftIsRolledBackBeforeTheNextQuery) {
 
 // A rollback that does not end the transaction ends the session.
 TEST(Transaction, ThatCantBeRolledBackEndsItsSession) {
-  const std::string answers[] = {done + "C\0\0\0\x0d" "ROLLBACK\0"s + in_transaction_now,
+  const std::string answers[] = {done +
+                                     "C\0\0\0\x0d"
+                                     "ROLLBACK\0"s +
+                                     in_transaction_now,
                                  failed("25P02")};
   for (const std::string& answering : answers) {
     run_on_reactor([&](Reactor& reactor) -> Task<void> {
       ScriptedPostgres server(reactor);
       server.listen();
-      server.play(log_in_and_prepare() + Script{expect(ask_begin), send(begun),
-                                                expect(ask_rollback), send(answering)});
+      server.play(log_in_and_prepare() +
+                  Script{expect(ask_begin), send(begun), expect(ask_rollback), send(answering)});
       server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
       Client client(reactor, server);
       co_await client.connected();
@@ -283,8 +286,8 @@ TEST(Transaction, InALineThatIsFullIsRefused) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
     server.listen();
-    server.play(log_in_and_prepare() + Script{expect(ask_begin), send(begun), expect(ask_rollback),
-                                              send(rolled_back)});
+    server.play(log_in_and_prepare() +
+                Script{expect(ask_begin), send(begun), expect(ask_rollback), send(rolled_back)});
     Client client(reactor, server, [](Options& options) { options.most_waiting = 1; });
     co_await client.connected();
     {

@@ -137,10 +137,10 @@ TEST(Transaction, OneAfterTheOtherOnOneConnection) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
     server.listen();
-    server.play(log_in_and_prepare() +
-                Script{expect(ask_begin), send(begun), expect(ask_add(1)), send(added(1)),
-                       expect(ask_commit), send(committed), expect(ask_begin), send(begun),
-                       expect(ask_add(2)), send(added(2)), expect(ask_commit), send(committed)});
+    server.play(log_in_and_prepare() + Script{expect(ask_begin), send(begun), expect(ask_add(1)),
+                                              send(added(1)), expect(ask_commit), send(committed),
+                                              expect(ask_begin), send(begun), expect(ask_add(2)),
+                                              send(added(2)), expect(ask_commit), send(committed)});
     Client client(reactor, server);
     co_await client.connected();
     io::Scope scope(reactor);
@@ -169,8 +169,8 @@ TEST(Transaction, LeavesAConnectionToQueries) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
     server.listen();
-    server.play(log_in_and_prepare() + Script{expect(ask_begin), send(begun), expect(ask_rollback),
-                                              send(rolled_back)});
+    server.play(log_in_and_prepare() +
+                Script{expect(ask_begin), send(begun), expect(ask_rollback), send(rolled_back)});
     server.play(log_in_and_prepare() + Script{expect(ask_find(1)), send(answer(1))});
     Client client(reactor, server, [](Options& options) { options.max_connections = 2; });
     co_await client.connected();
@@ -224,10 +224,10 @@ TEST(Transaction, AStaleStatementFailsItAndIsPreparedAnew) {
     server.listen();
     const std::string stale =
         error("ERROR", "0A000", "cached plan must not change result type", "RevalidateCachedQuery");
-    server.play(log_in_and_prepare() +
-                Script{expect(ask_begin), send(begun), expect(ask_find(1)), send(stale + in_failed),
-                       expect(ask_rollback), send(rolled_back), expect(prepare_find + ask_find(2)),
-                       send(prepared + answer(2))});
+    server.play(log_in_and_prepare() + Script{expect(ask_begin), send(begun), expect(ask_find(1)),
+                                              send(stale + in_failed), expect(ask_rollback),
+                                              send(rolled_back), expect(prepare_find + ask_find(2)),
+                                              send(prepared + answer(2))});
     Client client(reactor, server);
     co_await client.connected();
     Transaction transaction(*client.pool, {reactor.now() + 3s});
@@ -258,12 +258,12 @@ TEST(InTransaction, IsBegunAnewWhenItGaveWay) {
       ScriptedPostgres server(reactor);
       server.listen();
       server.play(log_in_and_prepare() +
-                  Script{expect(ask_begin), send(begun), expect(ask_add(7)),
-                         send(failed(sqlstate)), expect(ask_rollback), send(rolled_back),
-                         expect(ask_begin), send(begun), expect(ask_add(7)), send(added(7)),
-                         expect(ask_commit), send(error("ERROR", sqlstate, "so it is") + ready),
-                         expect(ask_begin), send(begun), expect(ask_add(7)), send(added(7)),
-                         expect(ask_commit), send(committed)});
+                  Script{expect(ask_begin), send(begun), expect(ask_add(7)), send(failed(sqlstate)),
+                         expect(ask_rollback), send(rolled_back), expect(ask_begin), send(begun),
+                         expect(ask_add(7)), send(added(7)), expect(ask_commit),
+                         send(error("ERROR", sqlstate, "so it is") + ready), expect(ask_begin),
+                         send(begun), expect(ask_add(7)), send(added(7)), expect(ask_commit),
+                         send(committed)});
       Client client(reactor, server);
       co_await client.connected();
       const Result<int32_t> value =
@@ -279,11 +279,11 @@ TEST(InTransaction, OtherErrorsAndTheLastAttemptsAreItsOwners) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
     server.listen();
-    server.play(log_in_and_prepare() +
-                Script{expect(ask_begin), send(begun), expect(ask_add(7)), send(failed("23505")),
-                       expect(ask_rollback), send(rolled_back), expect(ask_begin), send(begun),
-                       expect(ask_add(7)), send(failed("40001")), expect(ask_rollback),
-                       send(rolled_back)});
+    server.play(log_in_and_prepare() + Script{expect(ask_begin), send(begun), expect(ask_add(7)),
+                                              send(failed("23505")), expect(ask_rollback),
+                                              send(rolled_back), expect(ask_begin), send(begun),
+                                              expect(ask_add(7)), send(failed("40001")),
+                                              expect(ask_rollback), send(rolled_back)});
     Client client(reactor, server);
     co_await client.connected();
     const Result<int32_t> twice =

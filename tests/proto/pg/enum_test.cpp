@@ -73,8 +73,8 @@ TEST(Calendar, DaysAndTimesAreThoseOfChrono) {
       {{-1}, 1999y / 12 / 31},
       {{9527}, 2026y / 1 / 31},
       {{59}, 2000y / 2 / 29},
-      {{-730'485}, year(0) / 1 / 1},          // 1 BC
-      {{-2'451'507}, year(-4712) / 1 / 1},    // 4713-01-01 BC
+      {{-730'485}, year(0) / 1 / 1},        // 1 BC
+      {{-2'451'507}, year(-4712) / 1 / 1},  // 4713-01-01 BC
   };
   for (const Case& one : cases) {
     EXPECT_EQ(to_days(one.date), sys_days(one.day)) << one.date.days;

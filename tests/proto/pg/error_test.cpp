@@ -159,8 +159,7 @@ TEST(ErrorClass, KnowsWhatEndsASessionFromOutside) {
       {"FATAL", "57P05", true},    // idle_session_timeout
       {"FATAL", "40001", true},    // conflict with recovery that the session must give way to
       {"ERROR", "40001", false},   // the statement alone
-      {"FATAL", "53200", false},
-      {"PANIC", "XX000", false},
+      {"FATAL", "53200", false},  {"PANIC", "XX000", false},
   };
   for (const Case& one : cases) {
     ErrorResponse error;

@@ -71,9 +71,9 @@ static_assert(!MadeWithoutSayingWhich<Statement<Count()>>);
 
 TEST(Statement, MayBringNoRows) {
   EXPECT_TRUE(rename_person.check("\0\2\0\0\x0b\x86\0\0\0\x19"sv, ""));
-  EXPECT_EQ(rename_person.check("\0\2\0\0\x0b\x86\0\0\0\x19"sv, int16(1) + field("id", 2950))
-                .error(),
-            "statement rename_person: it has 1 columns, the program reads 0");
+  EXPECT_EQ(
+      rename_person.check("\0\2\0\0\x0b\x86\0\0\0\x19"sv, int16(1) + field("id", 2950)).error(),
+      "statement rename_person: it has 1 columns, the program reads 0");
   Rows<NoRow> none("", "UPDATE 2\0"sv);
   EXPECT_FALSE(none.next());
   EXPECT_EQ(none.affected(), 2u);
