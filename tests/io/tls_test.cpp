@@ -88,7 +88,7 @@ TEST(Tls, ShakesHandsInWhateverPieces) {
   const Authority authority;
   for (const int version : versions) {
     const TlsServer server(authority.server, {.version = version});
-    for (const size_t piece : {1, 2, 3, 5, 100, 1 << 20}) {
+    for (const size_t piece : {1UL, 2UL, 3UL, 5UL, 100UL, 1UL << 20}) {
       Pair pair(authority.context(), server, "db.example");
       EXPECT_EQ(pair.client.state(), State::handshaking);
       EXPECT_EQ(pair.shake_hands(piece), State::open) << piece << pair.client.error().message();
@@ -107,7 +107,7 @@ TEST(Tls, CarriesWhatIsSaidBothWays) {
     const TlsServer server(authority.server, {.version = version});
     Pair pair(authority.context(), server);
     ASSERT_EQ(pair.shake_hands(), State::open);
-    for (const size_t size : {1, 100, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 1 << 20}) {
+    for (const size_t size : {1UL, 100UL, 16'383UL, 16'384UL, 16'385UL, 1UL << 20}) {
       std::string text(size, '\0');
       for (size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i * 7 + size);
       pair.say(text);
@@ -125,7 +125,8 @@ TEST(Tls, TakesRecordsInWhateverPieces) {
   const Authority authority;
   for (const int version : versions) {
     const TlsServer server(authority.server, {.version = version});
-    for (const size_t piece : {1, 2, 3, 4, 5, 6, 7, 21, 22, 23, 1000, 16 * 1024}) {
+    for (const size_t piece :
+         {1UL, 2UL, 3UL, 4UL, 5UL, 6UL, 7UL, 21UL, 22UL, 23UL, 1000UL, 16'384UL}) {
       Pair pair(authority.context(), server);
       ASSERT_EQ(pair.shake_hands(), State::open);
       std::string bytes = pair.server().say("one");
