@@ -157,7 +157,7 @@ Connection* Pool::trusted(Connection& connection) {
     beside_a_silent_one |= each.ready() && each.host() == connection.host() &&
                            each.silence() >= options_.pipeline_time;
   }
-  if (!beside_a_silent_one) return &connection;
+  if (own == nullptr || !beside_a_silent_one) return &connection;
   own->retired = "it may be as dead as another one";
   own->closing = true;
   own->connection.retire();
