@@ -47,30 +47,17 @@ const Known* find(Type type) {
   return nullptr;
 }
 
-// The longest length field of each type; 0 for what no backend sends.
-struct Longest {
-  int32_t of[256] = {};
-  constexpr Longest() {
-    for (const Known& one : known) of[static_cast<uint8_t>(one.type)] = one.longest;
-  }
-};
-constexpr Longest longest;
-
 }  // namespace
 
-wire::Parse next_message(std::string_view input, Message& message) {
-  if (input.empty()) return wire::Parse::partial;
-  message = {.type = Type{input[0]}, .body = {}, .size = 0};
-  const int32_t most = longest.of[static_cast<uint8_t>(input[0])];
-  if (most == 0) return wire::Parse::invalid;
-  if (input.size() < 5) return wire::Parse::partial;
-  const auto length = wire::load_big_endian<int32_t>(input.data() + 1);
-  if (length < 4 || length > most) return wire::Parse::invalid;
-  message.size = 1 + static_cast<size_t>(length);
-  if (input.size() < message.size) return wire::Parse::partial;
-  message.body = input.substr(5, message.size - 5);
-  return wire::Parse::complete;
-}
+namespace detail {
+
+constinit const std::array<int32_t, 256> longest_length = [] {
+  std::array<int32_t, 256> longest{};
+  for (const Known& one : known) longest[static_cast<uint8_t>(one.type)] = one.longest;
+  return longest;
+}();
+
+}  // namespace detail
 
 std::string message_name(BackendMessage type) {
   if (const Known* one = find(type)) return std::string(one->name);
