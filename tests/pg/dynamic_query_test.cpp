@@ -63,29 +63,33 @@ TEST(DynamicQuery, BringsRowsWithTheirDescription) {
   });
 }
 
+// What it says of a statement by name, of a PREPARE twice say, is no word about how ours are kept.
 TEST(DynamicQuery, ItsErrorIsItsOwn) {
-  run_on_reactor([](Reactor& reactor) -> Task<void> {
-    ScriptedPostgres server(reactor);
-    server.listen();
-    server.play(log_in_and_prepare() + Script{expect(ask_text),
-                                              send(error("ERROR", "42601", "syntax error") + ready),
-                                              expect(ask_find(2)), send(answer(2))});
-    Client client(reactor, server);
-    co_await client.connected();
-    DynamicStatement text(Access::read, "select $1");
-    text.add_text("hi");
-    auto asking = client.pool->query(text, {reactor.now() + 3s});
-    const Result<DynamicRows> rows = co_await asking;
-    EXPECT_FALSE(rows);
-    if (!rows) {
-      EXPECT_EQ(rows.error().message(), "ERROR 42601: syntax error");
-    }
-    Answer next;
-    co_await client.run(next, 2);
-    EXPECT_TRUE(next.is({2})) << next;
-    co_await client.stop();
-    co_await server.stop();
-  });
+  for (const std::string sqlstate : {"42601", "42P05", "26000"}) {
+    run_on_reactor([&](Reactor& reactor) -> Task<void> {
+      ScriptedPostgres server(reactor);
+      server.listen();
+      server.play(log_in_and_prepare() +
+                  Script{expect(ask_text), send(error("ERROR", sqlstate, "no") + ready),
+                         expect(ask_find(2)), send(answer(2))});
+      Client client(reactor, server);
+      co_await client.connected();
+      DynamicStatement text(Access::read, "select $1");
+      text.add_text("hi");
+      auto asking = client.pool->query(text, {reactor.now() + 3s});
+      const Result<DynamicRows> rows = co_await asking;
+      EXPECT_FALSE(rows);
+      if (!rows) {
+        EXPECT_EQ(rows.error().message(), "ERROR " + sqlstate + ": no");
+      }
+      Answer next;
+      co_await client.run(next, 2);
+      EXPECT_TRUE(next.is({2})) << next;
+      EXPECT_EQ(client.observer.count("statements_not_kept"), 0u);
+      co_await client.stop();
+      co_await server.stop();
+    });
+  }
 }
 
 // A late answer is drained, as that of any other.
