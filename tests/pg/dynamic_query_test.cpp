@@ -69,9 +69,9 @@ TEST(DynamicQuery, ItsErrorIsItsOwn) {
     run_on_reactor([&](Reactor& reactor) -> Task<void> {
       ScriptedPostgres server(reactor);
       server.listen();
-      server.play(log_in_and_prepare() +
-                  Script{expect(ask_text), send(error("ERROR", sqlstate, "no") + ready),
-                         expect(ask_find(2)), send(answer(2))});
+      server.play(log_in_and_prepare() + Script{expect(ask_text),
+                                                send(error("ERROR", sqlstate, "no") + ready),
+                                                expect(ask_find(2)), send(answer(2))});
       Client client(reactor, server);
       co_await client.connected();
       DynamicStatement text(Access::read, "select $1");

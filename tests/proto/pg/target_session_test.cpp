@@ -83,11 +83,12 @@ std::string row(std::string_view text) {
 struct Asked {
   StateQuery::State last = StateQuery::State::asking;
   ServerState state;
-  std::string failure;
+  std::string failure{};
 };
 Asked ask(Wanted wanted, std::string_view bytes, ServerState known = {}) {
   StateQuery query(wanted);
-  Asked asked{.state = known};
+  Asked asked;
+  asked.state = known;
   Message message;
   while (asked.last == StateQuery::State::asking &&
          next_message(bytes, message) == wire::Parse::complete) {
