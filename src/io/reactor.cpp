@@ -9,6 +9,7 @@
 namespace ringpost::io {
 
 namespace {
+constexpr std::chrono::milliseconds long_turn{300};
 // A turn's worth of entries for some thousands of connections; a fuller turn is submitted in
 // pieces.
 constexpr unsigned submission_entries = 4096, completion_entries = 32768;
@@ -49,6 +50,8 @@ void Reactor::turn(bool wait) {
   submit(wait && ready_.empty());
   const Time before = now_;
   read_clocks();
+  if (now_ - before > long_turn) [[unlikely]]
+    resumed_ = now_;
   // Between that call's return and here the process may have been stopped, or have waited for its
   // CPU: what has come by now is taken before anything is called late.
   if (timers_.next() <= now_) ring_.submit(false);

@@ -48,6 +48,10 @@ class Reactor {
   // Seconds since 1970 by the wall clock, as of this turn.
   int64_t unix_seconds() const { return unix_seconds_; }
 
+  // When a turn last took so long that the process may have been stopped. Mostly it has waited for
+  // nothing: who judges others' silence counts from here, and is late rather than wrong.
+  Time resumed() const { return resumed_; }
+
   // Runs `task` and all it starts until it has ended.
   void run(Task<void> task);
 
@@ -87,6 +91,7 @@ class Reactor {
   Ring ring_;
   Batch batch_;
   Time now_;
+  Time resumed_{};
   int64_t unix_seconds_ = 0;
   TimerWheel timers_;
   Alarm alarm_;

@@ -261,7 +261,8 @@ Load::Microseconds Connection::load() const {
 }
 
 io::Duration Connection::silence() const {
-  return pipeline_.empty() ? io::Duration::zero() : reactor_.now() - heard_;
+  if (pipeline_.empty()) return io::Duration::zero();
+  return reactor_.now() - std::max(heard_, reactor_.resumed());
 }
 
 void Connection::forget(QueryBase& query) {
