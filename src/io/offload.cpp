@@ -60,6 +60,7 @@ class Worker {
 
  private:
   void run() {
+    pthread_setname_np(pthread_self(), "offload");
     // A shard's thread has started this one, and may be kept on one core.
     cpu_set_t all;
     if (sched_getaffinity(getpid(), sizeof all, &all) == 0)
