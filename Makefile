@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 containers := loadtest/compose/containers
 .PHONY: help compare outages compare-stub run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale
-.PHONY: up down bench-all
+.PHONY: up down bench-all cluster-test
 MAKEFLAGS += --no-print-directory
 
 help: ## This list
@@ -64,6 +64,10 @@ lint: ## clang-format, clang-tidy, shellcheck: say what is wrong, change nothing
 	@tools/format --check
 	@tools/lint
 
+##@ More than one machine
+cluster-test: ## compose.cluster.yaml under load: what is killed, replaced or halts, as a table (RATE=200)
+	@tests/cluster/cluster_test.py
+
 ##@ Compare
 compare: ## All contenders under the rules of the comparison, with a report (ARGS=--quick, --full, --help)
 	@tools/compare $(ARGS)
@@ -93,4 +97,4 @@ clean: ## Remove containers with their volume, build folders, the private Postgr
 	@$(containers) clean
 	@db/cluster destroy
 	@db/cluster destroy --dir .private/compare/pg
-	@rm -rf build build-asan build-clang build-fuzz build-pgo build-x86-64-v* .private
+	@rm -rf build build-asan build-clang build-fuzz build-package build-pgo build-x86-64-v* .private
