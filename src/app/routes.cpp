@@ -145,7 +145,7 @@ void Routes::handle(const Request& request, http::Reply reply) {
     case Resource::Kind::health:
       return send_ok(reply);
     case Resource::Kind::readiness:
-      if (leaving_) return send_unavailable(reply);
+      if (environment_.leaving) return send_unavailable(reply);
       return session.spawn(get_ready(std::move(reply)));
     case Resource::Kind::metrics:
       return get_metrics(std::move(reply));
@@ -224,7 +224,7 @@ void Routes::end_rows(const proto::pg::StatementDescription& statement, bool mal
 }
 
 io::Task<void> Routes::get_user(proto::pg::Uuid id, http::Reply reply) {
-  auto query = pool_.query(find_user, until(reply, timeouts_.request), id);
+  auto query = pool_.query(find_user, until(reply, environment_.request_timeout), id);
   auto rows = co_await query;
   if (!rows) co_return refuse(rows.error(), find_user.name, std::move(reply));
   const std::optional<User> user = rows->next();
@@ -242,7 +242,7 @@ io::Task<void> Routes::get_user(proto::pg::Uuid id, http::Reply reply) {
 }
 
 io::Task<void> Routes::get_page(int64_t limit, int64_t offset, http::Reply reply) {
-  auto query = pool_.query(list_users, until(reply, timeouts_.request), limit, offset);
+  auto query = pool_.query(list_users, until(reply, environment_.request_timeout), limit, offset);
   auto rows = co_await query;
   if (!rows) co_return refuse(rows.error(), list_users.name, std::move(reply));
   const size_t expected = static_cast<size_t>(limit) * user_bytes_ + small_answer;
@@ -254,13 +254,13 @@ io::Task<void> Routes::get_page(int64_t limit, int64_t offset, http::Reply reply
 }
 
 void Routes::get_metrics(http::Reply reply) {
-  const std::string text = metrics_();
+  const std::string text = environment_.metrics();
   metrics_bytes_ = text.size();
   reply.send(Status::ok, ops::PrometheusText::content_type, text);
 }
 
 io::Task<void> Routes::get_ready(http::Reply reply) {
-  auto query = pool_.query(ping, until(reply, timeouts_.ready));
+  auto query = pool_.query(ping, until(reply, environment_.ready_timeout));
   const auto rows = co_await query;
   if (rows) co_return send_ok(reply);
   send_unavailable(reply);

@@ -4,8 +4,6 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <functional>
-#include <string>
 #include <string_view>
 
 #include "proto/http/request.h"
@@ -13,6 +11,7 @@
 #include "src/http/handler.h"
 #include "src/http/session.h"
 #include "src/pg/pool.h"
+#include "src/service/app.h"
 
 namespace ringpost::app {
 
@@ -24,24 +23,16 @@ inline constexpr std::array<const proto::pg::StatementDescription*, 3> statement
 inline constexpr std::array<std::string_view, 6> route_patterns{
     "/users/{id}", "/users", "/healthz", "/readyz", "/metrics", "/openapi.json"};
 
-struct Timeouts {
-  std::chrono::milliseconds request, ready;
-};
-
 class Routes final : public http::Handler {
  public:
-  // `pool` outlives it. `metrics`: what /metrics answers.
-  Routes(pg::Pool& pool, Timeouts timeouts, std::function<std::string()> metrics)
-      : pool_(pool), timeouts_(timeouts), metrics_(std::move(metrics)) {}
+  explicit Routes(const service::Environment& environment)
+      : pool_(environment.pool), environment_(environment) {}
 
   void handle(const proto::http::Request& request, http::Reply reply) override;
   bool takes_body(const proto::http::Request& request) override;
   size_t answer_bytes(const proto::http::Request& request) override;
   void turn_away(http::Reply reply) override;
   size_t routes() const override { return route_patterns.size(); }
-  // From now on /readyz says no, so that balancers send their requests elsewhere; all else is
-  // served.
-  void leave() { leaving_ = true; }
 
  private:
   void users(std::string_view query, http::Reply reply);
@@ -58,10 +49,8 @@ class Routes final : public http::Handler {
   void refuse(const pg::Error& error, std::string_view what, http::Reply reply);
 
   pg::Pool& pool_;
-  Timeouts timeouts_;
-  std::function<std::string()> metrics_;
+  const service::Environment environment_;
   size_t metrics_bytes_ = 64 * 1024;  // what they took last
-  bool leaving_ = false;
   size_t user_bytes_ = 512;  // what a user takes in JSON: the largest average of a page lately
   int64_t failures_of_ = 0;  // the second that these count failed queries of, for the log
   uint64_t failures_ = 0;

@@ -1,5 +1,5 @@
 // What one HTTP connection, and a shard's listener, may take: sizes, counts and times. Each has an
-// option (src/config).
+// option (src/service/config).
 #pragma once
 
 #include <chrono>

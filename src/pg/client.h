@@ -4,7 +4,7 @@
 //     client.run(work);  // io::Task<void> work(pg::Client& client)
 //
 // It is made, run once and ended by one thread. What it is given outlives it. A program with more
-// threads has a client on each, as a server has shards (src/shard.h).
+// threads has a client on each, as a server has shards (src/service/shard.h).
 #pragma once
 
 #include <chrono>

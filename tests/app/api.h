@@ -43,8 +43,11 @@ class Api {
         client_buffers_(reactor, 16, 16384, 8),
         spread_(options_.max_connections),
         pool_(reactor, buffers_, options_, spread_, statements, unheard_),
-        routes_(pool_, {.request = timeout, .ready = ready_timeout},
-                [] { return "of all shards\n"; }),
+        routes_({.pool = pool_,
+                 .request_timeout = timeout,
+                 .ready_timeout = ready_timeout,
+                 .metrics = [] { return "of all shards\n"; },
+                 .leaving = leaving_}),
         context_(reactor, buffers_, limits_, routes_),
         scope_(reactor) {
     scope_.spawn(pool_.run());
@@ -77,6 +80,7 @@ class Api {
   Unheard unheard_;
   pg::Spread spread_;
   pg::Pool pool_;
+  bool leaving_ = false;
   Routes routes_;
   http::Context context_;
   io::Scope scope_;

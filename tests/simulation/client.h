@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "src/config.h"
+#include "src/service/config.h"
 #include "tests/simulation/kernel.h"
 #include "tests/simulation/postgres.h"
 #include "tests/simulation/request.h"
@@ -24,7 +24,7 @@ struct Stage {
   Kernel& kernel;
   std::vector<Postgres*> servers;  // one, or two of the same rows
   const Table& table;
-  const Config& config;
+  const service::Config& config;
   size_t outstanding = 0, most_outstanding = 0;  // requests that ask the database
   Time query_time{};               // what one of them takes, on a connection that has many
   uint64_t internal_answers = 0;   // 500

@@ -7,8 +7,9 @@
 #include <set>
 #include <vector>
 
+#include "src/app/app.h"
 #include "src/ops/log.h"
-#include "src/shard.h"
+#include "src/service/shard.h"
 #include "tests/simulation/client.h"
 #include "tests/simulation/kernel.h"
 #include "tests/simulation/postgres.h"
@@ -64,8 +65,8 @@ size_t draw_memory(Random& random, const Faults& faults, Limits& limits) {
   return 0;
 }
 
-Config draw_config(Random& random, const Faults& faults) {
-  Config config;
+service::Config draw_config(Random& random, const Faults& faults) {
+  service::Config config;
   http::Limits& limits = config.http;
   limits.idle_timeout = milliseconds(random, 5'000, 75'000);
   limits.head_timeout = milliseconds(random, 1'000, 10'000);
@@ -122,8 +123,8 @@ pg::Options draw_options(Random& random) {
   return options;
 }
 
-ReceiveBuffers draw_buffers(Random& random, const Faults& faults) {
-  ReceiveBuffers buffers;
+service::ReceiveBuffers draw_buffers(Random& random, const Faults& faults) {
+  service::ReceiveBuffers buffers;
   if (!faults.enabled(Fault::few_buffers)) return buffers;
   buffers.http_count = 1U << random.between(1, 4);
   buffers.http_bytes = static_cast<unsigned>(random.between(16, 2'048));
@@ -178,7 +179,7 @@ class Life {
         world_.faults.enabled(Fault::few_connections) ? config_.http.connections : 0;
     if (const size_t memory = draw_memory(random_, world_.faults, config_.http); memory != 0)
       kernel_.most_unread = memory + largest_answer;
-    kernel_.drain_order = static_cast<uint64_t>(Order::drain);
+    kernel_.drain_order = static_cast<uint64_t>(service::Order::drain);
     control_fd_ = kernel_.event(0);
     listening_fd_ = kernel_.listen(static_cast<int>(random_.between(4'096, 262'144)));
   }
@@ -192,9 +193,10 @@ class Life {
     world_.at(chaos_, [this] { calm_down(); });
     {
       pg::Spread spread(pg_.max_connections);
-      Scrape scrape(app::route_patterns, app::statements, pg_.conninfo.dbname, spread);
-      std::optional<Shard> shard(std::in_place, config_, pg_, spread, scrape, 0, listening_fd_,
-                                 control_fd_, buffers_);
+      const auto app = app::users();
+      service::Scrape scrape(*app, pg_.conninfo.dbname, spread);
+      std::optional<service::Shard> shard(std::in_place, *app, config_, pg_, spread, scrape, 0,
+                                          listening_fd_, control_fd_, buffers_);
       shard->run();
       ended_ = true;
     }
@@ -316,7 +318,7 @@ class Life {
     world_.note("is told to drain");
     stage_.drained_at = world_.now();
     for (Postgres* server : stage_.servers) server->expect_the_end();
-    give_order(control_fd_, Order::drain);
+    service::give_order(control_fd_, service::Order::drain);
     const http::Limits& limits = config_.http;
     // Requests in flight, their answers to those that read slowly, their farewells.
     const Time limit = Time(limits.drain_grace) + config_.request_timeout +
@@ -331,7 +333,7 @@ class Life {
     if (ended_) return;
     world_.note("is told to cancel");
     stage_.cancelled_at = world_.now();
-    give_order(control_fd_, Order::cancel);
+    service::give_order(control_fd_, service::Order::cancel);
     await_end(slack, world_.stopped_for());
   }
 
@@ -353,10 +355,10 @@ class Life {
   Faults faults_;
   World world_;
   Random random_;
-  Config config_;
+  service::Config config_;
   pg::Options pg_;
   uint32_t asked_again_ = 0;
-  ReceiveBuffers buffers_;
+  service::ReceiveBuffers buffers_;
   Postgres postgres_;
   std::optional<Postgres> second_;
   Kernel kernel_;

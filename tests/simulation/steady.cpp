@@ -5,8 +5,9 @@
 #include <optional>
 #include <string_view>
 
+#include "src/app/app.h"
 #include "src/ops/log.h"
-#include "src/shard.h"
+#include "src/service/shard.h"
 #include "tests/simulation/kernel.h"
 #include "tests/simulation/postgres.h"
 
@@ -48,11 +49,12 @@ class Life {
   }
 
   void run() {
-    const Config config;
+    const service::Config config;
     const pg::Options pg = options();
     pg::Spread spread(pg.max_connections);
-    Scrape scrape(app::route_patterns, app::statements, pg.conninfo.dbname, spread);
-    Shard shard(config, pg, spread, scrape, 0, listening_fd_, control_fd_);
+    const auto app = app::users();
+    service::Scrape scrape(*app, pg.conninfo.dbname, spread);
+    service::Shard shard(*app, config, pg, spread, scrape, 0, listening_fd_, control_fd_);
     shard.run();
   }
 
@@ -97,7 +99,7 @@ class Life {
     if (round == plan_.rounds_before + plan_.rounds) {
       plan_.end();
       postgres_.expect_the_end();
-      return give_order(control_fd_, Order::drain);
+      return service::give_order(control_fd_, service::Order::drain);
     }
     size_t number = answered_;
     for (Client& client : clients_) client.ask(plan_.ask(table_, number++));

@@ -1,4 +1,4 @@
-#include "src/metrics.h"
+#include "src/service/metrics.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include "src/ops/process.h"
 #include "src/ops/prometheus.h"
 
-namespace ringpost {
+namespace ringpost::service {
 
 namespace {
 
@@ -266,4 +266,4 @@ std::string Scrape::text() const {
   return text;
 }
 
-}  // namespace ringpost
+}  // namespace ringpost::service

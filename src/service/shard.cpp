@@ -1,26 +1,30 @@
-#include "src/shard.h"
+#include "src/service/shard.h"
 
 #include <sys/eventfd.h>
 
 #include "src/io/awaited_operation.h"
 #include "src/ops/log.h"
 
-namespace ringpost {
+namespace ringpost::service {
 
 void give_order(int control_fd, Order order) {
   eventfd_write(control_fd, static_cast<uint64_t>(order));
 }
 
-Shard::Shard(const Config& config, const pg::Options& pg, pg::Spread& spread, Scrape& scrape,
-             unsigned index, int listening_fd, int control_fd, const ReceiveBuffers& buffers)
+Shard::Shard(const App& app, const Config& config, const pg::Options& pg, pg::Spread& spread,
+             Scrape& scrape, unsigned index, int listening_fd, int control_fd,
+             const ReceiveBuffers& buffers)
     : reactor_(config.turn_wait),
       http_buffers_(reactor_.ring(), 0, buffers.http_count, buffers.http_bytes),
       pg_buffers_(reactor_.ring(), 1, buffers.pg_count, buffers.pg_bytes),
       log_(index),
-      pool_(reactor_, pg_buffers_, pg, spread, app::statements, log_),
-      routes_(pool_, {config.request_timeout, config.ready_timeout},
-              [&scrape] { return scrape.text(); }),
-      context_(reactor_, http_buffers_, config.http, routes_),
+      pool_(reactor_, pg_buffers_, pg, spread, app.statements(), log_),
+      handler_(app.make_handler({.pool = pool_,
+                                 .request_timeout = config.request_timeout,
+                                 .ready_timeout = config.ready_timeout,
+                                 .metrics = [&scrape] { return scrape.text(); },
+                                 .leaving = leaving_})),
+      context_(reactor_, http_buffers_, config.http, *handler_),
       listener_(context_, listening_fd),
       control_fd_(control_fd),
       enlisted_(scrape, {.index = index,
@@ -57,7 +61,7 @@ io::Task<void> Shard::obey(io::Until until) {
     });
     const io::Result<int> read = co_await reading;
     if (!read) co_return;
-    if (orders % drain != 0) routes_.leave();
+    if (orders % drain != 0) leaving_ = true;
     if (orders % cancel >= drain) listener_.drain();
     if (orders >= cancel) listener_.cancel();
   }
@@ -99,4 +103,4 @@ void Shard::PoolLog::statements_not_kept(std::string_view why) {
   ops::log(ops::Level::warning, "db_statements_not_kept", {{"shard", shard_}, {"why", why}});
 }
 
-}  // namespace ringpost
+}  // namespace ringpost::service

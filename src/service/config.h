@@ -1,4 +1,5 @@
-// The settings of the process: command line, environment, defaults, in this order of precedence.
+// The settings of a service's process: command line, environment, defaults, in this order of
+// precedence. Those that only one service has are its own (App::add_options).
 #pragma once
 
 #include <chrono>
@@ -8,8 +9,9 @@
 
 #include "src/http/limits.h"
 #include "src/pg/options.h"
+#include "src/service/app.h"
 
-namespace ringpost {
+namespace ringpost::service {
 
 struct Config {
   std::string host = "::";
@@ -32,20 +34,20 @@ struct Config {
   unsigned started_shards() const { return shards < db_max_conns ? shards : db_max_conns; }
 };
 
-// Nothing is left to do: --help or --version was asked for, or a setting is wrong. `text` is for
-// the user, `status` for exit().
+// Nothing is left to do: --help or --version was asked for, or a setting is wrong. What it says is
+// for the user, `status` for exit().
 struct ConfigEnd : std::runtime_error {
   ConfigEnd(int exit_status, const std::string& message)
       : std::runtime_error(message), status(exit_status) {}
   int status;
 };
 
-// Throws ConfigEnd.
-Config read_config(int argc, const char* const* argv);
+// Of `app`, whose own options are read, too. Throws ConfigEnd.
+Config read_config(App& app, int argc, const char* const* argv);
 
 // Share number `index` of `count` of a budget: what does not divide goes to the first ones.
 constexpr uint32_t share(uint32_t budget, unsigned index, unsigned count) {
   return budget / count + (index < budget % count ? 1 : 0);
 }
 
-}  // namespace ringpost
+}  // namespace ringpost::service

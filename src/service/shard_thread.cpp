@@ -1,4 +1,4 @@
-#include "src/shard_thread.h"
+#include "src/service/shard_thread.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -14,11 +14,13 @@
 #include "src/io/profiler.h"
 #include "src/ops/log.h"
 
-namespace ringpost {
+namespace ringpost::service {
 
-ShardThread::ShardThread(const Config& config, pg::Spread& spread, Scrape& scrape, unsigned index,
-                         unsigned count, std::vector<int> cpus, int listening_fd, int ended_fd)
-    : config_(config),
+ShardThread::ShardThread(const App& app, const Config& config, pg::Spread& spread, Scrape& scrape,
+                         unsigned index, unsigned count, std::vector<int> cpus, int listening_fd,
+                         int ended_fd)
+    : app_(app),
+      config_(config),
       spread_(spread),
       scrape_(scrape),
       index_(index),
@@ -50,7 +52,7 @@ void ShardThread::run() {
     ops::log(ops::Level::warning, "shard_not_pinned",
              {{"shard", index_}, {"why", std::generic_category().message(error)}});
   try {
-    Shard shard(config_, pg_, spread_, scrape_, index_, listening_fd_, control_fd_);
+    Shard shard(app_, config_, pg_, spread_, scrape_, index_, listening_fd_, control_fd_);
     std::optional<io::Profiler> profiler;
     if (!config_.profile.empty()) profiler.emplace();
     shard.run();
@@ -66,4 +68,4 @@ void ShardThread::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-}  // namespace ringpost
+}  // namespace ringpost::service

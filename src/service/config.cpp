@@ -1,12 +1,10 @@
-#include "src/config.h"
+#include "src/service/config.h"
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cstdlib>
 #include <sstream>
 
-#include <CLI/CLI.hpp>  // options, environment and a help text that wraps: well kept, and known to users
 #include <sys/resource.h>
 
 #include "proto/wire/wipe.h"
@@ -14,8 +12,9 @@
 #include "src/ops/memory.h"
 #include "src/pg/encryption.h"
 #include "src/pg/environment.h"
+#include "src/service/decimal.h"
 
-namespace ringpost {
+namespace ringpost::service {
 
 namespace {
 
@@ -40,8 +39,7 @@ void limit_connections(Config& config, size_t wanted) {
   const size_t kept_back = 64 + 2 * size_t{config.db_max_conns} + shards;
   const size_t needed = kept_back + least_connections * shards;
   if (limit < needed)
-    throw ConfigEnd(1, "ringpost: ulimit -n is " + std::to_string(limit) + ", and " +
-                           std::to_string(needed) +
+    throw ConfigEnd(1, "ulimit -n is " + std::to_string(limit) + ", and " + std::to_string(needed) +
                            " descriptors are needed for SHARDS=" + std::to_string(shards) +
                            " and DB_MAX_CONNS=" + std::to_string(config.db_max_conns) +
                            "; raise it: ulimit -n, or LimitNOFILE= of the service");
@@ -67,33 +65,9 @@ void limit_answers(Config& config, size_t wanted) {
 constexpr auto listening = "Listening", postgresql = "PostgreSQL", http_limits = "Limits of HTTP",
                times = "Times";
 
-// The check of every option that is a number. CLI11 alone would read 010 as 8, 0x10 as 16 and, in
-// some releases, 1'000 and +5: what passes here it can only read as it is written.
-CLI::Validator decimal(uint64_t least, uint64_t most) {
-  return CLI::Validator(
-      [least, most](const std::string& text) -> std::string {
-        uint64_t value = 0;
-        const char* end = text.data() + text.size();
-        const auto [stop, error] = std::from_chars(text.data(), end, value);
-        const bool leading_zero = text.size() > 1 && text.front() == '0';
-        if (error == std::errc() && stop == end && !leading_zero && value >= least && value <= most)
-          return "";
-        return text + " is no number from " + std::to_string(least) + " to " +
-               std::to_string(most) + " in decimal digits only, without a leading 0";
-      },
-      "");
-}
-
 void add_time(CLI::App& app, const std::string& name, const std::string& variable,
               std::chrono::milliseconds& value, const std::string& what, uint64_t least = 1) {
-  app.add_option_function<int64_t>(
-         name, [&value](int64_t milliseconds) { value = std::chrono::milliseconds(milliseconds); },
-         what)
-      ->envname(variable)
-      ->check(decimal(least, 86'400'000))
-      ->type_name("MILLISECONDS")
-      ->default_str(std::to_string(value.count()))
-      ->group(times);
+  Options(app, times).time(name, variable, value, what, least);
 }
 
 // A number from `least` to `most`.
@@ -241,13 +215,14 @@ void add_http(CLI::App& app, Config& config, size_t& connections, size_t& answer
 
 }  // namespace
 
-Config read_config(int argc, const char* const* argv) {
+Config read_config(App& service, int argc, const char* const* argv) {
   Config config;
-  CLI::App app(
-      "ringpost: a users API served from PostgreSQL by io_uring, one shard per core.\n"
-      "Each option can be set by the environment variable in brackets; the command line wins.",
-      "ringpost");
-  app.set_version_flag("--version", "ringpost " RINGPOST_VERSION);
+  const std::string name(service.about().name);
+  CLI::App app(name + ": " + std::string(service.about().description) +
+                   "\nEach option can be set by the environment variable in brackets; the command "
+                   "line wins.",
+               name);
+  app.set_version_flag("--version", name + " " + std::string(service.about().version));
   app.add_flag("--healthcheck", config.healthcheck,
                "Ask the server that runs here with these settings whether it is ready; 0 when it "
                "is, else 1");
@@ -260,6 +235,8 @@ Config read_config(int argc, const char* const* argv) {
   add_postgresql(app, config, database_url, print_conninfo);
   add_ages(app, config);
   add_http(app, config, connections, answer_memory);
+  Options own(app, "Of " + name);
+  service.add_options(own);
 
   try {
     app.parse(argc, argv);
@@ -268,20 +245,19 @@ Config read_config(int argc, const char* const* argv) {
     app.exit(end, text, text);
     throw ConfigEnd(0, text.str());
   } catch (const CLI::ParseError& error) {
-    throw ConfigEnd(
-        2, std::string("ringpost: ") + error.what() + " (ringpost --help lists the options)");
+    throw ConfigEnd(2, std::string(error.what()) + " (" + name + " --help lists the options)");
   }
 
   if (config.healthcheck) return config;
 
-  const proto::pg::ConninfoContext context = pg::context_of_process("ringpost");
+  const proto::pg::ConninfoContext context = pg::context_of_process(name);
   auto conninfo = proto::pg::parse_conninfo(database_url, context);
-  if (!conninfo) throw ConfigEnd(2, "ringpost: DATABASE_URL: " + conninfo.error());
+  if (!conninfo) throw ConfigEnd(2, "DATABASE_URL: " + conninfo.error());
   if (print_conninfo)
     throw ConfigEnd(0, proto::pg::explain_conninfo(database_url, context).value_or(""));
   proto::wire::wipe(database_url);  // it may have a password in it
   if (const auto fault = pg::find_tls_fault(*conninfo))
-    throw ConfigEnd(2, "ringpost: DATABASE_URL: " + *fault);
+    throw ConfigEnd(2, "DATABASE_URL: " + *fault);
   if (const auto limit = conninfo->connect_timeout)  // a day is as good as no limit
     config.pg.connect_timeout = *limit == limit->zero() ? std::chrono::hours(24) : *limit;
   config.pg.conninfo = std::move(*conninfo);
@@ -295,4 +271,4 @@ Config read_config(int argc, const char* const* argv) {
   return config;
 }
 
-}  // namespace ringpost
+}  // namespace ringpost::service

@@ -7,17 +7,18 @@
 #include <thread>
 #include <vector>
 
-#include "src/config.h"
 #include "src/io/profile.h"
-#include "src/shard.h"
+#include "src/service/config.h"
+#include "src/service/shard.h"
 
-namespace ringpost {
+namespace ringpost::service {
 
 class ShardThread {
  public:
-  // `config`, `spread` and `scrape` outlive it; `listening_fd` becomes its shard's own.
-  ShardThread(const Config& config, pg::Spread& spread, Scrape& scrape, unsigned index,
-              unsigned count, std::vector<int> cpus, int listening_fd, int ended_fd);
+  // `app`, `config`, `spread` and `scrape` outlive it; `listening_fd` becomes its shard's own.
+  ShardThread(const App& app, const Config& config, pg::Spread& spread, Scrape& scrape,
+              unsigned index, unsigned count, std::vector<int> cpus, int listening_fd,
+              int ended_fd);
   ~ShardThread();
 
   // Starts the thread. When it ends, 1 is added to the eventfd `ended_fd`.
@@ -34,6 +35,7 @@ class ShardThread {
  private:
   void run();
 
+  const App& app_;
   const Config& config_;
   pg::Spread& spread_;
   Scrape& scrape_;
@@ -48,4 +50,4 @@ class ShardThread {
   std::thread thread_;
 };
 
-}  // namespace ringpost
+}  // namespace ringpost::service

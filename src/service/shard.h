@@ -1,23 +1,25 @@
 // Shard: one core's worth of the server, but for its thread (shard_thread.h): a reactor with its
-// receive buffers, its pool of connections to PostgreSQL, the routes, the listener. Shards share
-// nothing but what they learn of PostgreSQL (pg/spread.h). It is made, run and ended by one thread.
+// receive buffers, its pool of connections to PostgreSQL, the handler that the app makes, the
+// listener. Shards share nothing but what they learn of PostgreSQL (pg/spread.h). It is made, run
+// and ended by one thread.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 
-#include "src/app/routes.h"
-#include "src/config.h"
 #include "src/http/context.h"
 #include "src/http/listener.h"
 #include "src/io/buffer_group.h"
 #include "src/io/reactor.h"
 #include "src/io/scope.h"
-#include "src/metrics.h"
 #include "src/pg/observer.h"
 #include "src/pg/pool.h"
+#include "src/service/app.h"
+#include "src/service/config.h"
+#include "src/service/metrics.h"
 
-namespace ringpost {
+namespace ringpost::service {
 
 // What a shard is told by its eventfd. Orders add up there, so that none is lost.
 enum class Order : uint64_t {
@@ -38,11 +40,12 @@ struct ReceiveBuffers {
 
 class Shard {
  public:
-  // `config`, `pg`, `spread` and `scrape`, which all shards share, outlive the shard;
+  // `app`, `config`, `pg`, `spread` and `scrape`, which all shards share, outlive the shard;
   // `listening_fd` becomes its own, the eventfd `control_fd` stays its maker's. Throws
   // io::RingError.
-  Shard(const Config& config, const pg::Options& pg, pg::Spread& spread, Scrape& scrape,
-        unsigned index, int listening_fd, int control_fd, const ReceiveBuffers& buffers = {});
+  Shard(const App& app, const Config& config, const pg::Options& pg, pg::Spread& spread,
+        Scrape& scrape, unsigned index, int listening_fd, int control_fd,
+        const ReceiveBuffers& buffers = {});
 
   // Serves until an order ends it.
   void run() { reactor_.run(live()); }
@@ -77,11 +80,12 @@ class Shard {
   io::BufferGroup http_buffers_, pg_buffers_;
   PoolLog log_;
   pg::Pool pool_;
-  app::Routes routes_;
+  bool leaving_ = false;
+  std::unique_ptr<http::Handler> handler_;
   http::Context context_;
   http::Listener listener_;
   int control_fd_;
   Scrape::Enlisted enlisted_;
 };
 
-}  // namespace ringpost
+}  // namespace ringpost::service

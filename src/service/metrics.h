@@ -12,13 +12,13 @@
 #include <string_view>
 #include <vector>
 
-#include "proto/pg/statement.h"
 #include "src/http/metrics.h"
 #include "src/io/buffer_group.h"
 #include "src/io/reactor.h"
 #include "src/pg/pool.h"
+#include "src/service/app.h"
 
-namespace ringpost {
+namespace ringpost::service {
 
 class Scrape {
  public:
@@ -30,11 +30,12 @@ class Scrape {
     const http::Metrics& http;
     const pg::Pool& pool;
   };
-  // Names: of routes, from number 1; of the statements, in the order of the pool's.
-  Scrape(std::span<const std::string_view> routes,
-         std::span<const proto::pg::StatementDescription* const> statements, std::string dbname,
-         const pg::Spread& spread)
-      : routes_(routes), statements_(statements), dbname_(std::move(dbname)), spread_(spread) {}
+  // All outlive it. `app` has the names: of routes, and of statements, in the order of the pool's.
+  Scrape(const App& app, std::string dbname, const pg::Spread& spread)
+      : routes_(app.routes()),
+        statements_(app.statements()),
+        dbname_(std::move(dbname)),
+        spread_(spread) {}
 
   // Enlisted while it lives.
   class Enlisted {
@@ -56,11 +57,11 @@ class Scrape {
   class Writer;
 
   const std::span<const std::string_view> routes_;
-  const std::span<const proto::pg::StatementDescription* const> statements_;
+  const App::Statements statements_;
   const std::string dbname_;
   const pg::Spread& spread_;
   mutable std::mutex mutex_;
   std::vector<const Enlisted*> shards_;  // under the mutex
 };
 
-}  // namespace ringpost
+}  // namespace ringpost::service
