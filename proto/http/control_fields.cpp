@@ -175,7 +175,8 @@ const Refusal* ControlFields::content_length(std::string_view value) {
 // ignored, but not everybody does, and what two servers read differently can be smuggled.
 const Refusal* ControlFields::transfer_encoding(std::string_view value) {
   note(has_transfer_encoding);
-  do {
+  for (bool more = true; more;) {
+    more = value.contains(',');
     const std::string_view coding = take_element(value);
     if (coding.empty() || !std::all_of(coding.begin(), coding.end(), is_tchar))
       return &coding_malformed;
@@ -186,7 +187,7 @@ const Refusal* ControlFields::transfer_encoding(std::string_view value) {
       if (is(is_chunked)) return &chunked_twice;
       note(is_chunked);
     }
-  } while (!value.empty());
+  }
   return nullptr;
 }
 
@@ -221,6 +222,8 @@ const Refusal* ControlFields::decide(const char* head, Request& request) const {
   if (is(has_transfer_encoding)) {  // RFC 9112, 6.1 and 6.3
     if (is(has_content_length)) return &two_framings;
     if (http_1_0) return &coding_in_1_0;
+    // Without chunked as the last there is no telling where the body ends, whatever the others are.
+    if (!is(is_chunked)) return &chunked_not_last;
     if (is(has_other_coding)) return &coding_unknown;
     request.framing = Framing::chunked;
   }

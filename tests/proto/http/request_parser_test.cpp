@@ -290,15 +290,16 @@ constexpr Case refused_fields[] = {
      "400 chunked is applied twice"},
     {"Host: a\r\nTransfer-Encoding:\r\n", "400 Transfer-Encoding is malformed"},
     {"Host: a\r\nTransfer-Encoding: ,chunked\r\n", "400 Transfer-Encoding is malformed"},
+    {"Host: a\r\nTransfer-Encoding: chunked,\r\n", "400 Transfer-Encoding is malformed"},
+    {"Host: a\r\nTransfer-Encoding: chunked \t, \r\n", "400 Transfer-Encoding is malformed"},
     {"Host: a\r\nTransfer-Encoding: chunked;x\r\n", "400 Transfer-Encoding is malformed"},
     {"Host: a\r\nTransfer-Encoding: \"chunked\"\r\n", "400 Transfer-Encoding is malformed"},
     {"Host: a\r\nTransfer-Encoding: gzip chunked\r\n", "400 Transfer-Encoding is malformed"},
-    {"Host: a\r\nTransfer-Encoding: gzip\r\n",
-     "501 chunked is the only transfer coding this server knows"},
-    {"Host: a\r\nTransfer-Encoding: identity\r\n",
-     "501 chunked is the only transfer coding this server knows"},
-    {"Host: a\r\nTransfer-Encoding: xchunked\r\n",
-     "501 chunked is the only transfer coding this server knows"},
+    {"Host: a\r\nTransfer-Encoding: gzip\r\n", "400 chunked is not the last transfer coding"},
+    {"Host: a\r\nTransfer-Encoding: identity\r\n", "400 chunked is not the last transfer coding"},
+    {"Host: a\r\nTransfer-Encoding: xchunked\r\n", "400 chunked is not the last transfer coding"},
+    {"Host: a\r\nTransfer-Encoding: gzip, identity\r\n",
+     "400 chunked is not the last transfer coding"},
     {"Host: a\r\nTransfer-Encoding: gzip, chunked\r\n",
      "501 chunked is the only transfer coding this server knows"},
     {"Host: a\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
@@ -458,6 +459,16 @@ TEST(RequestParser, FindsFieldsIgnoringCase) {
   EXPECT_EQ(request.headers.size(), 4U);
   EXPECT_EQ(request.headers[2].name, "x-one");
   EXPECT_EQ(request.headers[2].value, "2");
+}
+
+// RFC 9112, 3: at least so long is what all should take.
+TEST(RequestParser, TakesRequestLinesOf8000Octets) {
+  const std::string target = "/" + std::string(8000 - 4 - 1 - 9, 'x');
+  const std::string head = "GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n";
+  ASSERT_EQ(head.find("\r\n"), 8000U);
+  RequestParser parser;
+  ASSERT_EQ(parser.parse(head), Parse::complete);
+  EXPECT_EQ(parser.request().target, target);
 }
 
 // Each limit with the head that just keeps it, and the one that is a byte or a field beyond.

@@ -326,6 +326,19 @@ TEST(ServerConnection, AnOfferOutlivesTheParsersOtherUses) {
   }
 }
 
+// A trailer is no header field (RFC 9110, 6.5.1; RFC 9112, 7.1.2): what would decide something in a
+// head decides nothing behind a body.
+TEST(ServerConnection, TrailersChangeNothing) {
+  DrivenConnection c;
+  EXPECT_EQ(
+      c.serve("PUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+              "Host: i\r\nConnection: close\r\nContent-Length: 99\r\n"
+              "Transfer-Encoding: gzip\r\nExpect: tea\r\n\r\n" +
+              get),
+      "PUT /c, GET /a");
+  EXPECT_EQ(c.stage(), "answers+2");
+}
+
 TEST(ServerConnection, RefusesAFloodOfEmptyLines) {
   DrivenConnection c;
   EXPECT_EQ(c.come("\r\n\r\n\r\n\r\n"), "more");
