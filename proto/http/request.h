@@ -85,6 +85,12 @@ enum class Method : uint8_t {
   other,
 };
 
+// Whether a client that asks by it asks for no change (RFC 9110, 9.2.1).
+constexpr bool is_safe(Method method) {
+  return method == Method::get || method == Method::head || method == Method::options ||
+         method == Method::trace;
+}
+
 // How the length of the body is known (RFC 9112, 6.3).
 enum class Framing : uint8_t { none, length, chunked };
 

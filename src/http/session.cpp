@@ -206,7 +206,7 @@ bool Session::serve() {
         }
         [[fallthrough]];
       case Event::request:
-        if (!admit()) return false;
+        if (waits_to_be_alone() || !admit()) return false;
         dispatch();
         break;
       case Event::refusal:
@@ -214,6 +214,14 @@ bool Session::serve() {
         break;
     }
   }
+}
+
+// Whether what is offered has to wait for the answers before: pipelined requests are worked on at
+// the same time where all are safe (RFC 9112, 9.3.2), for what changes something is asked in an
+// order.
+bool Session::waits_to_be_alone() {
+  alone_ = !proto::http::is_safe(connection_.request().known_method);
+  return alone_ && connection_.unanswered() != 0;
 }
 
 // Whether what is offered may be taken, with memory for its answer or without.
@@ -293,7 +301,7 @@ size_t Session::held() const {
 
 bool Session::backlogged() const {
   const Limits& limits = context_.limits();
-  return connection_.unanswered() >= limits.pipelined ||
+  return connection_.unanswered() >= at_a_time() ||
          connection_.kept_bytes() > limits.unsent_bytes || stream_.unsent() > limits.unsent_bytes;
 }
 
@@ -309,7 +317,7 @@ io::Task<bool> Session::make_room() {
   } else {
     // Requests have deadlines of their own.
     auto answered = answered_.wait(context_.reactor(), {}, [&] {
-      return connection_.unanswered() < limits.pipelined &&
+      return connection_.unanswered() < at_a_time() &&
              connection_.kept_bytes() <= limits.unsent_bytes;
     });
     co_await answered;

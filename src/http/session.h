@@ -68,6 +68,8 @@ class Session final : private Budget::Account {
   Reply take_offer(uint32_t reserved, proto::http::Method method);
   void stash();
   bool backlogged() const;
+  bool waits_to_be_alone();
+  uint32_t at_a_time() const { return alone_ ? 1 : context_.limits().pipelined; }
   io::Task<bool> make_room();
 
   io::Time now() const { return context_.reactor().now(); }
@@ -91,6 +93,9 @@ class Session final : private Budget::Account {
   uint32_t wanted_ = 0;  // of the budget, for the answer to what is offered
   Admission admission_ = Admission::not_asked;
   Stage stage_ = Stage::idle;  // as of the last look at it
+  // A request that is not safe was handed over last, or is to be next (RFC 9110, 9.2.1): it is
+  // worked on alone.
+  bool alone_ = false;
   bool draining_ = false;
   io::Time since_;  // when that began; while draining, when that did
 };

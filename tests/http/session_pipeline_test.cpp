@@ -38,6 +38,29 @@ TEST(Pipeline, NothingIsSentAheadOfAnEarlierAnswer) {
   });
 }
 
+// RFC 9112, 9.3.2: what may change something is not worked on beside what was asked before it, nor
+// is what comes behind.
+TEST(Pipeline, WhatIsNotSafeIsWorkedOnAlone) {
+  for (const std::string_view post :
+       {"POST /after/50/3 HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /after/50/3 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
+        "BREW /after/50/3 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"})
+    converse([&](Conversation& c) -> Task<void> {
+      co_await c.client.send_now(get("/after/40/1") + get("/after/20/2") + std::string(post) +
+                                 get("/after/20/4") + get("/now/5"));
+      EXPECT_EQ(c.handler.handled, "/after/40/1 /after/20/2");
+      EXPECT_EQ(co_await c.client.answer(), ok("1"));
+      EXPECT_EQ(co_await c.client.answer(), ok("2"));
+      co_await c.sleep(5ms);
+      EXPECT_EQ(c.handler.handled, "/after/40/1 /after/20/2 /after/50/3");
+      EXPECT_EQ(co_await c.client.answer(), ok("3"));
+      co_await c.sleep(5ms);
+      EXPECT_EQ(c.handler.handled, "/after/40/1 /after/20/2 /after/50/3 /after/20/4 /now/5");
+      EXPECT_EQ(co_await c.client.answer(), ok("4"));
+      EXPECT_EQ(co_await c.client.answer(), ok("5"));
+    });
+}
+
 TEST(Pipeline, WhatIsReadyInOneTurnLeavesInOneSend) {
   converse(
       {},

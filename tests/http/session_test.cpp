@@ -114,6 +114,36 @@ TEST(Session, ADroppedReplyIsAnsweredForTheService) {
   });
 }
 
+// Fields of what this server does not do: ranges, conditions without validators, negotiation,
+// upgrades (RFC 9110, 5.1, 7.8, 12, 13, 14).
+TEST(Session, FieldsOfWhatItDoesNotDoChangeNothing) {
+  converse([](Conversation& c) -> Task<void> {
+    for (const std::string_view fields :
+         {"Range: bytes=0-0\r\n", "If-None-Match: *\r\n", "If-Modified-Since: no date\r\n",
+          "If-Match: \"x\"\r\n", "Accept: image/png;q=0\r\n", "Accept-Encoding: gzip\r\n",
+          "Connection: upgrade\r\nUpgrade: websocket\r\n", "Connection: TE\r\nTE: gzip\r\n",
+          "Max-Forwards: 0\r\n", "Content-Encoding: gzip\r\n", "X-Unheard-Of: x\r\n"}) {
+      c.client.send("GET /now/x HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n");
+      EXPECT_EQ(co_await c.client.answer(), tests::ok("x")) << fields;
+    }
+  });
+}
+
+// RFC 9110, 6.6.1 and 15.2.1.
+TEST(Session, EveryAnswerButAnInterimOneHasADate) {
+  converse([](Conversation& c) -> Task<void> {
+    c.client.send(
+        "PUT /now/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n");
+    EXPECT_EQ(co_await c.client.answer(), "HTTP/1.1 100 Continue\r\n\r\n");
+    EXPECT_EQ(c.client.date(), "");
+    c.client.send("x" + get("/nothing") + get("/drop") + "nonsense\r\n\r\n");
+    for (const std::string_view status : {"200", "404", "500", "400"}) {
+      EXPECT_EQ((co_await c.client.answer()).substr(9, 3), status);
+      EXPECT_EQ(c.client.date().size(), size_t{proto::http::date_length}) << status;
+    }
+  });
+}
+
 std::string date_now() {
   char text[proto::http::date_length];
   proto::http::write_date(text, std::time(nullptr));
