@@ -2,7 +2,7 @@
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
 containers := loadtest/compose/containers
-.PHONY: help compare outages compare-stub run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale
+.PHONY: help compare crowd http-servers outages compare-stub run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale
 .PHONY: up down bench-all cluster-test
 MAKEFLAGS += --no-print-directory
 
@@ -45,6 +45,14 @@ flamegraph-tasks: ## The same by coroutines and who waits for them; and what the
 	@tools/flamegraph tasks $(if $(SECONDS),--seconds $(SECONDS))
 scale: ## Measure from 1 to 10,000 clients, small to large tables, idle to saturation, and draw it (ARGS=--quick, --minutes N, --help)
 	@tools/scale $(ARGS)
+crowd: ## p99 of a normal load, alone and beside 2,000 idle and 1,000 slow connections, in turn (ARGS=--help)
+	@tools/install build database
+	@tools/build release ringpost loadtest/generator/load_generator
+	@bench/crowd.py $(ARGS)
+http-servers: ## What ringpost, nginx and Go answer to the same bytes, as docs/http.md has it (ARGS=--update writes it there)
+	@tools/install build
+	@tools/build release ringpost
+	@tests/integration/http_servers.py $(ARGS)
 outages: ## What clients see of outages of PostgreSQL under 200 requests/s, as a table (ARGS="lock restart": those alone)
 	@tools/install build database
 	@tools/build release ringpost

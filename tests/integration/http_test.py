@@ -5,6 +5,8 @@ import socket
 import time
 import unittest
 
+import http_cases
+import http_servers
 import stage
 from stage import seed_id
 
@@ -255,12 +257,9 @@ class Smuggling(Http):
             self.assertIsNone(connection.read())
 
     def test_transfer_coding_that_is_not_spoken(self):
-        for coding in "gzip", "gzip, chunked", "identity", "xchunked":
+        for coding, status in ("gzip", 400), ("gzip, chunked", 501), ("identity", 400), ("xchunked", 400):
             with self.subTest(coding=coding):
-                data = f"POST /users HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {coding}\r\n\r\n".encode()
-                response, connection = self.answer(data)
-                self.assertIn(response.status, (400, 501))
-                self.assertIsNone(connection.read())
+                self.assert_refused(f"POST /users HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {coding}\r\n\r\n".encode(), status)
 
     def test_transfer_encoding_in_http_1_0(self):
         response, connection = self.answer(
@@ -408,6 +407,21 @@ class Deadlines(Http):
         except ConnectionResetError:
             pass
         self.assert_kept(self.open())
+
+
+class Cases(unittest.TestCase):
+    def test_answers_as_the_page_says(self):
+        """docs/http.md has a table of what three servers answer; here ringpost's column. tests/integration/http_servers.py
+        --update-ours writes it."""
+        written = http_servers.read_table(http_servers.read_page())
+        answers = http_servers.ask_all(server.port)
+        for group, cases in http_cases.GROUPS.items():
+            for case in cases:
+                with self.subTest(group=group, case=case.name):
+                    self.assertEqual(answers[group][case.name], written[0][group].get(case.name))
+        self.assertEqual({group: list(cases) for group, cases in written[0].items()},
+                         {group: list(cases) for group, cases in answers.items()}, "the page has other cases")
+        self.assertEqual(http_servers.unexplained(written), [])
 
 
 if __name__ == "__main__":
