@@ -60,6 +60,16 @@ void check(std::string_view input) {
   const Answer expected = decode(input, input.size());
   for (const size_t step : {1uz, 2uz, 7uz, 33uz}) require(decode(input, step) == expected);
 
+  // In two pieces, cut at each of the first places.
+  for (size_t cut = 1; cut < std::min<size_t>(input.size(), 128); ++cut) {
+    ChunkedDecoder decoder(most_body_bytes);
+    const tests::Guarded front(input.substr(0, cut)), back(input.substr(cut));
+    size_t consumed = decoder.skip(front.view());
+    if (consumed == cut) consumed += decoder.skip(back.view());
+    require(consumed == expected.consumed && decoder.done() == expected.done);
+    require(decoder.failed() == !expected.error.empty());
+  }
+
   ChunkedDecoder skipping(most_body_bytes);
   require(skipping.skip(input) == expected.consumed && skipping.done() == expected.done);
 

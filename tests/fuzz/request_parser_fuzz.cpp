@@ -2,6 +2,7 @@
 // whichever instructions, the parser gives the same answer; what it accepts, written out anew from
 // the Request, is read as the same Request again; and no line end, control character or blank is in
 // a part where none may be.
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
@@ -74,6 +75,17 @@ Answer parse_pieces(std::string_view input, size_t step, const HeadLimits& limit
   }
 }
 
+// In two pieces, cut at each place; of long ones, at the first of them, where the request line is.
+void check_cuts(std::string_view input, const HeadLimits& limits, const Answer& expected) {
+  for (size_t cut = 1; cut < std::min<size_t>(input.size(), 96); ++cut) {
+    RequestParser parser(limits);
+    const tests::Guarded front(input.substr(0, cut)), all(input);
+    Parse parse = parser.parse(front.view());
+    if (parse == Parse::partial) parse = parser.parse(all.view());
+    require(answer(parse, parser) == expected);
+  }
+}
+
 void check_parts(const Request& request) {
   const auto none_in = [](std::string_view part, auto wrong) {
     for (const char c : part) require(!wrong(static_cast<unsigned char>(c)));
@@ -108,6 +120,7 @@ void check(std::string_view input, const HeadLimits& limits) {
     for (const size_t step : {1uz, 7uz, 16uz, 33uz, 70uz})
       require(parse_pieces(input, step, limits, instructions) == expected);
   }
+  check_cuts(input, limits, expected);
   if (expected.parse != Parse::complete) return;
 
   RequestParser parser(limits);

@@ -2,7 +2,7 @@
 // content to HEAD, 100 where it is due and before the answer alone), the last says `Connection:
 // close` when the connection ends and no other does; requests begin and end where a parser and a
 // decoder of their own say; and neither how the input was cut, nor who shares the parser, nor when
-// answers are given changes what is written.
+// answers are given, whole or as drafts, changes what is written.
 //
 //     piece (1 byte)  script length (1 byte)  script (1 byte each: what, and how much)
 //     what the client sends
@@ -87,21 +87,18 @@ class Peer {
     require(out_.empty());
   }
 
+  // How answers are given: whole, or written where they are sent from, some of them dropped first.
+  enum class By : uint8_t { whole, draft };
+
   // Answers the `nth` of those that were taken and have no answer yet.
-  void answer(size_t nth) {
+  void answer(size_t nth, By by = By::whole) {
     const auto open = static_cast<size_t>(std::ranges::count(given_, false));
     if (open == 0) return;
     nth %= open;
     size_t number = 0;
     while (given_[number] || nth-- != 0) ++number;
     given_[number] = true;
-    {
-      const std::string text = number_text(number), fields = "X-Number: " + text + "\r\n";
-      const bool due = number == written_;
-      require(connection_.answer(static_cast<uint32_t>(number), {.body = text, .fields = fields},
-                                 {}, out_) == due);
-      require(due || out_.empty());
-    }
+    give(number, by);
     while (written_ != taken_.size() && given_[written_]) take_answer();
     if (continue_due_ && !closed() && written_ == taken_.size()) {
       continue_due_ = false;
@@ -113,6 +110,28 @@ class Peer {
     const bool kept = std::find(given_.begin() + static_cast<std::ptrdiff_t>(written_),
                                 given_.end(), true) != given_.end();
     require((connection_.kept_bytes() != 0) == kept);
+  }
+
+  void give(size_t nth, By by) {
+    const std::string text = number_text(nth), fields = "X-Number: " + text + "\r\n";
+    const auto number = static_cast<uint32_t>(nth);
+    const bool due = nth == written_;
+    if (by == By::draft) {
+      const size_t expected = nth % 4 * nth * 40;  // none, too few or too many digits of a length
+      if (nth % 3 == 1) {
+        const auto draft = connection_.begin_answer(number, {.fields = fields}, expected, {}, out_);
+        draft.out->append("what is dropped");
+        connection_.drop_answer(draft);
+        require(out_.empty());
+      }
+      const auto draft = connection_.begin_answer(number, {.fields = fields}, expected, {}, out_);
+      draft.out->append(text);
+      require(draft.body() == text);
+      require(connection_.end_answer(draft, {}, out_) == due);
+    } else {
+      require(connection_.answer(number, {.body = text, .fields = fields}, {}, out_) == due);
+    }
+    require(due || out_.empty());
   }
 
   void drain() {
@@ -136,20 +155,20 @@ class Peer {
   }
 
   // Takes all that has come, bodies too; answers it at once, or leaves that.
-  void serve(std::string_view bytes, bool answers) {
+  void serve(std::string_view bytes, bool answers, By by = By::whole) {
     hear(bytes);
     while (offers()) {
       if (waits()) {
         accept_body();
       } else {
         take();
-        if (answers) answer(0);
+        if (answers) answer(0, by);
       }
       hear({});
     }
   }
-  void answer_all(size_t nth) {
-    while (written_ != taken_.size()) answer(nth);
+  void answer_all(size_t nth, By by = By::whole) {
+    while (written_ != taken_.size()) answer(nth, by);
   }
 
   // Every answer's bytes, the interim ones left out: when these are due depends on what has come.
@@ -202,13 +221,14 @@ class Peer {
 };
 
 // Everything that is asked is taken, and every body. What is left is answered backwards.
-std::string talk(std::string_view sent, const std::vector<Asked>& asked, size_t piece,
-                 bool answers) {
+std::string talk(std::string_view sent, const std::vector<Asked>& asked, size_t piece, bool answers,
+                 Peer::By by) {
   RequestParser parser(limits);
   Peer peer(parser, asked);
-  for (size_t at = 0; at < sent.size(); at += piece) peer.serve(sent.substr(at, piece), answers);
+  for (size_t at = 0; at < sent.size(); at += piece)
+    peer.serve(sent.substr(at, piece), answers, by);
   require(peer.taken() == asked.size() - (!asked.empty() && !asked.back().whole ? 1 : 0));
-  peer.answer_all(peer.taken());
+  peer.answer_all(peer.taken(), by);
   return peer.answers();
 }
 
@@ -251,7 +271,7 @@ void play(std::string_view sent, const std::vector<Asked>& asked, std::string_vi
         if (peer.waits()) peer.accept_body();
         break;
       case 4:
-        peer.answer(amount);
+        peer.answer(amount & 15, (amount & 16) != 0 ? Peer::By::draft : Peer::By::whole);
         break;
       case 5:
         if (amount == 0) peer.close();
@@ -280,10 +300,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   sent.remove_prefix(script.size());
 
   const std::vector<Asked> asked = read(sent);
-  const std::string answers = talk(sent, asked, sent.size() + 1, true);
-  require(talk(sent, asked, piece, true) == answers);
-  require(talk(sent, asked, piece, false) == answers);
-  require(talk(sent, asked, 1, true) == answers);
+  const std::string answers = talk(sent, asked, sent.size() + 1, true, Peer::By::whole);
+  require(talk(sent, asked, piece, true, Peer::By::draft) == answers);
+  require(talk(sent, asked, piece, false, Peer::By::whole) == answers);
+  require(talk(sent, asked, piece, false, Peer::By::draft) == answers);
+  require(talk(sent, asked, 1, true, Peer::By::whole) == answers);
   talk_with_two(sent, asked, piece, answers);
   play(sent, asked, script);
   return 0;
