@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "src/app/users.h"
+#include "src/service/ping.h"
 
 namespace ringpost::stub {
 
@@ -39,7 +40,7 @@ constexpr Known queries[] = {
     {"", {Kind::nothing, "", {}, {}}},
     {app::find_user.sql, {Kind::find_user, "SELECT", find_parameters, listed_columns.first(7)}},
     {app::list_users.sql, {Kind::list_users, "SELECT", list_parameters, listed_columns}},
-    {app::ping.sql, {Kind::select_one, "SELECT", {}, one_column}},
+    {service::ping.sql, {Kind::select_one, "SELECT", {}, one_column}},
 };
 // By their first words.
 constexpr Known commands[] = {

@@ -2,59 +2,65 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstdint>
-#include <string_view>
+#include <tuple>
 
-#include "proto/http/request.h"
 #include "src/app/users.h"
-#include "src/http/handler.h"
-#include "src/http/session.h"
-#include "src/pg/pool.h"
-#include "src/service/app.h"
+#include "src/service/route.h"
+#include "src/service/service.h"
 
 namespace ringpost::app {
 
-// All that the pool is asked for.
-inline constexpr std::array<const proto::pg::StatementDescription*, 3> statements{
-    &find_user, &list_users, &ping};
-
-// By their numbers in the metrics, from 1.
-inline constexpr std::array<std::string_view, 6> route_patterns{
-    "/users/{id}", "/users", "/healthz", "/readyz", "/metrics", "/openapi.json"};
-
-class Routes final : public http::Handler {
+class Routes final : public service::Service {
  public:
-  explicit Routes(const service::Environment& environment)
-      : pool_(environment.pool), environment_(environment) {}
+  static constexpr service::About about{
+      .name = "ringpost",
+      .version = RINGPOST_VERSION,
+      .description = "a users API served from PostgreSQL by io_uring, one shard per core.",
+      .title = "Users",
+      .api_version = "1.0.0",
+      .api_description = "A read-heavy API of users, served from PostgreSQL.",
+      .license = "MIT"};
+  static constexpr std::array<const proto::pg::StatementDescription*, 2> statements{&find_user,
+                                                                                    &list_users};
+  static const std::array<service::Schema, 2> schemas;
 
-  void handle(const proto::http::Request& request, http::Reply reply) override;
-  bool takes_body(const proto::http::Request& request) override;
-  size_t answer_bytes(const proto::http::Request& request) override;
-  void turn_away(http::Reply reply) override;
-  size_t routes() const override { return route_patterns.size(); }
+  using Service::Service;
+
+  io::Task<void> get_user(proto::pg::Uuid user_id, http::Reply reply);
+  size_t user_bytes() const { return user_bytes_; }
+
+  io::Task<void> get_page(int64_t most, int64_t passed_over, http::Reply reply);
+  size_t page_bytes(int64_t most) const {
+    return static_cast<size_t>(most) * user_bytes_ + service::small_answer;
+  }
 
  private:
-  void users(std::string_view query, http::Reply reply);
-  std::optional<uint64_t> limit_in(std::string_view query);
-
-  io::Task<void> get_user(proto::pg::Uuid id, http::Reply reply);
-  io::Task<void> get_page(int64_t limit, int64_t offset, http::Reply reply);
-  io::Task<void> get_ready(http::Reply reply);
-  void get_metrics(http::Reply reply);
-
-  void end_rows(const proto::pg::StatementDescription& statement, bool malformed,
-                const http::Reply::Draft& draft, http::Reply& reply);
-  io::Until until(http::Reply& reply, std::chrono::milliseconds timeout);
-  void refuse(const pg::Error& error, std::string_view what, http::Reply reply);
-
-  pg::Pool& pool_;
-  const service::Environment environment_;
-  size_t metrics_bytes_ = 64 * 1024;  // what they took last
   size_t user_bytes_ = 512;  // what a user takes in JSON: the largest average of a page lately
-  int64_t failures_of_ = 0;  // the second that these count failed queries of, for the log
-  uint64_t failures_ = 0;
-  proto::wire::Buffer path_, name_, value_;  // for decoding what is escaped
+
+  static constexpr auto id =
+      service::in_path<"id">(service::Uuid{}, "Hexadecimal digits of either case, 8-4-4-4-12.",
+                             "123e4567-e89b-12d3-a456-426614174000");
+  static constexpr auto limit =
+      service::in_query<"limit">(service::Integer{.least = 1, .most = 200, .otherwise = 50},
+                                 "How many users at most. Given once, in decimal digits.");
+  static constexpr auto offset =
+      service::in_query<"offset">(service::Integer{.otherwise = 0},
+                                  "How many users to pass over. Given once, in decimal digits.");
+
+ public:
+  static constexpr auto routes =
+      std::tuple{service::get<"/users/{id}", &Routes::get_user, &Routes::user_bytes>(
+                     {.id = "getUser",
+                      .summary = "One user",
+                      .answers = {{{proto::http::Status::ok, "The user.", "User"},
+                                   {proto::http::Status::not_found, "There is none."}}}},
+                     id),
+                 service::get<"/users", &Routes::get_page, &Routes::page_bytes>(
+                     {.id = "listUsers",
+                      .summary = "A page of users, in the order of their ids",
+                      .answers = {{{proto::http::Status::ok, "The page.", "Page"}}}},
+                     limit, offset)};
 };
 
 }  // namespace ringpost::app

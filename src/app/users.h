@@ -52,13 +52,4 @@ inline constexpr auto list_users = proto::pg::read<Listed(int64_t, int64_t)>(
     "on true "
     "order by page.id");
 
-struct One {
-  int32_t one;
-
-  static constexpr auto columns = std::tuple{&One::one};
-};
-
-// Whether a query can be answered now.
-inline constexpr auto ping = proto::pg::read<One()>("ping", "select 1");
-
 }  // namespace ringpost::app

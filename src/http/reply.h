@@ -35,6 +35,8 @@ class [[nodiscard]] Reply {
   ~Reply();
 
   Session& session() const { return *session_; }
+  // When the request was: before it waited for memory, if it did. Its deadline counts from here.
+  io::Time asked() const { return ticket_.asked; }
 
   // The request is one of the handler's route number `route`, from 1: for the metrics. Once.
   void route(uint16_t route) { ticket_.series += Metrics::series(route, {}); }

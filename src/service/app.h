@@ -14,6 +14,7 @@
 
 #include "proto/pg/statement.h"
 #include "src/http/handler.h"
+#include "src/io/reactor.h"
 #include "src/pg/pool.h"
 #include "src/service/options.h"
 
@@ -25,11 +26,22 @@ struct About {
   std::string_view name;
   std::string_view version;
   std::string_view description;  // for --help: what it is, in one sentence
+
+  bool database = true;  // whether it has one; else it takes none of its settings
+
+  // Of its API, in /openapi.json. `license`: an SPDX identifier.
+  std::string_view title, api_version, api_description, license{};
+};
+
+// Of what is answered, for the API's document: a name, and what stands there in JSON Schema.
+struct Schema {
+  std::string_view name, json;
 };
 
 // What a shard lends to the handler that was made for it. All of it outlives the handler.
 struct Environment {
-  pg::Pool& pool;
+  io::Reactor& reactor;
+  pg::Pool* pool;  // null where there is no database
   std::chrono::milliseconds request_timeout, ready_timeout;
   std::function<std::string()> metrics;  // what /metrics answers
   // /readyz says no from now on, so that balancers send their requests elsewhere.

@@ -36,13 +36,14 @@ size_t descriptor_limit() {
 void limit_connections(Config& config, size_t wanted) {
   const size_t limit = descriptor_limit();
   const size_t shards = config.started_shards();
-  const size_t kept_back = 64 + 2 * size_t{config.db_max_conns} + shards;
+  const size_t kept_back = 64 + (config.database ? 2 * size_t{config.db_max_conns} : 0) + shards;
   const size_t needed = kept_back + least_connections * shards;
   if (limit < needed)
-    throw ConfigEnd(1, "ulimit -n is " + std::to_string(limit) + ", and " + std::to_string(needed) +
-                           " descriptors are needed for SHARDS=" + std::to_string(shards) +
-                           " and DB_MAX_CONNS=" + std::to_string(config.db_max_conns) +
-                           "; raise it: ulimit -n, or LimitNOFILE= of the service");
+    throw ConfigEnd(
+        1, "ulimit -n is " + std::to_string(limit) + ", and " + std::to_string(needed) +
+               " descriptors are needed for SHARDS=" + std::to_string(shards) +
+               (config.database ? " and DB_MAX_CONNS=" + std::to_string(config.db_max_conns) : "") +
+               "; raise it: ulimit -n, or LimitNOFILE= of the service");
   const size_t allowed = (limit - kept_back) / shards;
   config.http.connections = wanted != 0 ? std::min(wanted, allowed) : allowed;
   config.refused_connections = wanted > allowed ? wanted : 0;
@@ -184,7 +185,8 @@ void add_http(CLI::App& app, Config& config, size_t& connections, size_t& answer
              "machine, allows");
 
   add_time(app, "--request-timeout-ms", "REQUEST_TIMEOUT_MS", config.request_timeout,
-           "How long a request waits for PostgreSQL before it gets 503");
+           config.database ? "How long a request waits for PostgreSQL before it gets 503"
+                           : "How long the work on a request may take before it gets 503");
   add_time(app, "--idle-timeout-ms", "IDLE_TIMEOUT_MS", config.http.idle_timeout,
            "How long a connection may be idle");
   add_time(app, "--head-timeout-ms", "HEAD_TIMEOUT_MS", config.http.head_timeout,
@@ -213,10 +215,26 @@ void add_http(CLI::App& app, Config& config, size_t& connections, size_t& answer
       "How long requests in flight have after SIGTERM or SIGINT; a second signal ends at once");
 }
 
+void read_conninfo(Config& config, const std::string& name, std::string& database_url,
+                   bool print_conninfo) {
+  const proto::pg::ConninfoContext context = pg::context_of_process(name);
+  auto conninfo = proto::pg::parse_conninfo(database_url, context);
+  if (!conninfo) throw ConfigEnd(2, "DATABASE_URL: " + conninfo.error());
+  if (print_conninfo)
+    throw ConfigEnd(0, proto::pg::explain_conninfo(database_url, context).value_or(""));
+  proto::wire::wipe(database_url);  // it may have a password in it
+  if (const auto fault = pg::find_tls_fault(*conninfo))
+    throw ConfigEnd(2, "DATABASE_URL: " + *fault);
+  if (const auto limit = conninfo->connect_timeout)  // a day is as good as no limit
+    config.pg.connect_timeout = *limit == limit->zero() ? std::chrono::hours(24) : *limit;
+  config.pg.conninfo = std::move(*conninfo);
+}
+
 }  // namespace
 
 Config read_config(App& service, int argc, const char* const* argv) {
   Config config;
+  config.database = service.about().database;
   const std::string name(service.about().name);
   CLI::App app(name + ": " + std::string(service.about().description) +
                    "\nEach option can be set by the environment variable in brackets; the command "
@@ -232,8 +250,10 @@ Config read_config(App& service, int argc, const char* const* argv) {
   bool print_conninfo = false;
   size_t connections = 0, answer_memory = 0;
   add_listening(app, config);
-  add_postgresql(app, config, database_url, print_conninfo);
-  add_ages(app, config);
+  if (config.database) {
+    add_postgresql(app, config, database_url, print_conninfo);
+    add_ages(app, config);
+  }
   add_http(app, config, connections, answer_memory);
   Options own(app, "Of " + name);
   service.add_options(own);
@@ -250,18 +270,7 @@ Config read_config(App& service, int argc, const char* const* argv) {
 
   if (config.healthcheck) return config;
 
-  const proto::pg::ConninfoContext context = pg::context_of_process(name);
-  auto conninfo = proto::pg::parse_conninfo(database_url, context);
-  if (!conninfo) throw ConfigEnd(2, "DATABASE_URL: " + conninfo.error());
-  if (print_conninfo)
-    throw ConfigEnd(0, proto::pg::explain_conninfo(database_url, context).value_or(""));
-  proto::wire::wipe(database_url);  // it may have a password in it
-  if (const auto fault = pg::find_tls_fault(*conninfo))
-    throw ConfigEnd(2, "DATABASE_URL: " + *fault);
-  if (const auto limit = conninfo->connect_timeout)  // a day is as good as no limit
-    config.pg.connect_timeout = *limit == limit->zero() ? std::chrono::hours(24) : *limit;
-  config.pg.conninfo = std::move(*conninfo);
-
+  if (config.database) read_conninfo(config, name, database_url, print_conninfo);
   if (app.count("--shards") == 0)
     config.shards = ops::default_shards(ops::allowed_cpus().size(), ops::cpu_quota());
   if (config.db_min_conns > config.db_max_conns) config.db_min_conns = config.db_max_conns;

@@ -19,6 +19,7 @@ struct Config {
   unsigned shards = 1;
   bool pin_shards = true;
   std::chrono::microseconds turn_wait{1000};     // of a shard, for more than one completion
+  bool database = true;                          // whether the service has one
   uint32_t db_max_conns = 10, db_min_conns = 1;  // of the whole process
   bool db_learn_spread = true;                   // or every query may use all of a shard's
   std::string log_level = "info";
@@ -31,7 +32,9 @@ struct Config {
   pg::Options pg;                  // each shard gets a copy with its share of the connections
 
   // Each shard needs a connection to PostgreSQL of its own; the others are not started.
-  unsigned started_shards() const { return shards < db_max_conns ? shards : db_max_conns; }
+  unsigned started_shards() const {
+    return !database || shards < db_max_conns ? shards : db_max_conns;
+  }
 };
 
 // Nothing is left to do: --help or --version was asked for, or a setting is wrong. What it says is

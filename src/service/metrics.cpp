@@ -70,8 +70,10 @@ class Scrape::Writer {
 
   void write() {
     requests();
-    operations();
-    connections();
+    if (scrape_.database_) {
+      operations();
+      connections();
+    }
     reactors();
     process();
   }
@@ -112,9 +114,9 @@ class Scrape::Writer {
     // Without a failure first: 0.
     std::map<std::pair<size_t, size_t>, Sum> sums;
     for (const Enlisted* each : scrape_.shards_)
-      each->shard_.pool.metrics().for_each([&sums](size_t statement,
-                                                   std::optional<pg::Error::Kind> failure,
-                                                   const io::LatencyHistogram& histogram) {
+      each->shard_.pool->metrics().for_each([&sums](size_t statement,
+                                                    std::optional<pg::Error::Kind> failure,
+                                                    const io::LatencyHistogram& histogram) {
         sums[{statement, failure ? 1 + static_cast<size_t>(*failure) : 0}].add(histogram);
       });
     text_.family("db_client_operation_duration_seconds", Type::histogram,
@@ -130,20 +132,20 @@ class Scrape::Writer {
       text_.histogram(labels, bounds_, sum.counts, sum.sum_s);
     }
     counter("ringpost_pg_queries_total", "Queries that were sent, again ones too.",
-            [](const Shard& shard) { return shard.pool.metrics().sent.value(); });
+            [](const Shard& shard) { return shard.pool->metrics().sent.value(); });
     counter("ringpost_pg_syncs_total",
             "Syncs that were sent: queries over these is a group's size.",
-            [](const Shard& shard) { return shard.pool.metrics().syncs.value(); });
+            [](const Shard& shard) { return shard.pool->metrics().syncs.value(); });
     counter("ringpost_pg_asked_again_total",
             "Reads that were asked again, after a lost session or a conflict.",
-            [](const Shard& shard) { return shard.pool.metrics().asked_again.value(); });
+            [](const Shard& shard) { return shard.pool->metrics().asked_again.value(); });
     text_.family("ringpost_pg_in_flight", Type::gauge,
                  "Queries that are in line or in flight, by what their statement takes.");
     for_each_shard([this](const Shard& shard, std::string_view index) {
       text_.sample({{"shard", index}, {"kind", "quick"}},
-                   shard.pool.meter().in_flight(pg::Kind::quick));
+                   shard.pool->meter().in_flight(pg::Kind::quick));
       text_.sample({{"shard", index}, {"kind", "slow"}},
-                   shard.pool.meter().in_flight(pg::Kind::slow));
+                   shard.pool->meter().in_flight(pg::Kind::slow));
     });
     text_.family("ringpost_pg_active_backends", Type::gauge,
                  "Connections of a shard that were found to help, by what statements take.");
@@ -161,8 +163,8 @@ class Scrape::Writer {
     };
     text_.family("db_client_connection_count", Type::gauge, "Connections to PostgreSQL.");
     for_each_shard([this](const Shard& shard, std::string_view index) {
-      const uint64_t used = shard.pool.metrics().used.value();
-      const uint64_t open = std::max(shard.pool.metrics().open.value(), used);
+      const uint64_t used = shard.pool->metrics().used.value();
+      const uint64_t open = std::max(shard.pool->metrics().open.value(), used);
       text_.sample(
           {{"db_client_connection_pool_name", index}, {"db_client_connection_state", "used"}},
           used);
@@ -171,18 +173,18 @@ class Scrape::Writer {
           open - used);
     });
     of_pool("db_client_connection_max", Type::gauge, "Connections that a shard may open.",
-            [](const Shard& shard) { return uint64_t{shard.pool.options().max_connections}; });
+            [](const Shard& shard) { return uint64_t{shard.pool->options().max_connections}; });
     of_pool("db_client_connection_idle_min", Type::gauge, "Connections that a shard keeps open.",
-            [](const Shard& shard) { return uint64_t{shard.pool.options().min_connections}; });
+            [](const Shard& shard) { return uint64_t{shard.pool->options().min_connections}; });
     of_pool("db_client_connection_pending_requests", Type::gauge,
             "Queries that wait for a connection.",
-            [](const Shard& shard) { return shard.pool.metrics().waiting.value(); });
+            [](const Shard& shard) { return shard.pool->metrics().waiting.value(); });
     counter("ringpost_pg_sessions_total", "Sessions with PostgreSQL that began.",
-            [](const Shard& shard) { return shard.pool.metrics().connected.value(); });
+            [](const Shard& shard) { return shard.pool->metrics().connected.value(); });
     counter("ringpost_pg_sessions_lost_total", "Those that ended by themselves.",
-            [](const Shard& shard) { return shard.pool.metrics().lost.value(); });
+            [](const Shard& shard) { return shard.pool->metrics().lost.value(); });
     counter("ringpost_pg_connect_failures_total", "Attempts to open one that failed.",
-            [](const Shard& shard) { return shard.pool.metrics().connect_failed.value(); });
+            [](const Shard& shard) { return shard.pool->metrics().connect_failed.value(); });
   }
 
   void reactors() {
@@ -194,7 +196,8 @@ class Scrape::Writer {
                  "How often bytes waited as no receive buffer was free.");
     for_each_shard([this](const Shard& shard, std::string_view index) {
       text_.sample({{"shard", index}, {"of", "http"}}, shard.http_buffers.exhausted().value());
-      text_.sample({{"shard", index}, {"of", "pg"}}, shard.pg_buffers.exhausted().value());
+      if (shard.pg_buffers != nullptr)
+        text_.sample({{"shard", index}, {"of", "pg"}}, shard.pg_buffers->exhausted().value());
     });
   }
 

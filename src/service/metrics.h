@@ -26,13 +26,15 @@ class Scrape {
   struct Shard {
     unsigned index;
     const io::Reactor& reactor;
-    const io::BufferGroup &http_buffers, &pg_buffers;
+    const io::BufferGroup& http_buffers;
+    const io::BufferGroup* pg_buffers;  // null, as the pool, where there is no database
     const http::Metrics& http;
-    const pg::Pool& pool;
+    const pg::Pool* pool;
   };
   // All outlive it. `app` has the names: of routes, and of statements, in the order of the pool's.
   Scrape(const App& app, std::string dbname, const pg::Spread& spread)
-      : routes_(app.routes()),
+      : database_(app.about().database),
+        routes_(app.routes()),
         statements_(app.statements()),
         dbname_(std::move(dbname)),
         spread_(spread) {}
@@ -56,6 +58,7 @@ class Scrape {
  private:
   class Writer;
 
+  const bool database_;
   const std::span<const std::string_view> routes_;
   const App::Statements statements_;
   const std::string dbname_;

@@ -4,6 +4,7 @@
 //
 // SIGTERM and SIGINT drain, after the drain's delay: 0 when all was answered within the drain
 // limit, 1 when some had to be given up. A second one ends at once, with 128 + its number.
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -133,7 +134,8 @@ class Process {
   Process(const App& app, const Config& config)
       : app_(app),
         config_(config),
-        spread_(share(config.db_max_conns, 0, config.started_shards()), config.db_learn_spread),
+        spread_(std::max(share(config.db_max_conns, 0, config.started_shards()), 1U),
+                config.db_learn_spread),
         scrape_(app, config.pg.conninfo.dbname, spread_) {}
 
   int run() {
@@ -156,14 +158,7 @@ class Process {
           app_, config_, spread_, scrape_, i, count,
           config_.pin_shards ? ops::cpus_of_shard(cpus, i, count) : cpus, sockets[i], ended_fd_));
     start_shards();
-    ops::log(ops::Level::info, "listening",
-             {{"host", config_.host},
-              {"port", config_.port},
-              {"shards", count},
-              {"db_max_conns", config_.db_max_conns},
-              {"database", config_.pg.conninfo.dbname},
-              {"version", app_.about().version},
-              {"pid", getpid()}});
+    say_listening(count);
     const int status = wait();
     for (const auto& shard : shards_) shard->join();
     write_profile();
@@ -181,6 +176,22 @@ class Process {
     signal(SIGPIPE, SIG_IGN);
     signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC);
     if (signal_fd_ == -1) throw std::system_error(errno, std::generic_category(), "signalfd");
+  }
+
+  void say_listening(unsigned count) const {
+    const ops::Field host("host", config_.host), port("port", config_.port),
+        shards("shards", count), version("version", app_.about().version), pid("pid", getpid());
+    if (config_.database)
+      ops::log(ops::Level::info, "listening",
+               {host,
+                port,
+                shards,
+                {"db_max_conns", config_.db_max_conns},
+                {"database", config_.pg.conninfo.dbname},
+                version,
+                pid});
+    else
+      ops::log(ops::Level::info, "listening", {host, port, shards, version, pid});
   }
 
   void warn_of_fewer(unsigned count) const {

@@ -16,30 +16,40 @@ Shard::Shard(const App& app, const Config& config, const pg::Options& pg, pg::Sp
              const ReceiveBuffers& buffers)
     : reactor_(config.turn_wait),
       http_buffers_(reactor_.ring(), 0, buffers.http_count, buffers.http_bytes),
-      pg_buffers_(reactor_.ring(), 1, buffers.pg_count, buffers.pg_bytes),
       log_(index),
-      pool_(reactor_, pg_buffers_, pg, spread, app.statements(), log_),
-      handler_(app.make_handler({.pool = pool_,
-                                 .request_timeout = config.request_timeout,
-                                 .ready_timeout = config.ready_timeout,
-                                 .metrics = [&scrape] { return scrape.text(); },
-                                 .leaving = leaving_})),
+      handler_(make_handler(app, config, pg, spread, scrape, buffers)),
       context_(reactor_, http_buffers_, config.http, *handler_),
       listener_(context_, listening_fd),
       control_fd_(control_fd),
       enlisted_(scrape, {.index = index,
                          .reactor = reactor_,
                          .http_buffers = http_buffers_,
-                         .pg_buffers = pg_buffers_,
+                         .pg_buffers = pg_buffers_ ? &*pg_buffers_ : nullptr,
                          .http = context_.metrics(),
-                         .pool = pool_}) {
+                         .pool = pool_ ? &*pool_ : nullptr}) {
   reactor_.add(http_buffers_);
-  reactor_.add(pg_buffers_);
+  if (pg_buffers_) reactor_.add(*pg_buffers_);
+}
+
+// With the pool that it is lent.
+std::unique_ptr<http::Handler> Shard::make_handler(const App& app, const Config& config,
+                                                   const pg::Options& pg, pg::Spread& spread,
+                                                   Scrape& scrape, const ReceiveBuffers& buffers) {
+  if (config.database) {
+    pg_buffers_.emplace(reactor_.ring(), 1, buffers.pg_count, buffers.pg_bytes);
+    pool_.emplace(reactor_, *pg_buffers_, pg, spread, app.statements(), log_);
+  }
+  return app.make_handler({.reactor = reactor_,
+                           .pool = pool_ ? &*pool_ : nullptr,
+                           .request_timeout = config.request_timeout,
+                           .ready_timeout = config.ready_timeout,
+                           .metrics = [&scrape] { return scrape.text(); },
+                           .leaving = leaving_});
 }
 
 io::Task<void> Shard::live() {
   io::Scope scope(reactor_);
-  scope.spawn(pool_.run());
+  if (pool_) scope.spawn(pool_->run());
   scope.spawn(serve(scope));
   co_await obey(scope.until());
   co_await scope.join();
@@ -47,7 +57,7 @@ io::Task<void> Shard::live() {
 
 io::Task<void> Shard::serve(io::Scope& scope) {
   co_await listener_.run();
-  pool_.stop();
+  if (pool_) pool_->stop();
   scope.cancel();  // no more orders are needed
 }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "src/http/context.h"
 #include "src/http/listener.h"
@@ -71,15 +72,20 @@ class Shard {
     std::chrono::steady_clock::time_point second_{};  // when the one that they are counted in began
   };
 
+  std::unique_ptr<http::Handler> make_handler(const App& app, const Config& config,
+                                              const pg::Options& pg, pg::Spread& spread,
+                                              Scrape& scrape, const ReceiveBuffers& buffers);
   io::Task<void> live();
   io::Task<void> serve(io::Scope& scope);
   io::Task<void> obey(io::Until until);
 
   // In the order in which they depend on each other.
   io::Reactor reactor_;
-  io::BufferGroup http_buffers_, pg_buffers_;
+  io::BufferGroup http_buffers_;
+  // Where the service has a database.
+  std::optional<io::BufferGroup> pg_buffers_;
   PoolLog log_;
-  pg::Pool pool_;
+  std::optional<pg::Pool> pool_;
   bool leaving_ = false;
   std::unique_ptr<http::Handler> handler_;
   http::Context context_;

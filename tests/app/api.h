@@ -2,11 +2,13 @@
 // awaits stop() before it ends.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "src/app/routes.h"
+#include "src/app/app.h"
+#include "src/http/session.h"
 #include "src/io/scope.h"
 #include "tests/support/http_client.h"
 #include "tests/support/reactor.h"
@@ -42,13 +44,14 @@ class Api {
         buffers_(reactor, 64),
         client_buffers_(reactor, 16, 16384, 8),
         spread_(options_.max_connections),
-        pool_(reactor, buffers_, options_, spread_, statements, unheard_),
-        routes_({.pool = pool_,
-                 .request_timeout = timeout,
-                 .ready_timeout = ready_timeout,
-                 .metrics = [] { return "of all shards\n"; },
-                 .leaving = leaving_}),
-        context_(reactor, buffers_, limits_, routes_),
+        pool_(reactor, buffers_, options_, spread_, app_->statements(), unheard_),
+        handler_(app_->make_handler({.reactor = reactor,
+                                     .pool = &pool_,
+                                     .request_timeout = timeout,
+                                     .ready_timeout = ready_timeout,
+                                     .metrics = [] { return "of all shards\n"; },
+                                     .leaving = leaving_})),
+        context_(reactor, buffers_, limits_, *handler_),
         scope_(reactor) {
     scope_.spawn(pool_.run());
   }
@@ -74,6 +77,7 @@ class Api {
     co_await session.run();
   }
 
+  std::unique_ptr<service::App> app_ = users();
   pg::Options options_;
   tests::Buffers buffers_, client_buffers_;
   http::Limits limits_;
@@ -81,7 +85,7 @@ class Api {
   pg::Spread spread_;
   pg::Pool pool_;
   bool leaving_ = false;
-  Routes routes_;
+  std::unique_ptr<http::Handler> handler_;
   http::Context context_;
   io::Scope scope_;
 };

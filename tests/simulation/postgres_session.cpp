@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "src/app/users.h"
+#include "src/service/ping.h"
 
 namespace ringpost::simulation {
 
@@ -235,7 +236,7 @@ void Postgres::Session::bind(std::string_view body) {
     bound_rows_ = server_.table_.user_rows(values[0]);
   else if (sql == app::list_users.sql && count == 2)
     bound_rows_ = server_.table_.page_rows(number(values[0]), number(values[1]));
-  else if (sql == app::ping.sql && count == 0)
+  else if (sql == service::ping.sql && count == 0)
     bound_rows_ = pg_message('D', pg_int16(1) + pg_value(pg_int32(1)));
   else
     world_.violated("PostgreSQL was sent a Bind with other parameters than the statement's");

@@ -185,10 +185,11 @@ def test_a_fault_of_its_own_is_internal(client, database):
 
 
 def test_the_statements_are_those_of_the_reference():
-    header = Path(__file__).parents[4] / "src/app/users.h"
-    if not header.exists():
+    source = Path(__file__).parents[4] / "src"
+    if not source.exists():
         pytest.skip("outside the repository")
-    literals = re.sub(r'"\s*\n\s*"', "", header.read_text())
+    headers = (source / name for name in ("app/users.h", "service/ping.h"))
+    literals = re.sub(r'"\s*\n\s*"', "", "".join(header.read_text() for header in headers))
     assert f'"{users.FIND}"' in literals
     assert f'"{users.LIST}"' in literals
     assert f'"{users.PING}"' in literals
