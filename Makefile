@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 containers := loadtest/compose/containers
 .PHONY: help compare crowd http-servers outages compare-stub run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale
-.PHONY: up down bench-all cluster-test
+.PHONY: up down bench-all install deb reproducible cluster-test
 MAKEFLAGS += --no-print-directory
 
 help: ## This list
@@ -18,6 +18,11 @@ migrate: ## Make or update the table in DATABASE_URL (or in the private PostgreS
 seed: ## Fill it with SEED_ROWS users (default 10000), the same on every machine
 	@tools/install client
 	@tools/with-database db/seed/run
+
+install: ## Build the release and install it below PREFIX (default /usr/local; DESTDIR= for a tree elsewhere)
+	@packaging/install-here
+deb: ## Build .private/deb/ringpost_*.deb of this release of Debian or Ubuntu: program, unit, user, settings, man page, SBOM
+	@packaging/build-deb
 
 ##@ Develop
 build: ## Build the release: build/ringpost; with ARCH=x86-64-v3 for those CPUs: build-x86-64-v3/ringpost
@@ -71,6 +76,9 @@ lint: ## clang-format, clang-tidy, shellcheck: say what is wrong, change nothing
 	@tools/install build lint
 	@tools/format --check
 	@tools/lint
+
+reproducible: ## Build the release twice, in two folders, and compare the programs
+	@tools/reproducible
 
 ##@ More than one machine
 cluster-test: ## compose.cluster.yaml under load: what is killed, replaced or halts, as a table (RATE=200)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <memory>
 #include <sstream>
 
 #include <sys/resource.h>
@@ -12,6 +13,7 @@
 #include "src/ops/memory.h"
 #include "src/pg/encryption.h"
 #include "src/pg/environment.h"
+#include "src/service/config_file.h"
 #include "src/service/decimal.h"
 
 namespace ringpost::service {
@@ -124,6 +126,7 @@ void add_postgresql(CLI::App& app, Config& config, std::string& database_url,
   app.add_flag("--print-conninfo", print_conninfo,
                "Say how it is reached, and what of that comes from the string, a service, the "
                "environment or the defaults; serve nothing")
+      ->configurable(false)
       ->group(postgresql);
   add_number(app, "--db-max-conns", "DB_MAX_CONNS", config.db_max_conns, 1, 10'000, postgresql,
              "Connections at most, of all shards together")
@@ -230,20 +233,33 @@ void read_conninfo(Config& config, const std::string& name, std::string& databas
   config.pg.conninfo = std::move(*conninfo);
 }
 
+void add_config_file(CLI::App& app, bool& print) {
+  app.set_config("--config", "", "Settings from this file, as --print-config shows it")
+      ->type_name("FILE");
+  app.config_formatter(std::make_shared<ConfigFile>(app));
+  app.add_flag("--print-config", print,
+               "Print a file for --config, with every setting and its default; serve nothing")
+      ->configurable(false);
+}
+
 }  // namespace
 
 Config read_config(App& service, int argc, const char* const* argv) {
   Config config;
   config.database = service.about().database;
   const std::string name(service.about().name);
-  CLI::App app(name + ": " + std::string(service.about().description) +
-                   "\nEach option can be set by the environment variable in brackets; the command "
-                   "line wins.",
-               name);
+  CLI::App app(
+      name + ": " + std::string(service.about().description) +
+          "\nEach option can be set by the environment variable in brackets or by the file "
+          "of --config; the command line wins over the environment, that over the file.",
+      name);
   app.set_version_flag("--version", name + " " + std::string(service.about().version));
   app.add_flag("--healthcheck", config.healthcheck,
                "Ask the server that runs here with these settings whether it is ready; 0 when it "
-               "is, else 1");
+               "is, else 1")
+      ->configurable(false);
+  bool print_config = false;
+  add_config_file(app, print_config);
   app.get_formatter()->column_width(44);
 
   std::string database_url;
@@ -268,6 +284,7 @@ Config read_config(App& service, int argc, const char* const* argv) {
     throw ConfigEnd(2, std::string(error.what()) + " (" + name + " --help lists the options)");
   }
 
+  if (print_config) throw ConfigEnd(0, app.config_to_str(true, true));
   if (config.healthcheck) return config;
 
   if (config.database) read_conninfo(config, name, database_url, print_conninfo);

@@ -1,5 +1,5 @@
-// The settings of a service's process: command line, environment, defaults, in this order of
-// precedence. Those that only one service has are its own (App::add_options).
+// The settings of a service's process: command line, environment, file (--config), defaults, in
+// this order of precedence. Those that only one service has are its own (App::add_options).
 #pragma once
 
 #include <chrono>
