@@ -34,6 +34,7 @@ TICK_S = 0.02
 # A head of 38 bytes takes 8 s, of the 10 that it may; a page of 25 users, 5 KB, takes 6 s.
 SEND_EVERY_S, RECEIVE_EVERY_S, RECEIVE_BYTES = 0.2, 0.6, 512
 WINDOW_BYTES = 4096
+SETTLE_S = 4  # until the slow are anywhere in what they do, and the first of them are answered
 PAGE = b"GET /users?limit=25 HTTP/1.1\r\nHost: slow\r\n\r\n"
 
 
@@ -70,6 +71,12 @@ class Slow:
 class Dripper(Slow):
     """Sends a head byte by byte, and again when it is answered."""
     every_s = SEND_EVERY_S
+
+    def open(self):
+        super().open()
+        begun = self.number * 37 % len(self.left)  # so that they are not all answered together
+        self.connection.send(self.left[:begun])
+        self.left = self.left[begun:]
 
     def begin(self):
         self.left = b"GET /healthz HTTP/1.1\r\nHost: slow\r\n\r\n"
@@ -191,7 +198,7 @@ def measure(options):
             for turn in range(options.turns):
                 crowd = Crowd(server.port, options.idle, options.slow)
                 try:
-                    time.sleep(1)  # until the slow ones are in the middle of what they do
+                    time.sleep(SETTLE_S)
                     beside = load(server.port, targets.name, options.rate, options.seconds)
                     mib = memory_mib(server.process)
                 finally:
@@ -203,6 +210,8 @@ def measure(options):
                       f" {ratios[-1]:.2f} x; {mib:.0f} MiB; the slow: {answered} answers, {lost} lost, {late_s * 1000:.0f} ms late", flush=True)
                 if lost:
                     raise AssertionError(f"{lost} connections of the crowd were lost")
+                if answered < options.slow // 4:
+                    raise AssertionError(f"the slow were answered {answered} times")
             return ratios
     finally:
         if server:
