@@ -146,6 +146,8 @@ constexpr Difference more_lenient[] = {
 // Taken by both, and read differently.
 constexpr Difference read_otherwise[] = {
     {"Proxy-Connection", [](const Pair& pair) { return has(pair.ours, "proxy-connection"); }},
+    {"tabs around options of Connection",
+     [](const Pair& pair) { return has(pair.ours, "connection") && pair.input.contains('\t'); }},
     {"close in HTTP/1.0",
      [](const Pair& pair) {
        return pair.ours.minor == 0 && !pair.ours.keep_alive && has(pair.ours, "connection");
