@@ -73,6 +73,10 @@ constexpr Difference stricter[] = {
     {"line ends before a request",
      [](const Pair& pair) { return pair.input[0] == '\r' || pair.input[0] == '\n'; }},
     {"HTTP/0.9 and HTTP/2.0", [](const Pair& pair) { return pair.theirs.major != 1; }},
+    {"RTSP and ICE",
+     [](const Pair& pair) {
+       return request_line(pair).contains(" RTSP/") || request_line(pair).contains(" ICE/");
+     }},
     {"targets of other forms",
      [](const Pair& pair) {
        return (pair.ours.reason.contains("target")) && !is_plain_path(pair.theirs.target);
@@ -116,7 +120,15 @@ constexpr Difference stricter[] = {
 
 // Taken by ringpost, refused by llhttp.
 constexpr Difference more_lenient[] = {
-    {"methods", [](const Pair& pair) { return pair.theirs.error == HPE_INVALID_METHOD; }},
+    {"methods",
+     [](const Pair& pair) {
+       constexpr std::string_view common[] = {"GET",    "HEAD",    "POST",    "PUT",  "PATCH",
+                                              "DELETE", "OPTIONS", "CONNECT", "TRACE"};
+       return std::ranges::find(common, pair.ours.method) == std::end(common) &&
+              (pair.ours.method == "PRI" || pair.theirs.error == HPE_INVALID_METHOD ||
+               pair.theirs.error == HPE_INVALID_CONSTANT ||
+               pair.theirs.error == HPE_INVALID_VERSION);
+     }},
     {"versions",
      [](const Pair& pair) {
        return pair.theirs.error == HPE_INVALID_VERSION &&
