@@ -184,7 +184,7 @@ class MakeRun(unittest.TestCase):
 
     def test_7_help(self):
         done = subprocess.run(["make"], cwd=clone, capture_output=True, text=True)
-        for command in "run", "compare", "up", "bench-all", "test", "build", "pgo", "bench", "instructions", "flamegraph", "flamegraph-tasks", "migrate", "seed", "format", "lint", "fuzz", "clean":
+        for command in "run", "compare", "up", "bench-all", "test", "build", "pgo", "bench", "instructions", "flamegraph", "flamegraph-tasks", "install", "deb", "reproducible", "cluster-test", "migrate", "seed", "format", "lint", "fuzz", "clean":
             self.assertIn(f"make {command} ", done.stdout)
 
     def test_8_laid_out_by_a_load(self):
@@ -194,6 +194,23 @@ class MakeRun(unittest.TestCase):
         version = subprocess.run(["build-pgo/ringpost", "--version"], cwd=clone, capture_output=True, text=True)
         self.assertRegex(version.stdout, r"\d+\.\d+\.\d+")
         self.assertFalse(cluster_runs())
+
+    def test_9_install(self):
+        root = pathlib.Path(folder, "root")
+        def install():
+            return subprocess.run(["make", "install", f"DESTDIR={root}", "PREFIX=/opt/ringpost"], cwd=clone, capture_output=True, text=True)
+        done = install()
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        there = root / "opt/ringpost"
+        version = subprocess.run([there / "bin/ringpost", "--version"], capture_output=True, text=True)
+        self.assertRegex(version.stdout, r"\d+\.\d+\.\d+")
+        self.assertIn("/opt/ringpost/bin/ringpost", (there / "lib/systemd/system/ringpost.service").read_text())
+        for path in "share/man/man1/ringpost.1", "lib/sysusers.d/ringpost.conf", "share/doc/ringpost/docs/tls.md", "etc/ringpost/ringpost.toml":
+            self.assertTrue((there / path).is_file(), path)
+        # Settings that somebody has made stay.
+        (there / "etc/ringpost/ringpost.toml").write_text("port = 1\n")
+        self.assertEqual(install().returncode, 0)
+        self.assertEqual((there / "etc/ringpost/ringpost.toml").read_text(), "port = 1\n")
 
     def test_8_for_an_instruction_set(self):
         subprocess.run(["tools/build", "release", "build.ninja"], cwd=clone, check=True,
