@@ -5,11 +5,12 @@
 namespace ringpost::http {
 
 Context::Context(io::Reactor& reactor, io::BufferGroup& buffers, const Limits& limits,
-                 Handler& handler)
+                 Handler& handler, AccessLog* access_log)
     : reactor_(reactor),
       buffers_(buffers),
       limits_(limits),
       handler_(handler),
+      access_log_(access_log),
       budget_(reactor, limits.answer_memory),
       metrics_(handler.routes()),
       whole_heads_(limits.head) {}

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "proto/http/request_parser.h"
+#include "src/http/access_log.h"
 #include "src/http/budget.h"
 #include "src/http/handler.h"
 #include "src/http/limits.h"
@@ -18,8 +19,9 @@ namespace ringpost::http {
 
 class Context {
  public:
-  // All outlive it.
-  Context(io::Reactor& reactor, io::BufferGroup& buffers, const Limits& limits, Handler& handler);
+  // All outlive it. `access_log`: nullptr where none is kept.
+  Context(io::Reactor& reactor, io::BufferGroup& buffers, const Limits& limits, Handler& handler,
+          AccessLog* access_log = nullptr);
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
@@ -27,6 +29,9 @@ class Context {
   io::BufferGroup& buffers() const { return buffers_; }
   const Limits& limits() const { return limits_; }
   Handler& handler() const { return handler_; }
+  AccessLog* access_log() const { return access_log_; }
+  // For the connections that come from now on; those before keep theirs, which outlives them.
+  void set_access_log(AccessLog* log) { access_log_ = log; }
 
   // The value of the Date field, as of this turn (RFC 9110, 6.6.1).
   std::string_view date();
@@ -41,6 +46,7 @@ class Context {
   io::BufferGroup& buffers_;
   const Limits& limits_;
   Handler& handler_;
+  AccessLog* access_log_;
   Budget budget_;
   Metrics metrics_;
   proto::http::RequestParser whole_heads_;

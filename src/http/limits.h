@@ -21,6 +21,8 @@ struct Limits {
   // buffers included; see budget.h.
   size_t answer_memory = 64 << 20;
   size_t connections = 10'000;  // of one shard; further ones wait, and one that is idle makes room
+  // Of one shard and one address (IPv6: one /64); further ones are closed at once. 0: no limit.
+  size_t connections_of_address = 0;
 
   // Between requests. As nginx: a load balancer in front, with its 60 s, closes first, and sends no
   // request into a connection that is being closed here.

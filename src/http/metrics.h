@@ -51,6 +51,7 @@ class Metrics {
   io::Gauge active;         // requests that were taken and not yet answered
   io::Gauge connections;    // open now
   io::Counter accepted;     // connections
+  io::Counter refused;      // of those, closed at once as too many were of their address
   io::Counter turned_away;  // requests, as the memory for answers was used up
 
  private:

@@ -37,6 +37,8 @@ class [[nodiscard]] Reply {
   Session& session() const { return *session_; }
   // When the request was: before it waited for memory, if it did. Its deadline counts from here.
   io::Time asked() const { return ticket_.asked; }
+  // Of its request, in its session.
+  uint32_t number() const { return ticket_.number; }
 
   // The request is one of the handler's route number `route`, from 1: for the metrics. Once.
   void route(uint16_t route) { ticket_.series += Metrics::series(route, {}); }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "src/io/socket_memory.h"
+#include "src/io/usdt.h"
 
 namespace ringpost::http {
 
@@ -66,6 +67,9 @@ Session::Session(Context& context, int fd, io::Cancellation& cancellation)
       stream_(context.reactor(), context.buffers(), fd, context.limits().write_timeout),
       scope_(context.reactor(), &cancellation),
       connection_(context.whole_heads(), context.limits().body_bytes),
+      trail_(context.access_log() == nullptr
+                 ? nullptr
+                 : std::make_unique<AccessTrail>(*context.access_log(), fd)),
       since_(context.reactor().now()) {}
 
 io::Task<void> Session::run() {
@@ -238,8 +242,12 @@ bool Session::admit() {
 
 void Session::dispatch() {
   const bool granted = std::exchange(admission_, Admission::not_asked) == Admission::granted;
-  Reply reply = take_offer(granted ? wanted_ : 0, connection_.request().known_method);
-  if (granted) return context_.handler().handle(connection_.request(), std::move(reply));
+  const proto::http::Request& request = connection_.request();
+  Reply reply = take_offer(granted ? wanted_ : 0, request.known_method);
+  RINGPOST_PROBE(parsed, this, reply.number(), request.target.data(), request.target.size());
+  if (trail_) [[unlikely]]
+    trail_->taken(reply.number(), &request);
+  if (granted) return context_.handler().handle(request, std::move(reply));
   connection_.close();  // what else it has asked for would wait as long, each in its turn
   context_.metrics().turned_away.add();
   context_.handler().turn_away(std::move(reply));
@@ -249,7 +257,10 @@ void Session::dispatch() {
 void Session::refuse() {
   const Refusal& refusal = connection_.refusal();
   asked_ = now();
-  take_offer(0, proto::http::Method::other).send(refusal.status, json_type, refusal_body(refusal));
+  Reply reply = take_offer(0, proto::http::Method::other);
+  if (trail_) [[unlikely]]
+    trail_->taken(reply.number(), nullptr);
+  reply.send(refusal.status, json_type, refusal_body(refusal));
 }
 
 Reply Session::take_offer(uint32_t reserved, proto::http::Method method) {
@@ -266,6 +277,8 @@ Reply Session::take_offer(uint32_t reserved, proto::http::Method method) {
 }
 
 void Session::answer(const Ticket& ticket, const Answer& answer) {
+  if (trail_) [[unlikely]]
+    trail_->answered(ticket.number, answer.status, answer.body.size(), now() - ticket.asked);
   const size_t before = answers();
   answered(connection_.answer(ticket.number, answer, context_.date(), stream_.out()), before,
            ticket, answer.status);
@@ -276,6 +289,8 @@ Draft Session::begin_answer(uint32_t number, const Answer& answer, size_t expect
 }
 
 void Session::end_answer(const Draft& draft, const Ticket& ticket) {
+  if (trail_) [[unlikely]]
+    trail_->answered(ticket.number, ticket.status, draft.body().size(), now() - ticket.asked);
   // What is kept is not counted before its end.
   proto::wire::Buffer& out = stream_.out();
   const size_t before = answers() - (draft.out == &out ? out.size() - draft.begin : 0);
@@ -290,7 +305,9 @@ void Session::answered(bool due, size_t before, const Ticket& ticket, Status sta
   context_.budget().settle(*this, ticket.reserved, after > before ? memory_of(after - before) : 0);
   note_stage();
   context_.reactor().batch().answered();
-  context_.metrics().answered(ticket.series, status, now() - ticket.asked);
+  const io::Duration took = now() - ticket.asked;
+  context_.metrics().answered(ticket.series, status, took);
+  RINGPOST_PROBE(answered, this, ticket.number, static_cast<unsigned>(status), took.count());
   answered_.changed();
 }
 

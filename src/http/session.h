@@ -7,10 +7,12 @@
 // answered or dropped, and the coroutines it spawned have ended.
 #pragma once
 
+#include <memory>
 #include <string_view>
 
 #include "proto/http/server_connection.h"
 #include "proto/wire/buffer.h"
+#include "src/http/access_log.h"
 #include "src/http/budget.h"
 #include "src/http/context.h"
 #include "src/io/condition.h"
@@ -82,7 +84,8 @@ class Session final : private Budget::Account {
   io::Stream stream_;
   io::Scope scope_;
   proto::http::ServerConnection connection_;
-  io::Condition answered_;  // a request was
+  io::Condition answered_;              // a request was
+  std::unique_ptr<AccessTrail> trail_;  // for the access log, where there is one
 
   // What has arrived and is not yet consumed: a view of the stream's last read, or of unread_ when
   // that is not empty.

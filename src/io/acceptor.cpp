@@ -74,13 +74,13 @@ Result<int> Acceptor::Next::await_resume() {
   return std::unexpected(error("accept"));
 }
 
-Task<void> Acceptor::close(std::deque<int>& accepted) {
+Task<void> Acceptor::close(std::deque<int>& accepted, Backlog backlog) {
   assert(waiting_ == nullptr);
   closing_ = true;
   if (armed_) reactor_.ring().cancel(*this);
   auto quiet = kernel_done_.wait(reactor_, {}, [this] { return !armed_; });
   co_await quiet;
-  take(SIZE_MAX);
+  if (backlog == Backlog::take) take(SIZE_MAX);
   accepted = std::move(accepted_);
   ::close(std::exchange(fd_, -1));
 }

@@ -35,9 +35,15 @@ class Acceptor final : private Operation {
   // no room. Errors: system, timed_out, cancelled.
   Task<Result<void>> arrival(Until until);
 
+  // While somebody waits in next(): there is room for so many by now.
+  void limit(size_t room) { room_ = room; }
+
+  // What is to become of those in the kernel's backlog when accepting ends. A socket that another
+  // process has too keeps them for it; with the last one they would be reset.
+  enum class Backlog : uint8_t { take, leave };
   // Ends accepting, then closes the socket. `accepted` gets what the kernel had accepted for it by
-  // then, so that those are answered and not reset.
-  Task<void> close(std::deque<int>& accepted);
+  // then, and with Backlog::take all that waited, so that those are answered and not reset.
+  Task<void> close(std::deque<int>& accepted, Backlog backlog = Backlog::take);
 
  private:
   void complete(int result, uint32_t flags) override;

@@ -25,6 +25,52 @@ std::string Address::text() const {
   return text;
 }
 
+std::string Address::host() const {
+  if (family() == AF_UNIX || family() == AF_UNSPEC) return "unix";
+  char text[INET6_ADDRSTRLEN] = "?";
+  const auto& six = reinterpret_cast<const sockaddr_in6&>(storage);
+  if (family() == AF_INET)
+    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(storage).sin_addr, text, sizeof text);
+  else if (IN6_IS_ADDR_V4MAPPED(&six.sin6_addr))
+    inet_ntop(AF_INET, &six.sin6_addr.s6_addr[12], text, sizeof text);
+  else
+    inet_ntop(AF_INET6, &six.sin6_addr, text, sizeof text);
+  return text;
+}
+
+std::optional<uint64_t> Address::client_key() const {
+  // ::ffff:0:0/96 has no /64 of its own that a client could be of.
+  constexpr uint64_t four = 0xffffULL << 32;
+  const auto of_four = [](const void* bytes) {
+    uint32_t address = 0;
+    std::memcpy(&address, bytes, sizeof address);
+    return four | ntohl(address);
+  };
+  if (family() == AF_INET) return of_four(&reinterpret_cast<const sockaddr_in&>(storage).sin_addr);
+  if (family() != AF_INET6) return std::nullopt;
+  const auto& six = reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&six)) return of_four(&six.s6_addr[12]);
+  uint64_t prefix = 0;
+  for (size_t i = 0; i < 8; ++i) prefix = prefix << 8 | six.s6_addr[i];
+  return prefix;
+}
+
+Address peer_of(int fd) {
+  Address address;
+  address.length = sizeof address.storage;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length) != 0)
+    return {};
+  return address;
+}
+
+Address address_of(int fd) {
+  Address address;
+  address.length = sizeof address.storage;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length) != 0)
+    return {};
+  return address;
+}
+
 std::optional<Address> Address::unix_socket(std::string_view path) {
   Address address;
   auto& name = reinterpret_cast<sockaddr_un&>(address.storage);

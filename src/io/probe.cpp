@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <string>
 
 #include <sys/socket.h>
@@ -109,6 +110,27 @@ void probe_kernel() {
   check_operations(ring);
   check_multishot_receive(ring);
   check_send(ring);
+}
+
+std::vector<ProbedFeature> probe_features() {
+  std::vector<ProbedFeature> features;
+  const auto probe = [&features](const char* name, auto&& step) {
+    ProbedFeature& feature = features.emplace_back(name);
+    try {
+      step();
+      return true;
+    } catch (const RingError& error) {
+      feature.error = error.code;
+      feature.step = error.step;
+      return false;
+    }
+  };
+  std::optional<Ring> ring;
+  if (!probe("a ring", [&] { ring.emplace(8, 16); })) return features;
+  probe("its operations", [&] { check_operations(*ring); });
+  probe("receiving into buffers that it chooses itself", [&] { check_multishot_receive(*ring); });
+  probe("sending without waiting", [&] { check_send(*ring); });
+  return features;
 }
 
 }  // namespace ringpost::io

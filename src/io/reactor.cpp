@@ -10,13 +10,10 @@ namespace ringpost::io {
 
 namespace {
 constexpr std::chrono::milliseconds long_turn{300};
-// A turn's worth of entries for some thousands of connections; a fuller turn is submitted in
-// pieces.
-constexpr unsigned submission_entries = 4096, completion_entries = 32768;
 }  // namespace
 
 Reactor::Reactor(Duration turn_wait)
-    : ring_(submission_entries, completion_entries),
+    : ring_(reactor_submissions, reactor_completions),
       batch_(turn_wait),
       now_(Clock::now()),
       timers_(now_) {
@@ -67,7 +64,7 @@ void Reactor::turn(bool wait) {
 }
 
 void Reactor::submit(bool wait) {
-  size_t room = completion_entries;
+  size_t room = reactor_completions;
   for (const BufferGroup* group : groups_) room = std::min(room, group->free());
   const Batch::Wait batch = batch_.next(room);
   if (wait && batch.limit != Duration::zero())

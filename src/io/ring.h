@@ -26,6 +26,10 @@ struct RingError : std::runtime_error {
   const char* step;
 };
 
+// Of a reactor's: a turn's worth of entries for some thousands of connections; a fuller turn is
+// submitted in pieces.
+inline constexpr unsigned reactor_submissions = 4096, reactor_completions = 32768;
+
 class Ring {
  public:
   // Entries of the submission and the completion queue, powers of two. Throws RingError.

@@ -1,31 +1,27 @@
 #include "src/ops/log.h"
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <climits>
-#include <condition_variable>
 #include <cstdio>
-#include <deque>
+#include <ctime>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
+
+#include "src/ops/log_limits.h"
+#include "src/ops/outlet.h"
 
 namespace ringpost::ops {
 
 namespace {
 
-constexpr std::string_view names[] = {"debug", "info", "warning", "error"};
-
-spdlog::level::level_enum level_of(Level level) {
+spdlog::level::level_enum spdlog_level(Level level) {
   switch (level) {
     case Level::debug:
       return spdlog::level::debug;
@@ -39,155 +35,161 @@ spdlog::level::level_enum level_of(Level level) {
   return spdlog::level::err;
 }
 
-// Lines that may wait for a slow disk or terminal; past that the oldest are lost.
-constexpr size_t queue_lines = 1024;
+// What may wait for a slow disk or terminal; past that the oldest are lost.
+constexpr size_t event_bytes = 256 * 1024, access_bytes = 4 << 20;
 
-// How long the end of the process waits for standard error.
+// How long the end of the process waits for who reads what is written.
 constexpr std::chrono::milliseconds end_limit{1'000};
 
-std::atomic<bool> begun = false;
+std::atomic<bool> begun = false, access_begun = false;
+std::atomic<LogFormat> format = LogFormat::logfmt;
 
-// Signals are for the main thread.
-void block_signals() {
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
-
-// Where the logger leaves its lines, and the thread that writes them. spdlog's own asynchronous
-// logger is not used, as its thread (in 1.10) wakes every ten seconds to find nothing.
-class Queue final : public spdlog::sinks::base_sink<std::mutex> {
+class ToOutlet final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  Queue() {
-    std::thread([this] { write(); }).detach();
-  }
-
-  // Whether all is written within `limit`.
-  bool drain(std::chrono::milliseconds limit) {
-    std::unique_lock lock(mutex_);
-    return drained_.wait_for(lock, limit, [this] { return lines_.empty() && !writing_; });
-  }
+  explicit ToOutlet(Outlet& outlet) : outlet_(outlet) {}
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    if (lines_.size() == queue_lines) lines_.pop_front();
-    lines_.emplace_back(line.data(), line.size());
-    filled_.notify_one();
+    outlet_.put({line.data(), line.size()});
   }
   void flush_() override {}
 
-  [[noreturn]] void write() {
-    block_signals();
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      filled_.wait(lock, [this] { return !lines_.empty(); });
-      const std::string line = std::move(lines_.front());
-      lines_.pop_front();
-      writing_ = true;
-      lock.unlock();
-      std::fwrite(line.data(), 1, line.size(), stderr);
-      lock.lock();
-      writing_ = false;
-      if (lines_.empty()) drained_.notify_all();
-    }
-  }
-
-  std::condition_variable filled_, drained_;
-  std::deque<std::string> lines_;
-  bool writing_ = false;
+  Outlet& outlet_;
 };
 
-// The thread may be in a write that never ends: what it uses outlives all static objects.
+// What its threads use outlives all static objects.
 struct Log {
-  std::shared_ptr<Queue> queue = std::make_shared<Queue>();
-  spdlog::logger logger{"ringpost", queue};
+  Outlet& events = *new Outlet(STDERR_FILENO, event_bytes, [](uint64_t lines) {
+    log(Level::warning, "log_lines_lost", {{"of", "events"}, {"count", lines}});
+  });
+  spdlog::logger logger{"ringpost", std::make_shared<ToOutlet>(events)};
+  std::mutex mutex;
+  LogLimits limits;  // under it
 };
 
 Log& the_log() {
   static Log& instance = *[] {
     auto* made = new Log;
-    made->logger.set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc);
+    made->logger.set_pattern(format == LogFormat::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v)"
+                                                       : "%Y-%m-%dT%H:%M:%S.%eZ %v",
+                             spdlog::pattern_time_type::utc);
     begun = true;
     return made;
   }();
   return instance;
 }
 
-spdlog::logger& logger() {
-  return the_log().logger;
+Outlet& access_outlet() {
+  static Outlet& instance = *[] {
+    auto* made = new Outlet(STDOUT_FILENO, access_bytes, [](uint64_t lines) {
+      log(Level::warning, "log_lines_lost", {{"of", "access"}, {"count", lines}});
+    });
+    access_begun = true;
+    return made;
+  }();
+  return instance;
 }
 
-void append_value(std::string& line, std::string_view value) {
-  const bool plain = !value.empty() && std::none_of(value.begin(), value.end(), [](char c) {
-    return static_cast<unsigned char>(c) <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7f;
-  });
-  if (plain) {
-    line += value;
-    return;
+LogLimits::Second this_second() {
+  return std::chrono::floor<std::chrono::seconds>(
+      std::chrono::steady_clock::now().time_since_epoch());
+}
+
+void tell_of_limited(LogLimits::Second before) {
+  LogLimits::Untold untold;
+  {
+    const std::lock_guard lock(the_log().mutex);
+    untold = the_log().limits.take(before);
   }
-  line += '"';
-  for (const char c : value) {
-    if (c == '"' || c == '\\') {
-      line += '\\';
-      line += c;
-    } else if (c == '\n') {
-      line += "\\n";
-    } else if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) {
-      line += ' ';
-    } else {
-      line += c;
-    }
-  }
-  line += '"';
+  for (const auto& [kind, count] : untold)
+    log(Level::warning, "lines_not_logged", {{"kind", kind}, {"count", count}});
 }
 
 }  // namespace
 
-bool set_log_level(std::string_view name) {
-  for (size_t i = 0; i < std::size(names); ++i) {
-    if (names[i] == name) {
-      logger().set_level(level_of(static_cast<Level>(i)));
-      return true;
-    }
-  }
-  return false;
+void set_log_level(Level level) {
+  the_log().logger.set_level(spdlog_level(level));
 }
 
-std::string logfmt(Level level, std::string_view event, std::initializer_list<Field> fields) {
-  std::string line("level=");
-  line += names[static_cast<size_t>(level)];
-  line += " event=";
-  line += event;
-  for (const Field& field : fields) {
-    line += ' ';
-    line += field.key;
-    line += '=';
-    append_value(line, field.value);
-  }
-  return line;
+void set_log_format(LogFormat wanted) {
+  format = wanted;
+}
+
+LogFormat log_format() {
+  return format;
 }
 
 void log(Level level, std::string_view event, std::initializer_list<Field> fields) {
-  if (logger().should_log(level_of(level)))
-    logger().log(level_of(level), "{}", logfmt(level, event, fields));
+  spdlog::logger& logger = the_log().logger;
+  if (!logger.should_log(spdlog_level(level))) return;
+  const std::span<const Field> all(fields.begin(), fields.size());
+  logger.log(spdlog_level(level), "{}",
+             format == LogFormat::json ? json(level, event, all) : logfmt(level, event, all));
+}
+
+void log_limited(Level level, std::string_view event, std::initializer_list<Field> fields) {
+  Log& the = the_log();
+  if (!the.logger.should_log(spdlog_level(level))) return;
+  const LogLimits::Second now = this_second();
+  {
+    const std::lock_guard lock(the.mutex);
+    if (!the.limits.admit(event, now)) {
+      const auto next = std::chrono::steady_clock::time_point(now + std::chrono::seconds(1));
+      return the.events.call_at(next, [] { tell_of_limited(this_second()); });
+    }
+  }
+  log(level, event, fields);
+}
+
+void write_access(std::string lines) {
+  access_outlet().put(std::move(lines));
 }
 
 bool end_log() {
-  return !begun || the_log().queue->drain(end_limit);
+  bool ended = true;
+  if (begun) {
+    tell_of_limited(LogLimits::Second::max());
+    ended = the_log().events.drain(end_limit);
+  }
+  if (access_begun) ended &= access_outlet().drain(end_limit);
+  return ended;
 }
 
 void write_line(std::string_view line) {
   // Takes no memory: this is how a process that has none left ends.
   char text[PIPE_BUF];
-  const size_t length = line.copy(text, sizeof text - 1);
-  text[length] = '\n';
+  size_t length = 0;
+  const auto add = [&](std::string_view part) {
+    length += part.copy(text + length, sizeof text - 4 - length);
+  };
+  if (format == LogFormat::json) {
+    char time[32];
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    const size_t size = std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    add(R"({"time":")");
+    add({time, size});
+    add(R"(","level":"error","event":"ended","why":")");
+    for (const char& c : line) {
+      if (c == '"' || c == '\\')
+        add("\\"), add({&c, 1});
+      else
+        add(static_cast<unsigned char>(c) < ' ' ? " " : std::string_view(&c, 1));
+    }
+    text[length++] = '"';
+    text[length++] = '}';
+  } else {
+    add(line);
+  }
+  text[length++] = '\n';
   // Nothing is set to non-blocking: standard error may be shared with other processes. A pipe that
   // is ready takes PIPE_BUF bytes at once.
   pollfd ready{STDERR_FILENO, POLLOUT, 0};
   if (::poll(&ready, 1, static_cast<int>(end_limit.count())) != 1) return;
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, length + 1);
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, length);
 }
 
 }  // namespace ringpost::ops

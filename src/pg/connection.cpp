@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proto/pg/frontend.h"
+#include "src/io/usdt.h"
 #include "src/pg/cancel.h"
 #include "src/pg/pool.h"
 
@@ -242,6 +243,7 @@ void Connection::send(QueryBase& query) {
   else
     pool_.metrics_.syncs.add();
   pool_.metrics_.sent.add();
+  RINGPOST_PROBE(sent, &query, query.statement_.name.data(), query.statement_.name.size());
   note_use();
   reactor_.before_sends(*this);
 }

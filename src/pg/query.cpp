@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "src/io/usdt.h"
 #include "src/pg/connection.h"
 #include "src/pg/lease.h"
 #include "src/pg/pool.h"
@@ -89,6 +90,7 @@ void QueryBase::abandon(Outcome why) {
 }
 
 void QueryBase::succeed(const proto::pg::Pipeline::Answer& answer) {
+  RINGPOST_PROBE(row, this, answer.rows.size());
   answer_ = &answer;
   pool_.ended(*this, std::nullopt);
   deliver();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <sstream>
 
@@ -10,6 +11,7 @@
 
 #include "proto/wire/wipe.h"
 #include "src/ops/cpus.h"
+#include "src/ops/log.h"
 #include "src/ops/memory.h"
 #include "src/pg/encryption.h"
 #include "src/pg/environment.h"
@@ -33,9 +35,10 @@ size_t descriptor_limit() {
   return files.rlim_cur;
 }
 
-// Sets how many connections a shard takes: `wanted`, or (0) as many as descriptors allow. Those
+// Sets how many connections a shard takes: as wanted, or (0) as many as descriptors allow. Those
 // that the database's connections need stay theirs: without them nothing could be answered.
-void limit_connections(Config& config, size_t wanted) {
+void limit_connections(Config& config) {
+  const size_t wanted = config.wanted_connections;
   const size_t limit = descriptor_limit();
   const size_t shards = config.started_shards();
   const size_t kept_back = 64 + (config.database ? 2 * size_t{config.db_max_conns} : 0) + shards;
@@ -85,8 +88,70 @@ CLI::Option* add_number(CLI::App& app, const std::string& name, const std::strin
       ->group(group);
 }
 
+void add_log(CLI::App& app, Config& config) {
+  app.add_option_function<std::string>(
+         "--log-level",
+         [&config](const std::string& name) { config.log_level = *ops::level_of(name); },
+         "What to log: debug, info, warning or error")
+      ->envname("LOG_LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
+      ->type_name("LEVEL")
+      ->default_str("info");
+  app.add_option_function<std::string>(
+         "--log-format",
+         [&config](const std::string& name) { config.log_format = *ops::log_format_of(name); },
+         "How lines of the log are written: logfmt or json")
+      ->envname("LOG_FORMAT")
+      ->check(CLI::IsMember({"logfmt", "json"}).description(""))
+      ->type_name("FORMAT")
+      ->default_str("logfmt");
+  app.add_option_function<std::string>(
+         "--access-log",
+         [&config](const std::string& which) {
+           config.access_log_every = which == "off" ? 0 : which == "all" ? 1 : std::stoull(which);
+         },
+         "A line for each request on standard output: off, all, or a number N for one in N of each "
+         "shard and all that are answered by 500 or more")
+      ->envname("ACCESS_LOG")
+      ->check([](const std::string& which) {
+        if (which == "off" || which == "all") return std::string();
+        const CLI::Validator number = decimal(1, 1'000'000'000);
+        return number(which).empty() ? std::string()
+                                     : which + " is neither off nor all nor a number from 1 on";
+      })
+      ->type_name("WHICH")
+      ->default_str("off");
+}
+
+void add_life(CLI::App& app, Config& config) {
+  app.add_option("--takeover-socket", config.takeover_socket,
+                 "A UNIX socket where a new process gets the listening sockets of the one that "
+                 "serves, which then drains: a restart that refuses nobody")
+      ->envname("TAKEOVER_SOCKET")
+      ->type_name("PATH")
+      ->group(listening);
+  app.add_option_function<std::string>(
+         "--ready-when",
+         [&config](const std::string& when) { config.ready_with_database = when == "database"; },
+         "When a supervisor (NOTIFY_SOCKET) is told that the service is ready: listening, or "
+         "database, when /readyz says so on each shard")
+      ->envname("READY_WHEN")
+      ->check(CLI::IsMember({"listening", "database"}).description(""))
+      ->type_name("WHEN")
+      ->default_str("listening")
+      ->group(listening);
+  add_time(app, "--takeover-limit-ms", "TAKEOVER_LIMIT_MS", config.takeover_limit,
+           "How long a process that takes over may need until it is ready; then it ends, and the "
+           "old one serves on");
+  add_time(app, "--drain-grace-ms", "DRAIN_GRACE_MS", config.http.drain_grace,
+           "How long a connection without a request is kept open when draining begins, for one "
+           "that is on its way");
+}
+
 void add_listening(CLI::App& app, Config& config) {
-  app.add_option("--host", config.host, "Address to listen on; :: takes IPv4 too")
+  app.add_option("--host", config.host,
+                 "Where to listen: an address (:: takes IPv4 too), unix:PATH, or several with "
+                 "commas between")
       ->envname("LISTEN_HOST")
       ->type_name("ADDRESS")
       ->capture_default_str()
@@ -102,11 +167,24 @@ void add_listening(CLI::App& app, Config& config) {
       ->envname("PIN_SHARDS")
       ->default_str("true")
       ->group(listening);
-  app.add_option("--log-level", config.log_level, "What to log: debug, info, warning or error")
-      ->envname("LOG_LEVEL")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}).description(""))
-      ->type_name("LEVEL")
-      ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--unix-socket-mode",
+         [&config](const std::string& mode) {
+           config.unix_socket_mode = static_cast<unsigned>(std::stoul(mode, nullptr, 8));
+         },
+         "Who may connect to a UNIX socket: its file's mode, in octal digits")
+      ->envname("UNIX_SOCKET_MODE")
+      ->check([](const std::string& mode) {
+        const bool octal = mode.size() >= 3 && mode.size() <= 4 &&
+                           mode.find_first_not_of("01234567") == std::string::npos;
+        return octal && (mode.size() == 3 || mode.front() == '0')
+                   ? ""
+                   : mode + " is no mode in octal digits, as 660";
+      })
+      ->type_name("MODE")
+      ->default_str("660")
+      ->group(listening);
+  add_log(app, config);
   app.add_option("--profile", config.profile,
                  "Sample where the shards' CPU time goes and what their coroutines wait for, and "
                  "write it into this folder at the end: cpu.folded and waits.folded for flame "
@@ -168,10 +246,15 @@ void add_ages(CLI::App& app, Config& config) {
       0);
 }
 
-void add_http(CLI::App& app, Config& config, size_t& connections, size_t& answer_memory) {
-  add_number(app, "--max-connections", "MAX_CONNECTIONS", connections, 1, 10'000'000, http_limits,
+void add_http(CLI::App& app, Config& config, size_t& answer_memory) {
+  add_number(app, "--max-connections", "MAX_CONNECTIONS", config.wanted_connections, 1, 10'000'000,
+             http_limits,
              "Connections of a shard at most; others wait, and the one idle longest makes room; by "
              "default what ulimit -n allows");
+  add_number(app, "--max-connections-per-address", "MAX_CONNECTIONS_PER_ADDRESS",
+             config.http.connections_of_address, 0, 10'000'000, http_limits,
+             "Of these from one IPv4 address or one IPv6 /64; more are closed at once; 0: no limit")
+      ->capture_default_str();
   add_number(app, "--max-pipelined", "MAX_PIPELINED", config.http.pipelined, 1, 100'000,
              http_limits, "Requests of one connection that are worked on at a time")
       ->capture_default_str();
@@ -233,18 +316,51 @@ void read_conninfo(Config& config, const std::string& name, std::string& databas
   config.pg.conninfo = std::move(*conninfo);
 }
 
-void add_config_file(CLI::App& app, bool& print) {
+// `others`: the file may have settings that are none of these.
+void add_config_file(CLI::App& app, bool& print, bool others) {
   app.set_config("--config", "", "Settings from this file, as --print-config shows it")
       ->type_name("FILE");
-  app.config_formatter(std::make_shared<ConfigFile>(app));
+  app.config_formatter(std::make_shared<ConfigFile>(app, others));
   app.add_flag("--print-config", print,
                "Print a file for --config, with every setting and its default; serve nothing")
       ->configurable(false);
 }
 
-}  // namespace
+// Adds `--check` and the like, which are not served with.
+void add_purposes(CLI::App& app, Config& config) {
+  using enum Config::Purpose;
+  const auto when = [&config](Config::Purpose purpose) {
+    return [&config, purpose](int64_t) { config.purpose = purpose; };
+  };
+  CLI::Option* asks = app.add_flag_function("--healthcheck", when(healthcheck),
+                                            "Ask the server that runs here with these settings "
+                                            "whether it is ready; 0 when it is, else 1")
+                          ->configurable(false);
+  app.add_flag_function("--check", when(check),
+                        "Look whether these settings are good and the database is what they say; 0 "
+                        "when they are, else 1")
+      ->configurable(false)
+      ->excludes(asks);
+  app.add_subcommand("doctor",
+                     "Look whether this machine, or container, and the database are fit for these "
+                     "settings, and say what to do where they are not; 0 when they are, else 1")
+      ->fallthrough()
+      ->callback([&config] { config.purpose = doctor; });
+}
 
-Config read_config(App& service, int argc, const char* const* argv) {
+// What is used of it, by name; the values' hashes.
+std::map<std::string, size_t> settings_of(const CLI::App& app) {
+  std::map<std::string, size_t> settings;
+  for (const CLI::Option* option : app.get_options()) {
+    size_t hash = 0;  // not set
+    for (const std::string& value : option->results())
+      hash = (hash * 31 + std::hash<std::string>()(value)) | 1;
+    settings[option->get_name()] = hash;
+  }
+  return settings;
+}
+
+Config read(const App& service, App* with_own, int argc, const char* const* argv) {
   Config config;
   config.database = service.about().database;
   const std::string name(service.about().name);
@@ -254,25 +370,26 @@ Config read_config(App& service, int argc, const char* const* argv) {
           "of --config; the command line wins over the environment, that over the file.",
       name);
   app.set_version_flag("--version", name + " " + std::string(service.about().version));
-  app.add_flag("--healthcheck", config.healthcheck,
-               "Ask the server that runs here with these settings whether it is ready; 0 when it "
-               "is, else 1")
-      ->configurable(false);
   bool print_config = false;
-  add_config_file(app, print_config);
+  add_config_file(app, print_config, with_own == nullptr);
   app.get_formatter()->column_width(44);
 
   std::string database_url;
   bool print_conninfo = false;
-  size_t connections = 0, answer_memory = 0;
+  size_t answer_memory = 0;
+  add_purposes(app, config);
   add_listening(app, config);
+  add_life(app, config);
   if (config.database) {
     add_postgresql(app, config, database_url, print_conninfo);
     add_ages(app, config);
   }
-  add_http(app, config, connections, answer_memory);
+  add_http(app, config, answer_memory);
   Options own(app, "Of " + name);
-  service.add_options(own);
+  if (with_own != nullptr)
+    with_own->add_options(own);
+  else
+    app.allow_extras();
 
   try {
     app.parse(argc, argv);
@@ -283,18 +400,40 @@ Config read_config(App& service, int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     throw ConfigEnd(2, std::string(error.what()) + " (" + name + " --help lists the options)");
   }
+  config.settings = settings_of(app);
+  if (with_own != nullptr) ops::set_log_format(config.log_format);
 
   if (print_config) throw ConfigEnd(0, app.config_to_str(true, true));
-  if (config.healthcheck) return config;
+  if (config.purpose == Config::Purpose::healthcheck) return config;
 
   if (config.database) read_conninfo(config, name, database_url, print_conninfo);
   if (app.count("--shards") == 0)
     config.shards = ops::default_shards(ops::allowed_cpus().size(), ops::cpu_quota());
   if (config.db_min_conns > config.db_max_conns) config.db_min_conns = config.db_max_conns;
-  limit_connections(config, connections);
+  // That there are too few descriptors is a finding of the doctor's, and not its end.
+  if (config.purpose != Config::Purpose::doctor) limit_connections(config);
   limit_answers(config, answer_memory);
   config.http.room_timeout = config.request_timeout;
   return config;
+}
+
+}  // namespace
+
+Config read_config(App& service, int argc, const char* const* argv) {
+  return read(service, &service, argc, argv);
+}
+
+Config read_config_again(const App& service, int argc, const char* const* argv) {
+  return read(service, nullptr, argc, argv);
+}
+
+std::vector<std::string> changed_settings(const Config& before, const Config& after) {
+  std::vector<std::string> changed;
+  for (const auto& [name, hash] : after.settings) {
+    const auto was = before.settings.find(name);
+    if (was != before.settings.end() && was->second != hash) changed.push_back(name);
+  }
+  return changed;
 }
 
 }  // namespace ringpost::service

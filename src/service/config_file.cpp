@@ -83,7 +83,9 @@ std::vector<CLI::ConfigItem> ConfigFile::from_config(std::istream& input) const 
       const std::string name(key.str());
       const auto line = key.source().begin.line;
       const CLI::Option* option = app_.get_option_no_throw("--" + name);
-      if (option == nullptr || option->get_single_name() != name)
+      const bool known = option != nullptr && option->get_single_name() == name;
+      if (!known && others_are_fine_) continue;
+      if (!known)
         fail(line, "there is no setting '" + name + "'; " + app_.get_name() +
                        " --print-config lists them");
       if (!option->get_configurable()) fail(line, "'" + name + "' is for the command line alone");

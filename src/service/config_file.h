@@ -18,7 +18,9 @@ namespace ringpost::service {
 
 class ConfigFile : public CLI::Config {
  public:
-  explicit ConfigFile(const CLI::App& app) : app_(app) {}
+  // `others_are_fine`: settings that `app` does not know are passed over.
+  explicit ConfigFile(const CLI::App& app, bool others_are_fine = false)
+      : app_(app), others_are_fine_(others_are_fine) {}
 
   // Settings that neither the command line nor the environment has. Throws CLI::ConfigError, which
   // names file and line: no TOML, no such setting, one for the command line alone, a value that is
@@ -30,6 +32,7 @@ class ConfigFile : public CLI::Config {
 
  private:
   const CLI::App& app_;
+  const bool others_are_fine_;
 };
 
 }  // namespace ringpost::service

@@ -105,6 +105,11 @@ class Scrape::Writer {
           [](const Shard& shard) { return shard.http.connections.value(); });
     counter("ringpost_http_connections_accepted_total", "Connections of clients.",
             [](const Shard& shard) { return shard.http.accepted.value(); });
+    text_.family("ringpost_http_connections_refused_total", Type::counter,
+                 "Connections of clients that were closed at once, by why.");
+    for_each_shard([this](const Shard& shard, std::string_view index) {
+      text_.sample({{"shard", index}, {"reason", "address_limit"}}, shard.http.refused.value());
+    });
     counter("ringpost_http_turned_away_total",
             "Requests that were answered 503 as the memory for answers was used up.",
             [](const Shard& shard) { return shard.http.turned_away.value(); });
@@ -260,6 +265,13 @@ Scrape::Enlisted::Enlisted(Scrape& scrape, const Shard& shard) : scrape_(scrape)
 Scrape::Enlisted::~Enlisted() {
   const std::lock_guard lock(scrape_.mutex_);
   std::erase(scrape_.shards_, this);
+}
+
+std::vector<uint64_t> Scrape::turns() const {
+  std::vector<uint64_t> turns;
+  const std::lock_guard lock(mutex_);
+  for (const Enlisted* each : shards_) turns.push_back(each->shard_.reactor.turns().value());
+  return turns;
 }
 
 std::string Scrape::text() const {

@@ -54,6 +54,8 @@ class Scrape {
   };
 
   std::string text() const;
+  // How many turns each shard's loop has made, by its index.
+  std::vector<uint64_t> turns() const;
 
  private:
   class Writer;

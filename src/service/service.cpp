@@ -9,9 +9,6 @@
 namespace ringpost::service {
 
 namespace {
-// Lines about failed queries a second and shard: a table that is gone fails every request.
-constexpr uint64_t most_failures_logged = 10;
-
 bool is_utf8(std::string_view text) {
   return simdjson::validate_utf8(text.data(), text.size());
 }
@@ -27,18 +24,10 @@ io::Task<bool> Service::ready(io::Until until) {
 void Service::refuse(const pg::Error& error, const proto::pg::StatementDescription& statement,
                      http::Reply reply) {
   if (error.outage()) return send_unavailable(reply);
-  if (failures_of_ != reactor().unix_seconds()) {
-    if (failures_ > most_failures_logged)
-      ops::log(ops::Level::error, "queries_failed",
-               {{"not_logged", failures_ - most_failures_logged}});
-    failures_of_ = reactor().unix_seconds();
-    failures_ = 0;
-  }
-  if (++failures_ <= most_failures_logged)
-    ops::log(ops::Level::error, "query_failed",
-             {{"statement", statement.name},
-              {"sqlstate", error.server ? error.server->sqlstate : "-"},
-              {"why", error.message()}});
+  ops::log_limited(ops::Level::error, "query_failed",
+                   {{"statement", statement.name},
+                    {"sqlstate", error.server ? error.server->sqlstate : "-"},
+                    {"why", error.message()}});
   send_internal(reply);
 }
 

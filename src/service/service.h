@@ -82,8 +82,6 @@ class Service {
   io::Reactor& reactor_;
   pg::Pool* pool_;
   std::chrono::milliseconds request_timeout_;
-  int64_t failures_of_ = 0;  // the second that these count failed queries of, for the log
-  uint64_t failures_ = 0;
 };
 
 }  // namespace ringpost::service

@@ -1,5 +1,7 @@
 #include "src/service/shard.h"
 
+#include <random>
+
 #include <sys/eventfd.h>
 
 #include "src/io/awaited_operation.h"
@@ -12,14 +14,16 @@ void give_order(int control_fd, Order order) {
 }
 
 Shard::Shard(const App& app, const Config& config, const pg::Options& pg, pg::Spread& spread,
-             Scrape& scrape, unsigned index, int listening_fd, int control_fd,
-             const ReceiveBuffers& buffers)
+             Scrape& scrape, unsigned index, const ShardSockets& sockets, int control_fd,
+             const ReceiveBuffers& buffers, const std::atomic<uint64_t>* access_log_every)
     : reactor_(config.turn_wait),
       http_buffers_(reactor_.ring(), 0, buffers.http_count, buffers.http_bytes),
       log_(index),
       handler_(make_handler(app, config, pg, spread, scrape, buffers)),
+      config_(config),
+      access_log_every_(access_log_every),
       context_(reactor_, http_buffers_, config.http, *handler_),
-      listener_(context_, listening_fd),
+      listener_(context_, sockets.listening),
       control_fd_(control_fd),
       enlisted_(scrape, {.index = index,
                          .reactor = reactor_,
@@ -29,6 +33,19 @@ Shard::Shard(const App& app, const Config& config, const pg::Options& pg, pg::Sp
                          .pool = pool_ ? &*pool_ : nullptr}) {
   reactor_.add(http_buffers_);
   if (pg_buffers_) reactor_.add(*pg_buffers_);
+  if (sockets.own != -1) listener_.adopt(sockets.own);
+  set_access_log();
+}
+
+// Connections that are open already have none, when there was none; and end theirs when it ends.
+void Shard::set_access_log() {
+  const uint64_t every =
+      access_log_every_ != nullptr ? access_log_every_->load() : config_.access_log_every;
+  if (every != 0 && access_log_ == nullptr)
+    access_log_ = std::make_unique<AccessLines>(reactor_, config_.log_format, every,
+                                                uint64_t{std::random_device{}()} << 32);
+  if (access_log_ != nullptr) access_log_->set_every(every);
+  context_.set_access_log(every != 0 ? access_log_.get() : nullptr);
 }
 
 // With the pool that it is lent.
@@ -62,8 +79,10 @@ io::Task<void> Shard::serve(io::Scope& scope) {
 }
 
 io::Task<void> Shard::obey(io::Until until) {
-  constexpr auto drain = static_cast<uint64_t>(Order::drain);
-  constexpr auto cancel = static_cast<uint64_t>(Order::cancel);
+  // How often each was given is its digit.
+  const auto has = [](uint64_t orders, Order order) {
+    return orders / static_cast<uint64_t>(order) % static_cast<uint64_t>(Order::drain) != 0;
+  };
   for (;;) {
     uint64_t orders = 0;
     auto reading = io::AwaitedOperation(reactor_, until, "read orders", [&](io_uring_sqe* entry) {
@@ -71,9 +90,11 @@ io::Task<void> Shard::obey(io::Until until) {
     });
     const io::Result<int> read = co_await reading;
     if (!read) co_return;
-    if (orders % drain != 0) leaving_ = true;
-    if (orders % cancel >= drain) listener_.drain();
-    if (orders >= cancel) listener_.cancel();
+    if (has(orders, Order::leave)) leaving_ = true;
+    if (has(orders, Order::reload)) set_access_log();
+    if (has(orders, Order::drain)) listener_.drain();
+    if (has(orders, Order::hand_over)) listener_.drain(http::Listener::Backlog::leave);
+    if (has(orders, Order::cancel)) listener_.cancel();
   }
 }
 
@@ -92,18 +113,10 @@ void Shard::PoolLog::connection_retired(std::string_view address, std::string_vi
   ops::log(ops::Level::info, "db_connection_retired",
            {{"shard", shard_}, {"address", address}, {"why", why}});
 }
+// A function may raise any number of notices, for each request.
 void Shard::PoolLog::notice(std::string_view severity, std::string_view message) {
-  const auto now = std::chrono::steady_clock::now();
-  if (now - second_ >= std::chrono::seconds(1)) {
-    if (notices_ > most_notices)
-      ops::log(ops::Level::info, "db_notices_not_logged",
-               {{"shard", shard_}, {"count", notices_ - most_notices}});
-    second_ = now;
-    notices_ = 0;
-  }
-  if (++notices_ > most_notices) return;
-  ops::log(ops::Level::info, "db_notice",
-           {{"shard", shard_}, {"severity", severity}, {"message", message}});
+  ops::log_limited(ops::Level::info, "db_notice",
+                   {{"shard", shard_}, {"severity", severity}, {"message", message}});
 }
 void Shard::PoolLog::statement_failed(std::string_view statement, std::string_view why) {
   ops::log(ops::Level::error, "db_statement_failed",

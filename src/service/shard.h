@@ -4,10 +4,11 @@
 // and ended by one thread.
 #pragma once
 
-#include <chrono>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "src/http/context.h"
 #include "src/http/listener.h"
@@ -16,6 +17,7 @@
 #include "src/io/scope.h"
 #include "src/pg/observer.h"
 #include "src/pg/pool.h"
+#include "src/service/access_lines.h"
 #include "src/service/app.h"
 #include "src/service/config.h"
 #include "src/service/metrics.h"
@@ -24,9 +26,12 @@ namespace ringpost::service {
 
 // What a shard is told by its eventfd. Orders add up there, so that none is lost.
 enum class Order : uint64_t {
-  leave = 1,            // serve as before, but say that it is not ready
-  drain = 1ULL << 16,   // take no new connections, answer what is in flight, end
-  cancel = 1ULL << 32,  // give up what is in flight, and end
+  leave = 1,               // serve as before, but say that it is not ready
+  drain = 1ULL << 10,      // take no new connections, answer what is in flight, end
+  cancel = 1ULL << 20,     // give up what is in flight, and end
+  hand_over = 1ULL << 30,  // drain, but leave who waits to another process at the same sockets
+  beat = 1ULL << 40,       // make a turn: somebody watches whether there are any
+  reload = 1ULL << 50,     // look again at what may change
 };
 void give_order(int control_fd, Order order);
 
@@ -39,14 +44,22 @@ struct ReceiveBuffers {
   unsigned pg_count = 64, pg_bytes = 32 * 1024;
 };
 
+// Where a shard's connections come from: listening sockets, at least one, and a socket that is
+// connected already (-1: none).
+struct ShardSockets {
+  std::vector<int> listening;
+  int own = -1;
+};
+
 class Shard {
  public:
   // `app`, `config`, `pg`, `spread` and `scrape`, which all shards share, outlive the shard;
-  // `listening_fd` becomes its own, the eventfd `control_fd` stays its maker's. Throws
-  // io::RingError.
+  // the sockets become its own, the eventfd `control_fd` stays its maker's. `access_log_every`:
+  // instead of the settings', and may change (Order::reload). Throws io::RingError.
   Shard(const App& app, const Config& config, const pg::Options& pg, pg::Spread& spread,
-        Scrape& scrape, unsigned index, int listening_fd, int control_fd,
-        const ReceiveBuffers& buffers = {});
+        Scrape& scrape, unsigned index, const ShardSockets& sockets, int control_fd,
+        const ReceiveBuffers& buffers = {},
+        const std::atomic<uint64_t>* access_log_every = nullptr);
 
   // Serves until an order ends it.
   void run() { reactor_.run(live()); }
@@ -64,12 +77,7 @@ class Shard {
     void statements_not_kept(std::string_view why) override;
 
    private:
-    // A function may raise any number of notices, for each request: so many a second are logged,
-    // and then how many were not.
-    static constexpr unsigned most_notices = 10;
-
-    unsigned shard_, notices_ = 0;
-    std::chrono::steady_clock::time_point second_{};  // when the one that they are counted in began
+    unsigned shard_;
   };
 
   std::unique_ptr<http::Handler> make_handler(const App& app, const Config& config,
@@ -78,6 +86,7 @@ class Shard {
   io::Task<void> live();
   io::Task<void> serve(io::Scope& scope);
   io::Task<void> obey(io::Until until);
+  void set_access_log();
 
   // In the order in which they depend on each other.
   io::Reactor reactor_;
@@ -88,6 +97,9 @@ class Shard {
   std::optional<pg::Pool> pool_;
   bool leaving_ = false;
   std::unique_ptr<http::Handler> handler_;
+  const Config& config_;
+  const std::atomic<uint64_t>* access_log_every_;
+  std::unique_ptr<AccessLines> access_log_;
   http::Context context_;
   http::Listener listener_;
   int control_fd_;

@@ -17,7 +17,8 @@
 namespace ringpost::service {
 
 ShardThread::ShardThread(const App& app, const Config& config, pg::Spread& spread, Scrape& scrape,
-                         unsigned index, unsigned count, std::vector<int> cpus, int listening_fd,
+                         unsigned index, unsigned count, std::vector<int> cpus,
+                         ShardSockets sockets, const std::atomic<uint64_t>& access_log_every,
                          int ended_fd)
     : app_(app),
       config_(config),
@@ -25,7 +26,8 @@ ShardThread::ShardThread(const App& app, const Config& config, pg::Spread& sprea
       scrape_(scrape),
       index_(index),
       cpus_(std::move(cpus)),
-      listening_fd_(listening_fd),
+      sockets_(std::move(sockets)),
+      access_log_every_(access_log_every),
       ended_fd_(ended_fd),
       control_fd_(eventfd(0, EFD_CLOEXEC)),
       pg_(config.pg) {
@@ -52,7 +54,8 @@ void ShardThread::run() {
     ops::log(ops::Level::warning, "shard_not_pinned",
              {{"shard", index_}, {"why", std::generic_category().message(error)}});
   try {
-    Shard shard(app_, config_, pg_, spread_, scrape_, index_, listening_fd_, control_fd_);
+    Shard shard(app_, config_, pg_, spread_, scrape_, index_, sockets_, control_fd_, {},
+                &access_log_every_);
     std::optional<io::Profiler> profiler;
     if (!config_.profile.empty()) profiler.emplace();
     shard.run();

@@ -15,10 +15,11 @@ namespace ringpost::service {
 
 class ShardThread {
  public:
-  // `app`, `config`, `spread` and `scrape` outlive it; `listening_fd` becomes its shard's own.
+  // `app`, `config`, `spread`, `scrape` and `access_log_every` outlive it; `sockets` become its
+  // shard's own.
   ShardThread(const App& app, const Config& config, pg::Spread& spread, Scrape& scrape,
-              unsigned index, unsigned count, std::vector<int> cpus, int listening_fd,
-              int ended_fd);
+              unsigned index, unsigned count, std::vector<int> cpus, ShardSockets sockets,
+              const std::atomic<uint64_t>& access_log_every, int ended_fd);
   ~ShardThread();
 
   // Starts the thread. When it ends, 1 is added to the eventfd `ended_fd`.
@@ -41,7 +42,9 @@ class ShardThread {
   Scrape& scrape_;
   unsigned index_;
   std::vector<int> cpus_;
-  int listening_fd_, ended_fd_;
+  ShardSockets sockets_;
+  const std::atomic<uint64_t>& access_log_every_;
+  int ended_fd_;
   int control_fd_;              // eventfd: the orders
   pg::Options pg_;              // with the shard's share of the connections
   std::exception_ptr failure_;  // to be read when `failed_` is true

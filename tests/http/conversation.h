@@ -120,10 +120,10 @@ inline http::Limits patient() {
 using Talk = std::function<io::Task<void>(Conversation&)>;
 
 inline io::Task<void> hold(io::Reactor& reactor, const http::Limits& limits, const Talk& talk,
-                           std::pair<int, int> ends) {
+                           std::pair<int, int> ends, http::AccessLog* access_log) {
   Buffers ours(reactor, 64), theirs(reactor, 64, 64 * 1024, 8);
   Paths handler(reactor);
-  http::Context context(reactor, ours, limits, handler);
+  http::Context context(reactor, ours, limits, handler, access_log);
   io::Scope scope(reactor);
   {
     http::Session session(context, ends.first, scope.cancellation());
@@ -139,9 +139,10 @@ inline io::Task<void> hold(io::Reactor& reactor, const http::Limits& limits, con
 
 // A conversation over two connected sockets; the session has ended when it returns.
 inline void converse(const http::Limits& limits, const Talk& talk,
-                     std::pair<int, int> ends = socket_pair()) {
+                     std::pair<int, int> ends = socket_pair(),
+                     http::AccessLog* access_log = nullptr) {
   io::Reactor reactor;
-  reactor.run(hold(reactor, limits, talk, ends));
+  reactor.run(hold(reactor, limits, talk, ends, access_log));
 }
 inline void converse(const Talk& talk) {
   converse({}, talk);

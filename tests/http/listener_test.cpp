@@ -3,9 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
-#include "src/io/address.h"
-#include "src/io/listen.h"
-#include "tests/http/conversation.h"
+#include "tests/http/served.h"
 
 namespace ringpost::http {
 namespace {
@@ -15,61 +13,10 @@ using io::Task;
 using tests::get;
 using tests::HttpClient;
 using tests::ok;
+using tests::serve;
+using tests::Served;
 
 constexpr std::string_view closed = "|receive: closed by the peer";
-
-// A listener that serves, and how to reach it.
-struct Served {
-  io::Reactor& reactor;
-  io::BufferGroup& buffers;
-  tests::Paths& handler;
-  Listener& listener;
-  io::Scope& scope;
-  io::Address address;
-
-  // A client's connected socket; -1 when it was refused.
-  int connect() const {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (::connect(fd, address.data(), address.length) == 0) return fd;
-    ::close(fd);
-    return -1;
-  }
-  HttpClient client() const { return {reactor, buffers, connect()}; }
-  Task<void> sleep(io::Duration duration) { co_await io::Sleep(reactor, duration, nullptr); }
-  bool ended() const { return scope.running() == 0; }
-  // Waits until `count` connections are left, for a second at most.
-  Task<void> leaves(size_t count) {
-    const io::Time until = reactor.now() + 1s;
-    while (listener.connections() != count && reactor.now() < until) co_await sleep(1ms);
-    EXPECT_EQ(listener.connections(), count);
-  }
-  Task<void> ends() {
-    co_await leaves(0);
-    co_await sleep(5ms);
-    EXPECT_TRUE(ended());
-  }
-};
-
-using Talk = std::function<Task<void>(Served&)>;
-
-Task<void> hold(io::Reactor& reactor, const Limits& limits, const Talk& talk) {
-  tests::Buffers ours(reactor, 64), theirs(reactor, 64, 4096, 8);
-  tests::Paths handler(reactor);
-  Context context(reactor, ours, limits, handler);
-  const int listening = io::listen_tcp(*io::Address::numeric("127.0.0.1", 0), 64).value();
-  io::Scope scope(reactor);
-  Listener listener(context, listening);
-  Served served{reactor, theirs, handler, listener, scope, tests::bound_to(listening)};
-  scope.spawn(listener.run());
-  co_await talk(served);
-  listener.cancel();
-  co_await scope.join();
-}
-
-void serve(const Limits& limits, const Talk& talk) {
-  io::Reactor reactor;
-  reactor.run(hold(reactor, limits, talk));
-}
 
 TEST(Listener, ServesManyConnections) {
   serve({}, [](Served& s) -> Task<void> {

@@ -179,7 +179,7 @@ class Failures(unittest.TestCase):
     def test_a_shard_that_can_not_start_ends_the_process_with_its_reason(self):
         """Descriptors run out at one step of the start or another: where, depends on how many are open before."""
         named = 0
-        for spare in range(4, 11):
+        for spare in range(4, 20):
             with self.subTest(spare=spare):
                 limit = 300
                 opened = [os.open("/dev/null", os.O_RDONLY) for _ in range(limit - 3 - spare)]

@@ -31,5 +31,24 @@ TEST(Address, AnAbstractNameHasNoZeroByteAtItsEnd) {
   EXPECT_EQ(Address::unix_socket("/name")->length, offsetof(sockaddr_un, sun_path) + 6);
 }
 
+TEST(Address, AHostIsTheAddressWithoutItsPort) {
+  EXPECT_EQ(Address::numeric("192.0.2.1", 80)->host(), "192.0.2.1");
+  EXPECT_EQ(Address::numeric("2001:db8::1", 80)->host(), "2001:db8::1");
+  EXPECT_EQ(Address::numeric("::ffff:192.0.2.1", 80)->host(), "192.0.2.1");
+  EXPECT_EQ(Address::unix_socket("/tmp/x")->host(), "unix");
+  EXPECT_EQ(Address().host(), "unix");
+}
+
+TEST(Address, AClientIsAnAddressOrAPrefixOfSixtyFourBits) {
+  const auto key = [](const char* host) { return Address::numeric(host, 80)->client_key(); };
+  EXPECT_EQ(key("192.0.2.1"), 0xffff'c000'0201u);
+  EXPECT_EQ(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+  EXPECT_NE(key("192.0.2.2"), key("192.0.2.1"));
+  EXPECT_EQ(key("2001:db8:1:2::1"), 0x2001'0db8'0001'0002u);
+  EXPECT_EQ(key("2001:db8:1:2:ffff::9"), key("2001:db8:1:2::1"));
+  EXPECT_NE(key("2001:db8:1:3::1"), key("2001:db8:1:2::1"));
+  EXPECT_EQ(Address::unix_socket("/tmp/x")->client_key(), std::nullopt);
+}
+
 }  // namespace
 }  // namespace ringpost::io

@@ -28,6 +28,13 @@ void log(Level, std::string_view event, std::initializer_list<Field> fields) {
                  field.value.c_str());
   std::fputc('\n', stderr);
 }
+void log_limited(Level level, std::string_view event, std::initializer_list<Field> fields) {
+  log(level, event, fields);
+}
+void write_access(std::string) {}
+LogFormat log_format() {
+  return LogFormat::logfmt;
+}
 
 }  // namespace ringpost::ops
 
@@ -196,7 +203,8 @@ class Life {
       const auto app = app::users();
       service::Scrape scrape(*app, pg_.conninfo.dbname, spread);
       std::optional<service::Shard> shard(std::in_place, *app, config_, pg_, spread, scrape, 0,
-                                          listening_fd_, control_fd_, buffers_);
+                                          service::ShardSockets{{listening_fd_}}, control_fd_,
+                                          buffers_);
       shard->run();
       ended_ = true;
     }

@@ -37,7 +37,7 @@ class Life {
  public:
   explicit Life(const Steady& plan)
       : plan_(plan), table_(users), postgres_(world_, table_), kernel_(world_, &postgres_) {
-    ops::set_log_level("error");
+    ops::set_log_level(ops::Level::error);
     postgres_.least_cost = postgres_.most_cost = Time{};
     postgres_.most_sessions = 1;
     kernel_.latency = kernel_.remote_latency = Time{};
@@ -54,7 +54,7 @@ class Life {
     pg::Spread spread(pg.max_connections);
     const auto app = app::users();
     service::Scrape scrape(*app, pg.conninfo.dbname, spread);
-    service::Shard shard(*app, config, pg, spread, scrape, 0, listening_fd_, control_fd_);
+    service::Shard shard(*app, config, pg, spread, scrape, 0, {{listening_fd_}}, control_fd_);
     shard.run();
   }
 

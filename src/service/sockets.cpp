@@ -1,0 +1,189 @@
+#include "src/service/sockets.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "src/io/listen.h"
+
+namespace ringpost::service {
+
+namespace {
+
+constexpr int backlog = 4096;
+constexpr std::string_view unix_prefix = "unix:";
+
+[[noreturn]] void give_up(const std::string& why) {
+  throw std::runtime_error(why);
+}
+
+// SO_REUSEPORT would let a second server share the port in silence: the first bind is without it.
+void check_port_is_free(const io::Address& address, const Config& config) {
+  const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd == -1) return;
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const bool free = ::bind(fd, address.data(), address.length) == 0 && ::listen(fd, 1) == 0;
+  const int error = errno;
+  ::close(fd);
+  if (free || error != EADDRINUSE) return;
+  give_up("port " + address.text() + " is in use; stop what uses it or choose another: PORT=8081" +
+          (config.takeover_socket.empty()
+               ? ""
+               : " (nobody answers at TAKEOVER_SOCKET=" + config.takeover_socket +
+                     ": was what uses it started with that?)"));
+}
+
+// `::` is both families at once; on a host that has no IPv6 it is IPv4 alone.
+bool falls_back_to_ipv4(const std::string& host, const io::Error& error) {
+  return host == "::" && (error.code == EAFNOSUPPORT || error.code == EADDRNOTAVAIL);
+}
+
+// What stands in the settings for a socket at that address; nothing when it is none of them.
+bool is_asked_for(const io::Address& address, const Config& config) {
+  const std::string text = address.text();
+  for (const std::string& host : listening_hosts(config.host)) {
+    if (host.starts_with(unix_prefix)) {
+      if (text == host.substr(unix_prefix.size())) return true;
+      continue;
+    }
+    const auto numeric = io::Address::numeric(host, config.port);
+    if (numeric && numeric->text() == text) return true;
+    if (host == "::" && text == io::Address::numeric("0.0.0.0", config.port)->text()) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<std::string> listening_hosts(const std::string& hosts) {
+  std::vector<std::string> all;
+  for (size_t begin = 0; begin <= hosts.size();) {
+    const size_t comma = std::min(hosts.find(',', begin), hosts.size());
+    all.push_back(hosts.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  return all;
+}
+
+Sockets::Sockets(Sockets&& other) noexcept
+    : all_(std::exchange(other.all_, {})), shared_(other.shared_) {}
+
+Sockets Sockets::open(const Config& config, unsigned shards) {
+  Sockets sockets;
+  for (const std::string& host : listening_hosts(config.host)) {
+    if (host.starts_with(unix_prefix))
+      sockets.listen_unix(config, host.substr(unix_prefix.size()));
+    else
+      sockets.listen_tcp(config, host, shards);
+  }
+  return sockets;
+}
+
+void Sockets::listen_tcp(const Config& config, const std::string& host, unsigned shards) {
+  std::optional<io::Address> address = io::Address::numeric(host, config.port);
+  if (!address)
+    give_up("LISTEN_HOST is " + config.host + ", where '" + host +
+            "' is no IPv4 or IPv6 address, nor unix:PATH");
+  check_port_is_free(*address, config);
+  for (unsigned made = 0; made < shards;) {
+    const io::Result<int> fd = io::listen_tcp(*address, backlog);
+    if (fd) {
+      add(*fd, *address);
+      ++made;
+    } else if (address->family() == AF_INET6 && falls_back_to_ipv4(host, fd.error())) {
+      address = io::Address::numeric("0.0.0.0", config.port);
+      check_port_is_free(*address, config);
+    } else {
+      give_up("can't listen on " + address->text() + ": " + fd.error().message());
+    }
+  }
+}
+
+void Sockets::listen_unix(const Config& config, const std::string& path) {
+  const auto address = io::Address::unix_socket(path);
+  if (!address || path.empty())
+    give_up("LISTEN_HOST is " + config.host +
+            ", where a path of a UNIX socket has to have 1 to 107 bytes");
+  const io::Result<int> fd =
+      io::listen_unix(*address, SOCK_STREAM, config.unix_socket_mode, backlog);
+  if (fd) return add(*fd, *address);
+  const int code = fd.error().code;
+  give_up("can't listen on unix:" + path + ": " +
+          (code == EADDRINUSE ? "another process listens there; stop it or choose another path"
+           : code == EEXIST   ? "there is a file that is no socket; remove it"
+                              : fd.error().message()));
+}
+
+Sockets Sockets::adopt(std::vector<int> fds, const Config& config, bool passed) {
+  Sockets sockets;
+  sockets.shared_ = passed;
+  const std::string whose = passed ? "LISTEN_FDS" : "the process before this one";
+  std::string why;
+  for (const int fd : fds) {
+    const io::Result<io::Address> address = io::adopt_listening(fd);
+    sockets.add(fd, address ? *address : io::Address());
+    if (!address && why.empty())
+      why = whose + " has descriptor " + std::to_string(fd) +
+            ", which is no listening stream socket: " + address.error().message();
+    const bool given = !passed || config.is_given("--host") || config.is_given("--port");
+    if (address && given && !is_asked_for(*address, config) && why.empty())
+      why = whose + " listens on " + address->text() + ", but LISTEN_HOST=" + config.host +
+            " with PORT=" + std::to_string(config.port) +
+            " is set: set them to where it listens, or stop it first";
+  }
+  if (!why.empty()) {
+    sockets.shared_ = true;  // nothing of them is this process's to remove
+    give_up(why);
+  }
+  return sockets;
+}
+
+std::vector<std::vector<int>> Sockets::share(unsigned shards) const {
+  std::map<std::string, std::vector<int>> by_address;
+  for (const Socket& socket : all_) by_address[socket.address.text()].push_back(socket.fd);
+  std::vector<std::vector<int>> shares(shards);
+  for (const auto& [address, fds] : by_address) {
+    for (size_t i = 0; i < std::max<size_t>(fds.size(), shards); ++i) {
+      const int copy = fcntl(fds[i % fds.size()], F_DUPFD_CLOEXEC, 0);
+      if (copy == -1)
+        give_up("no descriptor is left to listen on " + address + "; raise ulimit -n");
+      shares[i % shards].push_back(copy);
+    }
+  }
+  return shares;
+}
+
+std::vector<int> Sockets::fds() const {
+  std::vector<int> all;
+  for (const Socket& socket : all_) all.push_back(socket.fd);
+  return all;
+}
+
+std::string Sockets::text() const {
+  std::string text;
+  std::string last;
+  for (const Socket& socket : all_) {
+    std::string address = socket.address.text();
+    if (address == last) continue;
+    text.append(text.empty() ? "" : ", ").append(address);
+    last = std::move(address);
+  }
+  return text;
+}
+
+void Sockets::close() {
+  for (const Socket& socket : std::exchange(all_, {})) {
+    // Before it is closed: a new process that finds a file there finds one that is served.
+    if (!shared_ && socket.address.family() == AF_UNIX) ::unlink(socket.address.text().c_str());
+    ::close(socket.fd);
+  }
+}
+
+}  // namespace ringpost::service

@@ -1,0 +1,206 @@
+#include "src/ops/takeover.h"
+
+#include <cstddef>
+#include <cstring>
+#include <future>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/support/sockets.h"
+
+namespace ringpost::ops {
+namespace {
+
+using namespace std::chrono_literals;
+using Event = Giver::Event;
+
+// A name that no other test has, without a file; and a socket that listens there.
+std::string a_name() {
+  static int number = 0;
+  return "@ringpost-takeover-test-" + std::to_string(::getpid()) + "-" + std::to_string(++number);
+}
+int listen_at(const std::string& name, int type = SOCK_SEQPACKET) {
+  const int fd = ::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, name.data(), name.size());
+  address.sun_path[0] = '\0';
+  EXPECT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address),
+                   static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size())),
+            0);
+  EXPECT_EQ(::listen(fd, 8), 0);
+  return fd;
+}
+
+// The old process: a thread that steps until it is told of something other than a beginning.
+struct Old {
+  explicit Old(const std::string& name, std::vector<int> sockets, std::chrono::milliseconds limit)
+      : giver(listen_at(name), limit), thread([this, sockets] {
+          const auto end = TakeoverClock::now() + 5s;
+          while (TakeoverClock::now() < end) {
+            const Event event = giver.step(sockets);
+            if (event != Event::nothing) events.push_back(event);
+            if (event == Event::taken || event == Event::failed) return;
+            std::this_thread::sleep_for(1ms);
+          }
+        }) {}
+  const std::vector<Event>& ended() {
+    thread.join();
+    return events;
+  }
+  Giver giver;
+  std::vector<Event> events;
+  std::thread thread;
+};
+
+TEST(Takeover, HandsOverTheSocketsThemselves) {
+  const std::string name = a_name(), served = a_name();
+  const int socket = listen_at(served, SOCK_STREAM);
+  Old old(name, {socket}, 5s);
+  auto taker = Taker::ask(name, TakeoverClock::now() + 5s);
+  ASSERT_TRUE(taker.has_value()) << taker.error();
+  ASSERT_TRUE(taker->has_value());
+  EXPECT_EQ((*taker)->from(), ::getpid());
+  const std::vector<int> sockets = (*taker)->take_sockets();
+  ASSERT_EQ(sockets.size(), 1u);
+  ::close(socket);  // the old one's; the queue is the same
+  const auto ready = (*taker)->ready();
+  EXPECT_TRUE(ready.has_value()) << ready.error();
+  EXPECT_EQ(old.ended(), (std::vector{Event::begun, Event::taken}));
+  sockaddr_un address{};
+  socklen_t length = sizeof address;
+  ASSERT_EQ(getsockname(sockets[0], reinterpret_cast<sockaddr*>(&address), &length), 0);
+  EXPECT_EQ(std::string(address.sun_path + 1, served.size() - 1), served.substr(1));
+  // Where the two have met is the new one's by now.
+  Giver again((*taker)->take_meeting(), 1s);
+  auto third = std::async(std::launch::async,
+                          [&] { return Taker::ask(name, TakeoverClock::now() + 5s).has_value(); });
+  for (int i = 0; i < 1000 && again.step(sockets) != Event::begun; ++i)
+    std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(again.peer(), ::getpid());
+  EXPECT_TRUE(third.get());
+  ::close(sockets[0]);
+}
+
+TEST(Takeover, HandsOverMoreThanAPacketHolds) {
+  const std::string name = a_name();
+  std::vector<int> sockets;
+  for (int i = 0; i < 450; ++i) sockets.push_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  {
+    Old old(name, sockets, 5s);
+    auto taker = Taker::ask(name, TakeoverClock::now() + 5s);
+    ASSERT_TRUE(taker.has_value()) << taker.error();
+    std::vector<int> taken = (*taker)->take_sockets();
+    EXPECT_EQ(taken.size(), 450u);
+    for (const int fd : taken) ::close(fd);
+    EXPECT_TRUE((*taker)->ready().has_value());
+    old.ended();
+  }
+  for (const int fd : sockets) ::close(fd);
+}
+
+TEST(Takeover, NobodyThereIsNoError) {
+  const auto taker = Taker::ask(a_name(), TakeoverClock::now() + 1s);
+  ASSERT_TRUE(taker.has_value());
+  EXPECT_FALSE(taker->has_value());
+  const auto no_file = Taker::ask("/nowhere/takeover", TakeoverClock::now() + 1s);
+  ASSERT_TRUE(no_file.has_value());
+  EXPECT_FALSE(no_file->has_value());
+}
+
+TEST(Takeover, WhoEndsBeforeItIsReadyLeavesTheOldOneServing) {
+  const std::string name = a_name();
+  const int socket = listen_at(a_name(), SOCK_STREAM), before = tests::free_descriptor();
+  {
+    Old old(name, {socket}, 5s);
+    {
+      const auto taker = Taker::ask(name, TakeoverClock::now() + 5s);
+    }
+    EXPECT_EQ(old.ended(), (std::vector{Event::begun, Event::failed}));
+    EXPECT_EQ(old.giver.why(), "it has ended before it was ready");
+    // And the next one is served.
+    std::thread next([&] {
+      for (int i = 0; i < 2000; ++i) {
+        if (old.giver.step(std::vector{socket}) == Event::taken) return;
+        std::this_thread::sleep_for(1ms);
+      }
+    });
+    auto taker = Taker::ask(name, TakeoverClock::now() + 5s);
+    ASSERT_TRUE(taker.has_value()) << taker.error();
+    EXPECT_TRUE((*taker)->ready().has_value());
+    next.join();
+  }
+  EXPECT_EQ(tests::free_descriptor(), before);
+  ::close(socket);
+}
+
+TEST(Takeover, WhoIsNotReadyInTimeIsGivenUp) {
+  const std::string name = a_name();
+  const int socket = listen_at(a_name(), SOCK_STREAM);
+  Old old(name, {socket}, 30ms);
+  auto taker = Taker::ask(name, TakeoverClock::now() + 5s);
+  ASSERT_TRUE(taker.has_value()) << taker.error();
+  EXPECT_EQ(old.ended(), (std::vector{Event::begun, Event::failed}));
+  EXPECT_EQ(old.giver.why(), "it was not ready within 30 ms");
+  const auto ready = (*taker)->ready();
+  ASSERT_FALSE(ready.has_value());
+  EXPECT_EQ(ready.error(), "the old process serves on: it was not ready within 30 ms");
+  ::close(socket);
+}
+
+TEST(Takeover, WhenTheOldOneIsGoneTheNewOneHasAllItNeeds) {
+  const std::string name = a_name();
+  const int socket = listen_at(a_name(), SOCK_STREAM);
+  std::optional<Giver> old(std::in_place, listen_at(name), 5s);
+  std::thread stepping([&] {
+    while (old->step(std::vector{socket}) != Event::begun) std::this_thread::sleep_for(1ms);
+  });
+  auto taker = Taker::ask(name, TakeoverClock::now() + 5s);
+  stepping.join();
+  ASSERT_TRUE(taker.has_value()) << taker.error();
+  old.reset();
+  EXPECT_TRUE((*taker)->ready().has_value());
+  ::close(socket);
+}
+
+TEST(Takeover, HasADeadline) {
+  const std::string name = a_name();
+  const int silent = listen_at(name);
+  const auto start = TakeoverClock::now();
+  const auto taker = Taker::ask(name, start + 50ms);
+  ASSERT_FALSE(taker.has_value());
+  EXPECT_EQ(taker.error(), "who listens at '" + name + "' says nothing in time");
+  EXPECT_LT(TakeoverClock::now() - start, 2s);
+  ::close(silent);
+}
+
+TEST(Takeover, RefusesAnotherProtocol) {
+  const std::string name = a_name();
+  Old old(name, {}, 5s);
+  const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, name.data(), name.size());
+  address.sun_path[0] = '\0';
+  ASSERT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address),
+                      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size())),
+            0);
+  tests::write_all(fd, "GET / HTTP/1.1\r\n\r\n");
+  char bytes[64];
+  const ssize_t size = ::recv(fd, bytes, sizeof bytes, 0);
+  EXPECT_EQ(std::string(bytes, size < 0 ? 0 : static_cast<size_t>(size)),
+            "it speaks another protocol");
+  ::close(fd);
+  // Of that nothing is told, as nothing was handed over; the next one is served.
+  auto taker = Taker::ask(name, TakeoverClock::now() + 50ms);
+  ASSERT_FALSE(taker.has_value());
+  EXPECT_EQ(taker.error(), "who listens at '" + name + "' has no listening sockets");
+  EXPECT_EQ(old.ended(), (std::vector{Event::begun, Event::failed}));
+}
+
+}  // namespace
+}  // namespace ringpost::ops
