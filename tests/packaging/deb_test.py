@@ -106,6 +106,7 @@ class CleanRoot(unittest.TestCase):
                                    "sh", "-c", "echo $$; exec ringpost --config /etc/ringpost/ringpost.toml"],
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
         self.addCleanup(server.stdout.close)
+        self.addCleanup(server.wait)
         self.addCleanup(server.kill)
         process = server.stdout.readline().strip()
 
@@ -116,7 +117,7 @@ class CleanRoot(unittest.TestCase):
             except OSError:
                 return None
         self.assertEqual(stage.eventually(user, 15, "it serves")["email"], "user1@example.com")
-        self.inside("kill", "-TERM", process)
+        self.inside("sh", "-c", f"kill -TERM {process}")
         self.assertEqual(server.wait(20), 0)
 
         self.inside("apt-get", "remove", "-y", "-qq", "ringpost")
