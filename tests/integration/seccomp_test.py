@@ -32,12 +32,18 @@ class Seccomp(unittest.TestCase):
             user = connection.request("/users/" + stage.seed_id(1))
             self.assertEqual((user.status, user.json()["email"]), (200, "user1@example.com"))
             self.assertEqual(len(connection.request("/users?limit=50").json()["items"]), 50)
-            self.assertEqual(connection.request("/metrics").status, 200)
+            figures = dict(line.split(" ") for line in connection.request("/metrics").body.decode().splitlines() if line.startswith("process_"))
+            for name in "cpu_seconds_total", "resident_memory_bytes", "open_fds", "max_fds":
+                self.assertGreater(float(figures["process_" + name]), 0, name)
             cluster.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'ringpost'")
             stage.eventually(lambda: connection.request("/readyz").status == 200, 5, "sessions are opened again")
         self.assertEqual(stage.run(cluster, "--healthcheck", PORT=str(server.port)), (0, "", ""))
         self.assertEqual(server.stop(signal.SIGTERM), 0)
         self.assertNotIn("Operation not permitted", server.log())
+
+    def test_doctor_finds_nothing_wrong_with_the_filter(self):
+        status, told, err = stage.run(cluster, "doctor")
+        self.assertEqual((status, [line for line in told.splitlines() if line.startswith("NO")], err), (0, [], ""), told)
 
     def test_a_name_is_resolved(self):
         port = cluster.environment["PGPORT"]
