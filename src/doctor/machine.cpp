@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 constexpr int backlog = 4096;
 // Descriptors that are neither connections' nor PostgreSQL's, and the fewest connections of a shard
 // (src/service/config).
-constexpr uint64_t others = 64, least_connections = 16;
+constexpr uint64_t others = 64, of_shard = 6, least_connections = 16;
 
 std::string text_of(const fs::path& path) {
   std::ifstream file(path);
@@ -82,7 +82,7 @@ Finding check_locked_memory(std::optional<uint64_t> limit_bytes, unsigned made, 
 }
 
 Finding check_descriptors(uint64_t limit, const Wanted& wanted) {
-  const uint64_t kept_back = others + 2 * uint64_t{wanted.db_max_conns} + wanted.shards;
+  const uint64_t kept_back = others + 2 * uint64_t{wanted.db_max_conns} + of_shard * wanted.shards;
   const uint64_t least =
       kept_back + std::max<uint64_t>(wanted.max_connections, least_connections) * wanted.shards;
   const std::string text = "ulimit -n is " + std::to_string(limit);

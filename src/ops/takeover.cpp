@@ -27,15 +27,18 @@ std::string reason(int error) {
   return std::generic_category().message(error);
 }
 
-// Waits for a packet; false when the moment has passed first.
-bool readable(int fd, TakeoverClock::time_point until) {
+// How long an old process that serves may take for a word: it does nothing else.
+constexpr std::chrono::milliseconds word_limit{5'000};
+
+// Waits for a packet; false when the moment has passed first, or the wait was ended.
+bool readable(int fd, int end_fd, TakeoverClock::time_point until) {
   for (;;) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(until - TakeoverClock::now()).count();
     if (left <= 0) return false;
-    pollfd watched{fd, POLLIN, 0};
-    const int ready = ::poll(&watched, 1, static_cast<int>(std::min<long>(left, 60'000)));
-    if (ready > 0) return true;
+    pollfd watched[] = {{fd, POLLIN, 0}, {end_fd, POLLIN, 0}};
+    const int ready = ::poll(watched, 2, static_cast<int>(std::min<long>(left, 60'000)));
+    if (ready > 0) return watched[1].revents == 0;
     if (ready < 0 && errno != EINTR) return false;
   }
 }
@@ -128,11 +131,17 @@ Giver::Event Giver::step(std::span<const int> sockets) {
   const std::optional<std::string> packet = receive_packet(peer_);
   if (!packet) return fail("it has ended before it was ready");
   if (!begun_) return *packet == hello ? begin(sockets) : fail("it speaks another protocol");
-  if (*packet != ready_word) return fail("it speaks another protocol");
-  if (!send_packet(peer_, leaving_word)) return fail("it has ended when it was ready");
+  return *packet == ready_word ? Event::ready : fail("it speaks another protocol");
+}
+
+bool Giver::leave() {
+  if (!send_packet(peer_, leaving_word)) {
+    fail("it has ended when it was ready");
+    return false;
+  }
   drop();
   ::close(std::exchange(listening_, -1));
-  return Event::taken;
+  return true;
 }
 
 Giver::Event Giver::begin(std::span<const int> sockets) {
@@ -155,6 +164,7 @@ Giver::Event Giver::begin(std::span<const int> sockets) {
 
 Taker::Taker(Taker&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
+      end_fd_(other.end_fd_),
       meeting_(std::exchange(other.meeting_, -1)),
       until_(other.until_),
       sockets_(std::exchange(other.sockets_, {})),
@@ -179,7 +189,8 @@ std::vector<int> Taker::take_sockets() {
 }
 
 std::expected<std::optional<Taker>, std::string> Taker::ask(const std::string& path,
-                                                            TakeoverClock::time_point until) {
+                                                            TakeoverClock::time_point until,
+                                                            int end_fd) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path)
@@ -192,7 +203,7 @@ std::expected<std::optional<Taker>, std::string> Taker::ask(const std::string& p
       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 0 : 1));
   const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd == -1) return std::unexpected("no socket can be had: " + reason(errno));
-  Taker taker(fd, until);
+  Taker taker(fd, end_fd, until);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), length) != 0) {
     if (errno == ENOENT || errno == ECONNREFUSED) return std::optional<Taker>();
     return std::unexpected("can't connect to '" + path + "': " + reason(errno));
@@ -211,7 +222,7 @@ std::expected<void, std::string> Taker::receive() {
     return std::unexpected(why);
   };
   do {
-    if (!readable(fd_, until_)) return broken("says nothing in time");
+    if (!readable(fd_, end_fd_, until_)) return broken("says nothing in time");
     const size_t before = all.size();
     const std::optional<std::string> packet = receive_packet(fd_, &all);
     if (!packet) return broken("hands over no sockets");
@@ -230,7 +241,8 @@ std::expected<void, std::string> Taker::ready() {
   if (TakeoverClock::now() >= until_) return std::unexpected("there was no time left");
   // What can't be sent is for nobody any more.
   send_packet(fd_, ready_word);
-  if (!readable(fd_, until_)) return std::unexpected("the old process does not answer");
+  const auto word_due = std::min(until_, TakeoverClock::now() + word_limit);
+  if (!readable(fd_, end_fd_, word_due)) return std::unexpected("the old process does not answer");
   const std::optional<std::string> packet = receive_packet(fd_);
   // Without a word it has ended, and what it had is this one's.
   if (packet && *packet != leaving_word)

@@ -46,10 +46,14 @@ class Giver {
     nothing,
     begun,   // the sockets have been handed over; peer() is who has them
     failed,  // that one has ended or is silent: why()
-    taken,  // it is ready: leave. Nothing further is handed over, and the meeting point is its own.
+    ready,   // it is ready, and waits for leave()
   };
   // `sockets`: the listening ones, which stay this process's.
   Event step(std::span<const int> sockets);
+  // Tells who is ready that this process leaves; false when it has ended meanwhile, and this one
+  // has to serve on. Nothing further is handed over, and the meeting point is the other's.
+  // REQUIRES: step() has said ready, and was not called since.
+  bool leave();
   pid_t peer() const { return peer_pid_; }
   const std::string& why() const { return why_; }
 
@@ -69,9 +73,11 @@ class Giver {
 class Taker {
  public:
   // Asks at `path` (one that begins with '@' is a name without a file). Nothing when nobody is
-  // there; the error says why who is there gives none. `until` is for all of the start.
+  // there; the error says why who is there gives none. `until` is for all of the start. Each wait
+  // ends when `end_fd` becomes readable (-1: none), which outlives it: a signalfd.
   static std::expected<std::optional<Taker>, std::string> ask(const std::string& path,
-                                                              TakeoverClock::time_point until);
+                                                              TakeoverClock::time_point until,
+                                                              int end_fd = -1);
   Taker(Taker&& other) noexcept;
   Taker& operator=(Taker&&) = delete;
   ~Taker();
@@ -87,11 +93,12 @@ class Taker {
   std::expected<void, std::string> ready();
 
  private:
-  Taker(int fd, TakeoverClock::time_point until) : fd_(fd), until_(until) {}
+  Taker(int fd, int end_fd, TakeoverClock::time_point until)
+      : fd_(fd), end_fd_(end_fd), until_(until) {}
   std::expected<void, std::string> receive();
   void close_all();
 
-  int fd_, meeting_ = -1;
+  int fd_, end_fd_, meeting_ = -1;
   TakeoverClock::time_point until_;
   std::vector<int> sockets_;
   pid_t from_ = 0;

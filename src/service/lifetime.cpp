@@ -129,7 +129,7 @@ void Lifetime::find_sockets(unsigned count) {
         "supervisor or from the process before it; unset one of them");
   takeover_deadline_ = Clock::now() + config_.takeover_limit;
   std::optional<ops::Taker> taker =
-      value_or_give_up(ops::Taker::ask(config_.takeover_socket, takeover_deadline_));
+      value_or_give_up(ops::Taker::ask(config_.takeover_socket, takeover_deadline_, signal_fd_));
   if (taker) {
     meeting_fd_ = taker->take_meeting();
     sockets_.emplace(Sockets::adopt(taker->take_sockets(), config_, false));

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <exception>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,7 @@ class Lifetime {
   void step_readiness();
   void become_ready();
   void step_takeover();
+  void leave();
   void step_watchdog();
   void reload();
   void start_successor();
@@ -98,8 +100,8 @@ class Lifetime {
   bool ready_ = false;
   bool given_over_ = false;  // another process serves by now
   Moment takeover_deadline_ = Moment::max();
-  Moment fed_ = Moment::min();   // when the watchdog was last
-  std::vector<uint64_t> turns_;  // of each shard, then
+  Moment fed_ = Moment::min();          // when the watchdog was last
+  std::map<unsigned, uint64_t> turns_;  // of each shard, then
   std::string failure_;  // why it ends: the first shard's that ended by an error, for the last line
 };
 

@@ -1,4 +1,5 @@
 // Lifetime: what it does when something has come, and how it ends.
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -59,13 +60,24 @@ void Lifetime::step_takeover() {
       ops::log(ops::Level::warning, "takeover_failed",
                {{"by", giver_->peer()}, {"why", giver_->why()}});
       break;
-    case ops::Giver::Event::taken:
-      ops::log(ops::Level::info, "taken_over", {{"by", giver_->peer()}});
-      notifier_.succeeded_by(giver_->peer());
-      sockets_->hand_over();
-      given_over_ = true;
+    case ops::Giver::Event::ready:
+      leave();
       break;
   }
+}
+
+// A supervisor hears of the new process before that one says anything: it would not be listened to.
+void Lifetime::leave() {
+  const pid_t successor = giver_->peer();
+  notifier_.succeeded_by(successor);
+  if (giver_->leave()) {
+    ops::log(ops::Level::info, "taken_over", {{"by", successor}});
+    sockets_->hand_over();
+    given_over_ = true;
+    return;
+  }
+  notifier_.succeeded_by(::getpid());
+  ops::log(ops::Level::warning, "takeover_failed", {{"by", successor}, {"why", giver_->why()}});
 }
 
 // The watchdog is fed only while each shard's turns go on. One that has nothing to do is woken for
@@ -75,9 +87,11 @@ void Lifetime::step_watchdog() {
   if (!watchdog || !ready_) return;
   const Moment now = Clock::now();
   if (fed_ != Moment::min() && now < fed_ + *watchdog / 4) return;
-  std::vector<uint64_t> turns = scrape_.turns();
-  bool all = turns.size() == shards_.size() && (turns_.empty() || turns.size() == turns_.size());
-  for (size_t i = 0; all && i < turns_.size(); ++i) all = turns[i] != turns_[i];
+  std::map<unsigned, uint64_t> turns = scrape_.turns();
+  const bool all = std::ranges::none_of(turns, [this](const auto& shard) {
+    const auto before = turns_.find(shard.first);
+    return before != turns_.end() && before->second == shard.second;
+  });
   for (const auto& shard : shards_) shard->give(Order::beat);
   fed_ = now;
   if (!all) {
@@ -141,10 +155,11 @@ void Lifetime::lead_away(int signal) {
   for (const auto& shard : shards_) shard->give(Order::leave);
   const Moment end = Clock::now() + config_.drain_delay;
   while (ended_ == 0 && Clock::now() < end) {  // a shard that fails cuts it short
-    const int second = next_signal(end);
+    const int second = next_signal(std::min(end, due()));
     if (second == SIGTERM || second == SIGINT)
       end_at_once(128 + second, "ended_at_once", {{"signal", second}});
     all_ended();
+    step_watchdog();
   }
 }
 
@@ -168,9 +183,10 @@ int Lifetime::drain(int signal) {
       return 1;
     }
     // A shard that fails now is told of at the end: the others still answer what they were asked.
-    const int second = next_signal(limit);
+    const int second = next_signal(std::min(limit, due()));
     if (second == SIGTERM || second == SIGINT)
       end_at_once(128 + second, "ended_at_once", {{"signal", second}});
+    step_watchdog();
   }
   note_failure();
   return 0;

@@ -267,10 +267,11 @@ Scrape::Enlisted::~Enlisted() {
   std::erase(scrape_.shards_, this);
 }
 
-std::vector<uint64_t> Scrape::turns() const {
-  std::vector<uint64_t> turns;
+std::map<unsigned, uint64_t> Scrape::turns() const {
+  std::map<unsigned, uint64_t> turns;
   const std::lock_guard lock(mutex_);
-  for (const Enlisted* each : shards_) turns.push_back(each->shard_.reactor.turns().value());
+  for (const Enlisted* each : shards_)
+    turns[each->shard_.index] = each->shard_.reactor.turns().value();
   return turns;
 }
 

@@ -6,6 +6,7 @@
 // threads write (io/counter.h) under a lock that only these three take.
 #pragma once
 
+#include <map>
 #include <mutex>
 #include <span>
 #include <string>
@@ -54,8 +55,8 @@ class Scrape {
   };
 
   std::string text() const;
-  // How many turns each shard's loop has made, by its index.
-  std::vector<uint64_t> turns() const;
+  // How many turns the loop of each shard that lives has made, by its index.
+  std::map<unsigned, uint64_t> turns() const;
 
  private:
   class Writer;

@@ -45,19 +45,13 @@ bool falls_back_to_ipv4(const std::string& host, const io::Error& error) {
   return host == "::" && (error.code == EAFNOSUPPORT || error.code == EADDRNOTAVAIL);
 }
 
-// What stands in the settings for a socket at that address; nothing when it is none of them.
-bool is_asked_for(const io::Address& address, const Config& config) {
+// Whether a socket at that address is what this part of LISTEN_HOST asks for.
+bool is_at(const io::Address& address, const std::string& host, uint16_t port) {
   const std::string text = address.text();
-  for (const std::string& host : listening_hosts(config.host)) {
-    if (host.starts_with(unix_prefix)) {
-      if (text == host.substr(unix_prefix.size())) return true;
-      continue;
-    }
-    const auto numeric = io::Address::numeric(host, config.port);
-    if (numeric && numeric->text() == text) return true;
-    if (host == "::" && text == io::Address::numeric("0.0.0.0", config.port)->text()) return true;
-  }
-  return false;
+  if (host.starts_with(unix_prefix)) return text == host.substr(unix_prefix.size());
+  const auto numeric = io::Address::numeric(host, port);
+  if (numeric && numeric->text() == text) return true;
+  return host == "::" && text == io::Address::numeric("0.0.0.0", port)->text();
 }
 
 }  // namespace
@@ -123,26 +117,40 @@ void Sockets::listen_unix(const Config& config, const std::string& path) {
 
 Sockets Sockets::adopt(std::vector<int> fds, const Config& config, bool passed) {
   Sockets sockets;
-  sockets.shared_ = passed;
+  // Until it is known that they are taken, nothing of them is this process's to remove.
+  sockets.shared_ = true;
   const std::string whose = passed ? "LISTEN_FDS" : "the process before this one";
-  std::string why;
+  std::string fault;
   for (const int fd : fds) {
     const io::Result<io::Address> address = io::adopt_listening(fd);
     sockets.add(fd, address ? *address : io::Address());
-    if (!address && why.empty())
-      why = whose + " has descriptor " + std::to_string(fd) +
-            ", which is no listening stream socket: " + address.error().message();
-    const bool given = !passed || config.is_given("--host") || config.is_given("--port");
-    if (address && given && !is_asked_for(*address, config) && why.empty())
-      why = whose + " listens on " + address->text() + ", but LISTEN_HOST=" + config.host +
-            " with PORT=" + std::to_string(config.port) +
-            " is set: set them to where it listens, or stop it first";
+    if (!address && fault.empty())
+      fault = whose + " has descriptor " + std::to_string(fd) +
+              ", which is no listening stream socket: " + address.error().message();
   }
-  if (!why.empty()) {
-    sockets.shared_ = true;  // nothing of them is this process's to remove
-    give_up(why);
-  }
+  if (!fault.empty()) give_up(fault);
+  if (!passed || config.is_given("--host") || config.is_given("--port"))
+    sockets.compare(config, whose);
+  sockets.shared_ = passed;
   return sockets;
+}
+
+// A setting has its effect, or is refused: each socket is at an address of the settings, and each
+// of these has one.
+void Sockets::compare(const Config& config, const std::string& whose) const {
+  const std::string advice = ", and LISTEN_HOST=" + config.host +
+                             " with PORT=" + std::to_string(config.port) +
+                             " is set: set them to where it listens, or stop it first";
+  const std::vector<std::string> hosts = listening_hosts(config.host);
+  for (const Socket& socket : all_)
+    if (std::ranges::none_of(hosts, [&](const std::string& host) {
+          return is_at(socket.address, host, config.port);
+        }))
+      give_up(whose + " listens on " + socket.address.text() + advice);
+  for (const std::string& host : hosts)
+    if (std::ranges::none_of(
+            all_, [&](const Socket& socket) { return is_at(socket.address, host, config.port); }))
+      give_up(whose + " does not listen on " + host + advice);
 }
 
 std::vector<std::vector<int>> Sockets::share(unsigned shards) const {

@@ -52,6 +52,7 @@ class Sockets {
   void add(int fd, const io::Address& address) { all_.push_back({fd, address}); }
   void listen_tcp(const Config& config, const std::string& host, unsigned shards);
   void listen_unix(const Config& config, const std::string& path);
+  void compare(const Config& config, const std::string& whose) const;
 
   std::vector<Socket> all_;
   bool shared_ = false;

@@ -120,10 +120,10 @@ def limit_of_descriptors(soft, hard):
 
 
 class Descriptors(unittest.TestCase):
-    """64 are kept back, 2 for each connection of the database, 1 for each shard; 16 clients of a shard are the least."""
+    """64 are kept back, 2 for each connection of the database, 6 for each shard; 16 clients of a shard are the least."""
 
     def test_too_few_are_said_at_start(self):
-        for limit, shards, connections, needed in (100, 2, 6, 110), (109, 2, 6, 110), (1000, 4, 1000, 2132):
+        for limit, shards, connections, needed in (100, 2, 6, 120), (119, 2, 6, 120), (1000, 4, 1000, 2152):
             with self.subTest(limit=limit):
                 done = subprocess.run(
                     [stage.PROGRAM], preexec_fn=limit_of_descriptors(limit, limit), capture_output=True, text=True,
@@ -136,12 +136,12 @@ class Descriptors(unittest.TestCase):
                     self.assertIn(word, done.stderr)
 
     def test_just_enough_serve(self):
-        server = Bare({"preexec_fn": limit_of_descriptors(50, 110)})
+        server = Bare({"preexec_fn": limit_of_descriptors(50, 120)})
         self.addCleanup(server.stop)
         self.assertEqual(server.get("/users/" + seed_id(1)).status, 200)
 
     def test_more_connections_than_they_allow_are_not_taken(self):
-        server = Bare({"preexec_fn": limit_of_descriptors(110, 110)}, MAX_CONNECTIONS=500)
+        server = Bare({"preexec_fn": limit_of_descriptors(120, 120)}, MAX_CONNECTIONS=500)
         self.addCleanup(server.stop)
         self.assertRegex(server.wait_log("fewer_connections"), "max_connections=16 wanted=500")
         clients = [server.connect() for _ in range(100)]
@@ -156,7 +156,7 @@ class Descriptors(unittest.TestCase):
         self.assertNotIn("db_connect_failed", server.log())
 
     def test_what_they_allow_is_not_warned_of(self):
-        server = Bare({"preexec_fn": limit_of_descriptors(110, 110)}, MAX_CONNECTIONS=16)
+        server = Bare({"preexec_fn": limit_of_descriptors(120, 120)}, MAX_CONNECTIONS=16)
         self.assertEqual(server.stop(), 0)
         self.assertNotIn("fewer_connections", server.log())
 

@@ -36,6 +36,18 @@ int listen_at(const std::string& name, int type = SOCK_SEQPACKET) {
   return fd;
 }
 
+int connect_to(const std::string& name) {
+  const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, name.data(), name.size());
+  address.sun_path[0] = '\0';
+  EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address),
+                      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size())),
+            0);
+  return fd;
+}
+
 // The old process: a thread that steps until it is told of something other than a beginning.
 struct Old {
   explicit Old(const std::string& name, std::vector<int> sockets, std::chrono::milliseconds limit)
@@ -44,7 +56,8 @@ struct Old {
           while (TakeoverClock::now() < end) {
             const Event event = giver.step(sockets);
             if (event != Event::nothing) events.push_back(event);
-            if (event == Event::taken || event == Event::failed) return;
+            if (event == Event::ready) left = giver.leave();
+            if (event == Event::ready || event == Event::failed) return;
             std::this_thread::sleep_for(1ms);
           }
         }) {}
@@ -54,6 +67,7 @@ struct Old {
   }
   Giver giver;
   std::vector<Event> events;
+  bool left = false;
   std::thread thread;
 };
 
@@ -70,7 +84,8 @@ TEST(Takeover, HandsOverTheSocketsThemselves) {
   ::close(socket);  // the old one's; the queue is the same
   const auto ready = (*taker)->ready();
   EXPECT_TRUE(ready.has_value()) << ready.error();
-  EXPECT_EQ(old.ended(), (std::vector{Event::begun, Event::taken}));
+  EXPECT_EQ(old.ended(), (std::vector{Event::begun, Event::ready}));
+  EXPECT_TRUE(old.left);
   sockaddr_un address{};
   socklen_t length = sizeof address;
   ASSERT_EQ(getsockname(sockets[0], reinterpret_cast<sockaddr*>(&address), &length), 0);
@@ -125,7 +140,10 @@ TEST(Takeover, WhoEndsBeforeItIsReadyLeavesTheOldOneServing) {
     // And the next one is served.
     std::thread next([&] {
       for (int i = 0; i < 2000; ++i) {
-        if (old.giver.step(std::vector{socket}) == Event::taken) return;
+        if (old.giver.step(std::vector{socket}) == Event::ready) {
+          EXPECT_TRUE(old.giver.leave());
+          return;
+        }
         std::this_thread::sleep_for(1ms);
       }
     });
@@ -178,17 +196,39 @@ TEST(Takeover, HasADeadline) {
   ::close(silent);
 }
 
+TEST(Takeover, WhoEndsWhenItIsReadyLeavesTheOldOneServing) {
+  const std::string name = a_name();
+  const int socket = listen_at(a_name(), SOCK_STREAM);
+  const std::vector sockets{socket};
+  Giver old(listen_at(name), 5s);
+  const int peer = connect_to(name);
+  tests::write_all(peer, "ringpost takeover 1");
+  EXPECT_EQ(old.step(sockets), Event::begun);
+  tests::write_all(peer, "ready");
+  EXPECT_EQ(old.step(sockets), Event::ready);
+  ::close(peer);
+  EXPECT_FALSE(old.leave());
+  EXPECT_EQ(old.why(), "it has ended when it was ready");
+  EXPECT_NE(old.watched(), -1) << "the next one is listened to";
+  ::close(socket);
+}
+
+TEST(Takeover, AWaitCanBeEnded) {
+  const std::string name = a_name();
+  const int silent = listen_at(name);
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  tests::write_all(ends[1], "end");
+  const auto start = TakeoverClock::now();
+  EXPECT_FALSE(Taker::ask(name, start + 60s, ends[0]).has_value());
+  EXPECT_LT(TakeoverClock::now() - start, 5s);
+  for (const int fd : {silent, ends[0], ends[1]}) ::close(fd);
+}
+
 TEST(Takeover, RefusesAnotherProtocol) {
   const std::string name = a_name();
   Old old(name, {}, 5s);
-  const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, name.data(), name.size());
-  address.sun_path[0] = '\0';
-  ASSERT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address),
-                      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size())),
-            0);
+  const int fd = connect_to(name);
   tests::write_all(fd, "GET / HTTP/1.1\r\n\r\n");
   char bytes[64];
   const ssize_t size = ::recv(fd, bytes, sizeof bytes, 0);

@@ -116,8 +116,18 @@ TEST(Sockets, WhatWasPassedIsWhereTheSettingsSay) {
   } catch (const std::runtime_error& error) {
     EXPECT_EQ(error.what(),
               "LISTEN_FDS listens on 127.0.0.1:" + std::to_string(port) +
-                  ", but LISTEN_HOST=127.0.0.1 with PORT=" + std::to_string(port + 1) +
+                  ", and LISTEN_HOST=127.0.0.1 with PORT=" + std::to_string(port + 1) +
                   " is set: set them to where it listens, or stop it first");
+  }
+  config.port = port;
+  config.host = "127.0.0.1,unix:/nowhere";
+  try {
+    Sockets::adopt(listening(), config, false);
+    FAIL() << "a setting had no effect";
+  } catch (const std::runtime_error& error) {
+    EXPECT_TRUE(std::string_view(error.what())
+                    .starts_with("the process before this one does not listen on unix:/nowhere, "))
+        << error.what();
   }
 }
 
