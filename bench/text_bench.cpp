@@ -1,4 +1,4 @@
-// The pieces of a user's JSON on their own: uuid, timestamp, integers, escaping.
+// The pieces of a user's JSON on their own: uuid, timestamp, integers, escaping, validation.
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -9,10 +9,12 @@
 #include <vector>
 
 #include <benchmark/benchmark.h>
+#include <simdjson.h>
 
 #include "proto/json/writer.h"
 #include "proto/pg/timestamptz.h"
 #include "proto/pg/uuid.h"
+#include "proto/wire/ascii.h"
 
 namespace ringpost::bench {
 namespace {
@@ -169,6 +171,30 @@ BENCHMARK(escape)
     ->Args({24, 12})
     ->Args({1000, 50})
     ->Args({1000, 2});
+
+// Arguments: length, and where a character that is not ASCII stands (-1: nowhere).
+template <bool ascii_first>
+void utf8_validate(benchmark::State& state) {
+  std::string text(static_cast<size_t>(state.range(0)), 'x');
+  if (state.range(1) >= 0) text.replace(static_cast<size_t>(state.range(1)), 2, "\xc3\xa9");
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(text.data());
+    const size_t ascii = ascii_first ? proto::wire::ascii_prefix(text) : 0;
+    const bool valid =
+        ascii == text.size() || simdjson::validate_utf8(text.data() + ascii, text.size() - ascii);
+    benchmark::DoNotOptimize(valid);
+  }
+}
+BENCHMARK(utf8_validate<true>)
+    ->Args({200, -1})
+    ->Args({200, 60})
+    ->Args({4000, -1})
+    ->Args({4000, 60});
+BENCHMARK(utf8_validate<false>)
+    ->Args({200, -1})
+    ->Args({200, 60})
+    ->Args({4000, -1})
+    ->Args({4000, 60});
 
 }  // namespace
 }  // namespace ringpost::bench

@@ -51,10 +51,11 @@ const Known* find(Type type) {
 
 namespace detail {
 
-constinit const std::array<int32_t, 256> longest_length = [] {
-  std::array<int32_t, 256> longest{};
-  for (const Known& one : known) longest[static_cast<uint8_t>(one.type)] = one.longest;
-  return longest;
+constinit const std::array<uint32_t, 256> lengths = [] {
+  std::array<uint32_t, 256> all{};
+  for (const Known& one : known)
+    all[static_cast<uint8_t>(one.type)] = static_cast<uint32_t>(one.longest) - 3;
+  return all;
 }();
 
 }  // namespace detail

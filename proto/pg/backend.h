@@ -31,24 +31,28 @@ struct Message {
 inline constexpr int32_t longest_message = (1 << 30) + 4;
 
 namespace detail {
-// Of the length field, by the type; 0 for what no backend sends.
-extern const std::array<int32_t, 256> longest_length;
+// How many values its length field may have, from 4 on, by the type; 0 for what no backend sends.
+extern const std::array<uint32_t, 256> lengths;
 }  // namespace detail
 
 // The message at the front of `input`. Invalid: a type that no backend sends, or a length that
-// can't be. Partial: with its type and size, when the five bytes of these are there. Inlined: it is
-// called for each row (1 % more instructions a lookup when it is not).
+// can't be. Partial: with its type and size, when the five bytes of these are there. `message` is
+// only written where something is known. Inlined: it is called for each row (1 % more instructions
+// a lookup when it is not).
 [[gnu::always_inline]] inline wire::Parse next_message(std::string_view input, Message& message) {
+  constexpr size_t header = 5;
   if (input.empty()) return wire::Parse::partial;
-  message = {.type = BackendMessage{input[0]}, .body = {}, .size = 0};
-  const int32_t most = detail::longest_length[static_cast<uint8_t>(input[0])];
-  if (most == 0) return wire::Parse::invalid;
-  if (input.size() < 5) return wire::Parse::partial;
-  const auto length = wire::load_big_endian<int32_t>(input.data() + 1);
-  if (length < 4 || length > most) return wire::Parse::invalid;
-  message.size = 1 + static_cast<size_t>(length);
-  if (input.size() < message.size) return wire::Parse::partial;
-  message.body = input.substr(5, message.size - 5);
+  message.type = BackendMessage{input[0]};
+  const uint32_t lengths = detail::lengths[static_cast<uint8_t>(input[0])];
+  if (input.size() < header) [[unlikely]]
+    return lengths == 0 ? wire::Parse::invalid : wire::Parse::partial;
+  const auto length = wire::load_big_endian<uint32_t>(input.data() + 1);
+  if (length - 4 >= lengths) [[unlikely]]
+    return wire::Parse::invalid;
+  message.size = 1 + size_t{length};
+  if (input.size() < message.size) [[unlikely]]
+    return wire::Parse::partial;
+  message.body = {input.data() + header, message.size - header};
   return wire::Parse::complete;
 }
 

@@ -84,7 +84,7 @@ class Pipeline {
   bool empty() const { return pushed_ == popped_; }
   // The number of the query that is answered next.
   uint64_t next_number() const { return popped_; }
-  bool full() const { return depth() == entries_.size() / 2; }
+  bool full() const { return depth() > mask_ / 2; }
 
   // A query whose messages were just appended to `out`: closes it with its Sync, or joins it to the
   // open group. Returns its number, for forget(). REQUIRES: not full; with a Sync of its own, that
@@ -147,7 +147,7 @@ class Pipeline {
   // A part of the answer, as offsets from the answer's first byte.
   struct Part {
     size_t begin = 0, end = 0;
-    std::string_view in(std::string_view input) const { return input.substr(begin, end - begin); }
+    std::string_view of(const char* answer) const { return {answer + begin, end - begin}; }
   };
 
   static Step first_step(Expect expect);
@@ -159,7 +159,7 @@ class Pipeline {
   bool pass_on(std::string_view input);
   std::optional<Event> judge(std::string_view arrived);
   void remember(const Message& message, size_t at);
-  void finish(std::string_view input);
+  void finish(const char* begin);
   void drop_scanned();
   bool note_status(std::string_view status);
 

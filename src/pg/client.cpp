@@ -36,7 +36,7 @@ std::expected<Options, std::string> options_for(std::string_view conninfo,
   return options;
 }
 
-Client::Client(Options options, Connection::Statements statements, Observer* observer)
+Client::Client(Options options, Ledger::Statements statements, Observer* observer)
     : options_(std::move(options)),
       observer_(observer != nullptr ? *observer : silent),
       buffers_(reactor_.ring(), 0, buffer_count, buffer_bytes),

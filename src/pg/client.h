@@ -33,7 +33,7 @@ class Client {
  public:
   // `statements` are all that are ever asked by a declaration. Without an observer what happens to
   // connections is not told. Throws io::RingError where io_uring can't be had.
-  Client(Options options, Connection::Statements statements, Observer* observer = nullptr);
+  Client(Options options, Ledger::Statements statements, Observer* observer = nullptr);
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 

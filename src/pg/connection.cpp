@@ -7,7 +7,6 @@
 #include "proto/pg/frontend.h"
 #include "src/io/usdt.h"
 #include "src/pg/cancel.h"
-#include "src/pg/pool.h"
 
 namespace ringpost::pg {
 
@@ -29,26 +28,20 @@ constexpr const char* host_is_gone = "its host is gone";
 // Between two answers of a busy server.
 constexpr std::chrono::milliseconds usual_silence{10};
 
-Error from_server(std::string_view body) {
-  return {.kind = Error::Kind::server,
-          .server = std::make_shared<const messages::ErrorResponse>(messages::decode_error(body)),
-          .detail = {}};
-}
-
 }  // namespace
 
-Connection::Connection(Pool& pool, Connector& connector, const Options& options,
-                       Statements statements, Observer& observer)
-    : pool_(pool),
-      reactor_(connector.reactor()),
-      connector_(connector),
-      options_(options),
-      statements_(statements),
-      observer_(observer),
-      session_(connector.reactor(), connector.buffers()),
-      pipeline_(options.pipeline_depth, options.answer_bytes),
-      prepared_(statements.size() + 1),  // the last: made at run time, never kept
-      load_(pool.costs_) {}
+Connection::Connection(const Context& context)
+    : owner_(context.owner),
+      scope_(context.scope),
+      ledger_(context.ledger),
+      reactor_(context.connector.reactor()),
+      connector_(context.connector),
+      options_(context.options),
+      observer_(context.observer),
+      session_(reactor_, connector_.buffers()),
+      pipeline_(options_.pipeline_depth, options_.answer_bytes),
+      prepared_(ledger_.made_now() + 1),  // the last is never kept
+      load_(ledger_.costs()) {}
 
 io::Task<Result<void>> Connection::open(io::Until until) {
   Connector::Walk walk(connector_, until);
@@ -77,9 +70,10 @@ io::Task<Result<void>> Connection::open(io::Until until) {
 // All in one round trip, if the pipeline is deep enough. A statement that fails is tried again when
 // it is first used: the table may be there by then.
 io::Task<Result<void>> Connection::prepare_statements(io::Until until) {
-  auto next = statements_.begin();
-  while (next != statements_.end() || !pipeline_.empty()) {
-    for (; next != statements_.end() && !pipeline_.full(); ++next) {
+  const Ledger::Statements all = ledger_.statements();
+  auto next = all.begin();
+  while (next != all.end() || !pipeline_.empty()) {
+    for (; next != all.end() && !pipeline_.full(); ++next) {
       Prepared::encode(session_.out(), **next, (*next)->server_name.view());
       pipeline_.push(session_.out(), Pipeline::Expect::prepare,
                      const_cast<StatementDescription*>(*next));
@@ -140,7 +134,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
       unread.append(input);
     if (unread.empty() && unread.capacity() > most_kept) unread.release();
     note_use();
-    if (!lost) pool_.answered(pipeline_.next_number() - first);
+    if (!lost) owner_.answered(pipeline_.next_number() - first);
     if (lost) {
       why = std::move(*lost);
       break;
@@ -196,8 +190,8 @@ io::Task<void> Connection::close() {
 }
 
 bool Connection::may_share(const QueryBase& query, size_t statement) const {
-  return options_.shared_syncs && prepared_.has(statement) && query.statement_.read_only &&
-         !query.alone_ && load_.cost(statement) < options_.group_member_time;
+  return options_.shared_syncs && prepared_.has(statement) && query.statement().read_only &&
+         !query.notes.alone && load_.cost(statement) < options_.group_member_time;
 }
 
 bool Connection::fits_group(size_t statement) const {
@@ -206,7 +200,7 @@ bool Connection::fits_group(size_t statement) const {
 }
 
 void Connection::seal() {
-  if (pipeline_.group_size() != 0) pool_.metrics_.syncs.add();
+  if (pipeline_.group_size() != 0) ledger_.metrics().syncs.add();
   pipeline_.seal(session_.out());
   group_load_ = {};
 }
@@ -220,30 +214,30 @@ void Connection::flush() {
 void Connection::send(QueryBase& query) {
   assert((ready_ || ending_ == Ending::retiring || is_lent()) && !full());
   if (pipeline_.empty()) heard_ = reactor_.now();
-  const size_t statement = query.index_;
+  const size_t statement = query.notes.index;
   const bool shares = may_share(query, statement);
   if (!shares || !fits_group(statement)) seal();
   proto::wire::Buffer& out = session_.out();
   auto expect = Pipeline::Expect::execute;
-  std::string_view name = query.statement_.server_name.view();
+  std::string_view name = query.statement().server_name.view();
   if (!prepared_.has(statement)) [[unlikely]] {
     expect = Pipeline::Expect::prepare_and_execute;
-    query.unnamed_ = !connector_.names().are_kept(reactor_.now());
-    if (query.unnamed_) name = "";  // and not {}, of which no byte may be copied
-    Prepared::encode(out, query.statement_, name);
+    query.notes.unnamed = !connector_.names().are_kept(reactor_.now());
+    if (query.notes.unnamed) name = "";  // and not {}, of which no byte may be copied
+    Prepared::encode(out, query.statement(), name);
   }
   query.encode(out, name);
-  query.connection_ = this;
-  query.sent_ = true;
-  query.number_ =
+  query.notes.holder = this;
+  query.notes.sent = true;
+  query.notes.number =
       pipeline_.push(out, expect, &query, shares ? Pipeline::Sync::shared : Pipeline::Sync::own,
                      load_.sent(statement, reactor_.now()));
   if (shares)
     group_load_ += load_.cost(statement);
   else
-    pool_.metrics_.syncs.add();
-  pool_.metrics_.sent.add();
-  RINGPOST_PROBE(sent, &query, query.statement_.name.data(), query.statement_.name.size());
+    ledger_.metrics().syncs.add();
+  ledger_.metrics().sent.add();
+  RINGPOST_PROBE(sent, &query, query.statement().name.data(), query.statement().name.size());
   note_use();
   reactor_.before_sends(*this);
 }
@@ -252,7 +246,7 @@ void Connection::note_use() {
   const bool used = (ready_ || ending_ == Ending::retiring || is_lent()) && !pipeline_.empty();
   if (used == used_) return;
   used_ = used;
-  io::Gauge& all = pool_.metrics_.used;
+  io::Gauge& all = ledger_.metrics().used;
   all.set(all.value() + (used ? 1 : ~uint64_t{0}));
 }
 
@@ -267,27 +261,37 @@ io::Duration Connection::silence() const {
   return reactor_.now() - std::max(heard_, reactor_.resumed());
 }
 
-void Connection::forget(QueryBase& query) {
-  pipeline_.forget(query.number_);
-  query.connection_ = nullptr;
-  if (query.leased_) return give_up_session();
-  if (ready_ || ending_ == Ending::retiring || is_lent()) watch();
+std::string Connection::forget(QueryBase& query, Error::Kind why) {
+  ledger_.ended(query, why);
+  pipeline_.forget(query.notes.number);
+  if (query.notes.leased)
+    give_up_session();
+  else if (ready_ || ending_ == Ending::retiring || is_lent())
+    watch();
+  return {};
 }
 
 void Connection::watch() {
   if (Timer::running()) return;
   given_up_.begin(pipeline_.next_number());
-  reactor_.timers().start(*this, reactor_.now() + options_.give_up_timeout);
+  reactor_.timers().start(*this, reactor_.now() + patience());
+}
+
+// Until the next look at what was given up. A session that was silent for all of it while its owner
+// still waited has had its time.
+io::Duration Connection::patience() const {
+  const io::Duration usual = options_.give_up_timeout;
+  return silence() < usual ? usual : usual / 4;
 }
 
 void Connection::expired() {
   if (pipeline_.empty()) return;
-  io::Duration next = options_.give_up_timeout;
+  io::Duration next = patience();
   switch (given_up_.look(pipeline_.next_number(), pipeline_.front_forgotten())) {
     case GivenUp::Do::nothing:
       break;
     case GivenUp::Do::cancel:
-      pool_.scope_.spawn(cancel_front());
+      scope_.spawn(cancel_front());
       break;
     case GivenUp::Do::look_closely:
       next = close_look;
@@ -313,7 +317,7 @@ std::optional<std::string> Connection::look_once_more() {
 // that may be one of those behind.
 io::Task<void> Connection::cancel_front() {
   hit_before_ = all_may_be_hit;
-  const io::Until until = pool_.scope_.until(reactor_.now() + cancel_timeout);
+  const io::Until until = scope_.until(reactor_.now() + cancel_timeout);
   co_await cancel_running(connector_, *session_.peer(), session_.cancel_key, until);
   hit_before_ = pipeline_.next_number() + pipeline_.depth();
   may_grant();
@@ -322,166 +326,11 @@ io::Task<void> Connection::cancel_front() {
 QueryBase* Connection::pop_unanswered() {
   while (!pipeline_.empty()) {
     if (auto* query = static_cast<QueryBase*>(pipeline_.pop_unanswered()); query != nullptr) {
-      query->connection_ = nullptr;
+      query->notes.holder = nullptr;
       return query;
     }
   }
   return nullptr;
-}
-
-std::optional<std::string> Connection::hand_out(std::string_view& input) {
-  for (;;) {
-    const Pipeline::Event event = pipeline_.next(input);
-    const size_t consumed = pipeline_.consumed();
-    switch (event) {
-      case Pipeline::Event::more:
-        input.remove_prefix(consumed);
-        return std::nullopt;
-      case Pipeline::Event::answer: {
-        const Pipeline::Answer answer = pipeline_.answer();
-        if (answer.expect == Pipeline::Expect::prepare)
-          described(answer);
-        else
-          answered(answer);
-        break;
-      }
-      case Pipeline::Event::too_large:
-        passed_limit(pipeline_.answer());
-        break;
-      case Pipeline::Event::asynchronous:
-        take_asynchronous(pipeline_.message());
-        break;
-      case Pipeline::Event::fatal: {
-        const messages::ErrorResponse fatal = messages::decode_error(pipeline_.message().body);
-        if (fatal.is_lost_statement()) give_names_up(fatal);
-        ended_by_order_ |= fatal.is_ended_from_outside();
-        return fatal.text();
-      }
-      case Pipeline::Event::skipped:
-        skipped(pipeline_.answer());
-        break;
-      case Pipeline::Event::violation:
-        return std::string("protocol violation: a message of type '") +
-               static_cast<char>(pipeline_.message().type) + "' out of place";
-    }
-    input.remove_prefix(consumed);
-  }
-}
-
-void Connection::take_asynchronous(const messages::Message& message) {
-  if (message.type == messages::BackendMessage::NoticeResponse) {
-    const messages::ErrorResponse notice = messages::decode_error(message.body);
-    ended_by_order_ |= notice.is_ended_from_outside();
-    observer_.notice(notice.severity, notice.message);
-  } else if (message.type == messages::BackendMessage::ParameterStatus) {
-    const auto status = messages::decode_parameter_status(message.body);
-    if (status && session_.server_state.take(*status)) server_changed();
-  }
-}
-
-void Connection::server_changed() {
-  Hosts& hosts = connector_.hosts();
-  if (hosts.wanted() == Hosts::Wanted::any) return;
-  hosts.changed(host_, session_.server_state, reactor_.now());
-  pool_.look_again();
-}
-
-// A server that takes no writes by now, though asked for as one that does.
-bool Connection::is_demoted(const messages::ErrorResponse& error) const {
-  const Hosts::Wanted wanted = connector_.hosts().wanted();
-  return error.is_read_only_transaction() &&
-         (wanted == Hosts::Wanted::primary || wanted == Hosts::Wanted::read_write);
-}
-
-void Connection::passed_limit(const Pipeline::Answer& answer) {
-  const std::string limit = " is larger than " + std::to_string(options_.answer_bytes) + " bytes";
-  if (answer.expect == Pipeline::Expect::prepare) {
-    const auto& statement = *static_cast<const StatementDescription*>(answer.owner);
-    return observer_.statement_failed(statement.name, "its description" + limit);
-  }
-  auto& query = *static_cast<QueryBase*>(answer.owner);
-  query.connection_ = nullptr;
-  query.fail({.kind = Error::Kind::too_large,
-              .server = nullptr,
-              .detail = "the answer to " + std::string(query.statement_.name) + limit});
-}
-
-// A statement was prepared when the session opened.
-void Connection::described(const Pipeline::Answer& answer) {
-  const auto& statement = *static_cast<const StatementDescription*>(answer.owner);
-  const auto failure = prepared_.note(pool_.index_of(statement), statement, answer);
-  if (!failure) return;
-  if (answer.failed) {
-    const messages::ErrorResponse why = messages::decode_error(answer.error);
-    if (why.is_duplicate_statement()) return give_names_up(why);
-  }
-  observer_.statement_failed(statement.name, *failure);
-}
-
-void Connection::answered(const Pipeline::Answer& answer) {
-  auto& query = *static_cast<QueryBase*>(answer.owner);
-  query.connection_ = nullptr;
-  if (answer.expect == Pipeline::Expect::prepare_and_execute && !query.made_now_) {
-    const auto failure = query.unnamed_ ? Prepared::check(query.statement_, answer)
-                                        : prepared_.note(query.index_, query.statement_, answer);
-    if (failure && !answer.failed)
-      return query.fail({.kind = Error::Kind::mismatch, .server = nullptr, .detail = *failure});
-  }
-  if (!answer.failed) return query.succeed(answer);
-  failed(query, from_server(answer.error));
-}
-
-// Asks `query` again, or tells it. What is sent here takes the place in the pipeline that has just
-// become free. With a query of a lease its transaction has failed, and is its owner's to repeat.
-void Connection::failed(QueryBase& query, Error error) {
-  const messages::ErrorResponse& server = *error.server;
-  // The statement's tables have changed under it, or it was deallocated: it is prepared anew. What
-  // one that is made at run time says of others by name is its own affair.
-  if (server.is_stale_statement() && !query.prepared_anew_ && !query.made_now_) {
-    if (!server.is_lost_statement())
-      prepared_.forget(query.index_);
-    else if (prepared_.lose(query.index_, reactor_.now()))
-      give_names_up(server);
-    query.prepared_anew_ = query.alone_ = true;
-    if (!query.leased_) return send(query);
-  }
-  if (server.is_duplicate_statement() && !query.unnamed_ && !query.made_now_) {
-    give_names_up(server);
-    query.alone_ = true;
-    if (!query.leased_) return send(query);
-  }
-  // It gave way to another, or was hit in place of one that was given up, and may have its turn
-  // now: in line with the others, wherever there is room, and until its deadline. A statement that
-  // writes is its owner's to repeat.
-  const bool hit = server.is_query_canceled() && query.number_ < hit_before_;
-  if ((hit || server.is_retryable()) && query.statement_.read_only && !query.tried_again_ &&
-      !query.leased_) {
-    query.tried_again_ = query.alone_ = true;
-    query.sent_ = query.prepared_anew_ = false;
-    pool_.metrics_.asked_again.add();
-    return pool_.submit(query);
-  }
-  if (is_demoted(server)) {
-    session_.server_state.in_hot_standby = true;
-    server_changed();
-    error.detail = "its server takes no writes any more: " + server.text();
-    error.kind = Error::Kind::unavailable;
-  }
-  query.fail(std::move(error));
-}
-
-void Connection::give_names_up(const messages::ErrorResponse& why) {
-  if (connector_.names().give_up(reactor_.now(), options_.unnamed_pause))
-    observer_.statements_not_kept(why.text());
-}
-
-// It has not been tried, so it does not count as tried again. It leaves at once, as it would have
-// been answered by now; and alone, as what made another fail may make it fail too: n of a group
-// cost 2 n executions then, and not n^2.
-void Connection::skipped(const Pipeline::Answer& answer) {
-  auto& query = *static_cast<QueryBase*>(answer.owner);
-  query.alone_ = true;
-  send(query);
 }
 
 // Until the session has left its place in max_connections, which the next one is to take; false

@@ -1,26 +1,29 @@
 // Connection: one place for a session with PostgreSQL, whose queries are pipelined.
 //
-// The pool owns it and runs its life as a coroutine: open(), then serve() until the session is lost
+// A pool owns it and runs its life as a coroutine: open(), then serve() until the session is lost
 // or given up, then close(), and again. A query is encoded straight into the stream's outgoing
 // buffer and joins the pipeline; all of a turn leave in one send, and the quick reads among them
 // share Syncs.
 // serve() reads: whole answers are handed to their owners where they lie in the receive buffer, and
 // the owners run at once, inside that call; only an answer that is cut off at the end of a buffer
 // is copied.
+//
+// It knows nothing of pools: what concerns others than its own session it tells its Owner.
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
 #include "proto/pg/pipeline.h"
 #include "proto/wire/buffer.h"
 #include "src/io/reactor.h"
+#include "src/io/scope.h"
 #include "src/io/timer.h"
 #include "src/pg/connect.h"
 #include "src/pg/given_up.h"
 #include "src/pg/lease.h"
+#include "src/pg/ledger.h"
 #include "src/pg/load.h"
 #include "src/pg/observer.h"
 #include "src/pg/options.h"
@@ -30,15 +33,38 @@
 
 namespace ringpost::pg {
 
-class Pool;
-
-class Connection final : private io::Reactor::Flush, private io::Timer {
+class Connection final : public Lease::Lendable,
+                         private QueryBase::Holder,
+                         private io::Reactor::Flush,
+                         private io::Timer {
  public:
-  using Statements = std::span<const proto::pg::StatementDescription* const>;
+  class Owner {
+   public:
+    // So many queries were answered, in one piece.
+    virtual void answered(uint64_t count) = 0;
+    // A query of it gave way to another, or was hit in place of another: it is to be asked again,
+    // wherever there is room. It is in flight here no more.
+    virtual void ask_again(QueryBase& query) = 0;
+    // It was lent, and takes the owner's queries again.
+    virtual void serves_again() = 0;
+    // The server, or the host, is no longer what it was (hosts.h).
+    virtual void server_changed() = 0;
 
-  // `statements` are prepared when the session opens; all arguments outlive the connection.
-  Connection(Pool& pool, Connector& connector, const Options& options, Statements statements,
-             Observer& observer);
+   protected:
+    ~Owner() = default;
+  };
+  // All of it outlives the connection. `scope`: for what it does beside serve(). The ledger's
+  // statements are prepared when the session opens.
+  struct Context {
+    Owner& owner;
+    io::Scope& scope;
+    Ledger& ledger;
+    Connector& connector;
+    const Options& options;
+    Observer& observer;
+  };
+
+  explicit Connection(const Context& context);
 
   // A session with the first host that has one for us and prepares its statements, within another
   // connect_timeout. On failure nothing is left open.
@@ -56,11 +82,11 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   // itself is cancelled before: it would keep its place in max_connections.
   io::Task<void> close();
 
-  // Accepts the pool's queries: open, not lost, not lent, and not full.
+  // Accepts its owner's queries: open, not lost, not lent, and not full.
   bool available() const { return ready_ && !full(); }
   // The same, full or not.
   bool ready() const { return ready_; }
-  bool full() const { return pipeline_.full(); }
+  bool full() const override { return pipeline_.full(); }
   uint32_t depth() const { return pipeline_.depth(); }
   // What the queries in flight may yet take, and how long the server has kept silent about them:
   // one that waits for a lock must not attract those that would wait behind it.
@@ -71,15 +97,13 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   }
   // REQUIRES: available(), or that the query is of the lease that holds this connection and it is
   // not full.
-  void send(QueryBase& query);
-  // `query`, in flight here, no longer wants its answer.
-  void forget(QueryBase& query);
-  // From here on it takes none of the pool's queries: it is promised to `lease`, and granted once
+  void send(QueryBase& query) override;
+  // From here on it takes none of its owner's queries: it is promised to `lease`, and granted once
   // those in flight are answered. REQUIRES: ready().
   void lend(Lease& lease);
-  // Its lease is done with it. Sooner or later it is the pool's again, or ends.
-  void take_back();
-  // Open, and not the pool's.
+  // Sooner or later it is its owner's again, or ends.
+  void take_back() override;
+  // Open, and not its owner's.
   bool is_lent() const { return lent_ != Lent::no; }
 
   // The next query that was in flight when the session ended, or nullptr. Those that were forgotten
@@ -107,6 +131,8 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   std::optional<std::string> hand_out(std::string_view& input);
   void described(const proto::pg::Pipeline::Answer& answer);
   void answered(const proto::pg::Pipeline::Answer& answer);
+  // `query`, in flight here, no longer wants its answer.
+  std::string forget(QueryBase& query, Error::Kind why) override;
   void failed(QueryBase& query, Error error);
   void give_names_up(const proto::pg::ErrorResponse& why);
   void skipped(const proto::pg::Pipeline::Answer& answer);
@@ -123,6 +149,7 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   // A look at what was given up: from forget() until nothing is in flight. Requests do not touch
   // it, and an idle session has none.
   void watch();
+  io::Duration patience() const;
   void expired() override;
   std::optional<std::string> look_once_more();
   io::Task<void> cancel_front();
@@ -133,14 +160,15 @@ class Connection final : private io::Reactor::Flush, private io::Timer {
   std::optional<std::string> settle_lease();
   void may_grant();
   void grant();
-  void serve_pool_again();
+  void serve_owner_again();
   void give_up_session();
 
-  Pool& pool_;
+  Owner& owner_;
+  io::Scope& scope_;
+  Ledger& ledger_;
   io::Reactor& reactor_;
   Connector& connector_;
   const Options& options_;
-  Statements statements_;
   Observer& observer_;
 
   Session session_;

@@ -1,8 +1,8 @@
 // What a Connection does while it is lent (src/pg/lease.h):
 //
 //     state      what it has                           next
-//     no         it is the pool's                      draining: lend()
-//     draining   queries of the pool in flight         lent: all are answered
+//     no         it is its owner's                     draining: lend()
+//     draining   queries of its owner in flight        lent: all are answered
 //                                                      no: take_back()
 //     lent       its lease's queries                   no: take_back(), in no transaction
 //                                                      clearing: take_back(), in one
@@ -15,7 +15,6 @@
 
 #include "proto/pg/dynamic_statement.h"
 #include "src/pg/connection.h"
-#include "src/pg/pool.h"
 
 namespace ringpost::pg {
 
@@ -44,16 +43,16 @@ void Connection::grant() {
 
 void Connection::take_back() {
   lease_ = nullptr;
-  if (lent_ == Lent::draining) return serve_pool_again();
+  if (lent_ == Lent::draining) return serve_owner_again();
   if (!pipeline_.empty()) return give_up_session();
-  if (pipeline_.transaction_status() == 'I') return serve_pool_again();
+  if (pipeline_.transaction_status() == 'I') return serve_owner_again();
   lent_ = Lent::clearing;
   const messages::DynamicStatement rollback(messages::Access::write, "ROLLBACK");
   Prepared::encode(session_.out(), rollback.description(), {});
   rollback.encode_bind(session_.out());
   heard_ = reactor_.now();
   pipeline_.push(session_.out(), Pipeline::Expect::prepare_and_execute, nullptr,
-                 Pipeline::Sync::own, load_.sent(statements_.size(), reactor_.now()));
+                 Pipeline::Sync::own, load_.sent(ledger_.made_now(), reactor_.now()));
   session_.send();
   watch();
 }
@@ -66,17 +65,16 @@ std::optional<std::string> Connection::settle_lease() {
   may_grant();
   if (pipeline_.empty() && lent_ == Lent::clearing) {
     if (pipeline_.transaction_status() != 'I') return "a transaction can't be rolled back";
-    serve_pool_again();
+    serve_owner_again();
   }
   return std::nullopt;
 }
 
-void Connection::serve_pool_again() {
+void Connection::serve_owner_again() {
   pipeline_.allow_transactions(false);
   lent_ = Lent::no;
   ready_ = true;
-  pool_.has_again();
-  pool_.look_again();
+  owner_.serves_again();
 }
 
 // The server works for nobody: it is told so, and its session ended (close()). serve() sees to it,

@@ -22,28 +22,25 @@ struct Described {
 };
 }  // namespace detail
 
-class [[nodiscard]] DynamicQuery final : private detail::Described, public QueryBase {
+class [[nodiscard]] DynamicQuery final : private detail::Described, private QueryBase {
  public:
-  // By the connection of `lease`, or, where it is null, of the pool.
-  DynamicQuery(Pool& pool, Lease* lease, io::Until until,
-               const proto::pg::DynamicStatement& statement)
+  DynamicQuery(Executor& executor, io::Until until, const proto::pg::DynamicStatement& statement)
       : Described{statement.description()},
-        QueryBase(pool, until, Described::description),
-        made_(statement),
-        lease_(lease) {}
+        QueryBase(executor.reactor(), until, Described::description, true),
+        executor_(executor),
+        made_(statement) {}
 
   bool await_ready() const { return false; }
   bool await_suspend(std::coroutine_handle<> awaiter) {
-    if (!made_.fits()) return refuse_too_large();
-    return lease_ != nullptr ? submit_made_now_to(*lease_, awaiter) : submit_made_now(awaiter);
+    return made_.fits() ? executor_.execute(*this, awaiter) : refuse_too_large();
   }
   Result<proto::pg::DynamicRows> await_resume();
 
  private:
   void encode(proto::wire::Buffer& out, std::string_view) const override { made_.encode_bind(out); }
 
+  Executor& executor_;
   const proto::pg::DynamicStatement& made_;
-  Lease* lease_;
 };
 
 }  // namespace ringpost::pg

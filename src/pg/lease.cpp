@@ -2,18 +2,15 @@
 
 #include <utility>
 
-#include "src/pg/connection.h"
-#include "src/pg/pool.h"
+#include "src/io/reactor.h"
 
 namespace ringpost::pg {
-
-Lease::Acquire::Acquire(Lease& lease) : Wait(lease.pool_.reactor(), lease.until_), lease_(lease) {}
 
 bool Lease::Acquire::await_suspend(std::coroutine_handle<> awaiter) {
   lease_.why_.reset();
   if (!suspend(awaiter)) return false;
   lease_.waiting_ = this;
-  lease_.pool_.lend(lease_);
+  lease_.lender_.lend(lease_);
   return true;
 }
 
@@ -29,7 +26,7 @@ Result<void> Lease::Acquire::await_resume() {
     case Outcome::pending:
       break;
   }
-  return std::unexpected(unavailable(lease_.pool_.trouble()));
+  return std::unexpected(unavailable(lease_.lender_.trouble()));
 }
 
 void Lease::Acquire::abandon(Outcome why) {
@@ -37,9 +34,21 @@ void Lease::Acquire::abandon(Outcome why) {
   wake(why);
 }
 
+bool Lease::execute(QueryBase& query, std::coroutine_handle<> awaiter) {
+  if (!held_) return query.refuse(why_not_held());
+  if (connection_->full())
+    return query.refuse(
+        {Error::Kind::overloaded, nullptr,
+         "statement " + std::string(query.statement().name) + ": its connection is full"});
+  if (!lender_.ledger().begin(query, awaiter)) return false;
+  query.notes.leased = query.notes.alone = true;
+  connection_->send(query);
+  return true;
+}
+
 void Lease::granted() {
   held_ = true;
-  if (until_.deadline != io::never) pool_.reactor().timers().start(*this, until_.deadline);
+  if (until_.deadline != io::never) reactor().timers().start(*this, until_.deadline);
   waiting_->notify();
 }
 
@@ -50,16 +59,16 @@ void Lease::refuse(Error::Kind why) {
 
 void Lease::lost(Error why) {
   connection_ = nullptr;
-  if (!std::exchange(held_, false)) return pool_.lend(*this);
-  if (Timer::running()) pool_.reactor().timers().stop(*this);
+  if (!std::exchange(held_, false)) return lender_.lend(*this);
+  if (Timer::running()) reactor().timers().stop(*this);
   why_ = std::move(why);
 }
 
 void Lease::give_back() {
-  if (io::ListNode<Lease>::linked()) pool_.leave_line(*this);
-  if (Timer::running()) pool_.reactor().timers().stop(*this);
+  if (io::ListNode<Lease>::linked()) lender_.leave_line(*this);
+  if (Timer::running()) reactor().timers().stop(*this);
   held_ = false;
-  if (Connection* connection = std::exchange(connection_, nullptr)) connection->take_back();
+  if (Lendable* connection = std::exchange(connection_, nullptr)) connection->take_back();
 }
 
 void Lease::expired() {

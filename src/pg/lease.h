@@ -17,21 +17,49 @@
 
 #include <coroutine>
 #include <optional>
+#include <string>
 
 #include "src/io/cancellation.h"
 #include "src/io/list.h"
 #include "src/io/timer.h"
 #include "src/io/wait.h"
 #include "src/pg/error.h"
+#include "src/pg/ledger.h"
 #include "src/pg/query.h"
 
 namespace ringpost::pg {
 
-class Lease final : public io::ListNode<Lease>, private io::Timer {
+class Lease final : public Executor, public io::ListNode<Lease>, private io::Timer {
  public:
+  // A pool. lend() has an answer at once, or later: promised(), or refuse().
+  class Lender {
+   public:
+    virtual void lend(Lease& lease) = 0;
+    virtual void leave_line(Lease& lease) = 0;
+    virtual Ledger& ledger() = 0;
+    // Why there is no connection, as far as is known.
+    virtual const std::string& trouble() const = 0;
+
+   protected:
+    ~Lender() = default;
+  };
+  // A connection that is lent.
+  class Lendable {
+   public:
+    // A query of the lease that holds it. REQUIRES: it is not full.
+    virtual void send(QueryBase& query) = 0;
+    virtual bool full() const = 0;
+    // Its lease is done with it.
+    virtual void take_back() = 0;
+
+   protected:
+    ~Lendable() = default;
+  };
+
   // `until`: for all of it. When its deadline comes the connection is given back, whoever waits for
   // it or does not.
-  Lease(Pool& pool, io::Until until) : pool_(pool), until_(until) {}
+  Lease(io::Reactor& reactor, Lender& lender, io::Until until)
+      : Executor(reactor), lender_(lender), until_(until) {}
   ~Lease() { give_back(); }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
@@ -39,13 +67,12 @@ class Lease final : public io::ListNode<Lease>, private io::Timer {
   // Awaited: Result<void>. REQUIRES: it is idle.
   class [[nodiscard]] Acquire final : public io::Wait {
    public:
-    explicit Acquire(Lease& lease);
+    explicit Acquire(Lease& lease) : Wait(lease.reactor(), lease.until_), lease_(lease) {}
     bool await_ready() const { return false; }
     bool await_suspend(std::coroutine_handle<> awaiter);
     Result<void> await_resume();
 
    private:
-    friend class Lease;
     void abandon(Outcome why) override;
     Lease& lease_;
   };
@@ -53,48 +80,26 @@ class Lease final : public io::ListNode<Lease>, private io::Timer {
   void give_back();
 
   bool held() const { return held_; }
-  // REQUIRES: held().
-  Connection& connection() const { return *connection_; }
   Error why_not_held() const;
-
-  Pool& pool() const { return pool_; }
   const io::Until& until() const { return until_; }
+  bool execute(QueryBase& query, std::coroutine_handle<> awaiter) override;
 
- private:
-  friend class Connection;
-  friend class Pool;
-
-  // By pool and connection. `refuse` ends a lease in line.
-  void promised(Connection& connection) { connection_ = &connection; }
+  // For the pool that lends, and the connection that is lent. refuse() ends a lease in line.
+  void promised(Lendable& connection) { connection_ = &connection; }
   void granted();
   void refuse(Error::Kind why);
   // The connection is no longer its own.
   void lost(Error why);
+
+ private:
   void expired() override;
 
-  Pool& pool_;
+  Lender& lender_;
   io::Until until_;
-  Connection* connection_ = nullptr;
+  Lendable* connection_ = nullptr;
   Acquire* waiting_ = nullptr;
   bool held_ = false;
   std::optional<Error> why_;
-};
-
-// A query of one of the pool's statements, on the connection of a lease.
-template <class Row, class... Parameters>
-class [[nodiscard]] LeasedQuery final : public TypedQuery<Row, Parameters...> {
- public:
-  using Base = TypedQuery<Row, Parameters...>;
-  LeasedQuery(Lease& lease, const proto::pg::Statement<Row(Parameters...)>& statement,
-              io::Until until, Parameters... parameters)
-      : Base(lease.pool(), statement, until, std::move(parameters)...), lease_(lease) {}
-
-  bool await_suspend(std::coroutine_handle<> awaiter) {
-    return this->fits() ? this->submit_to(lease_, awaiter) : this->refuse_too_large();
-  }
-
- private:
-  Lease& lease_;
 };
 
 }  // namespace ringpost::pg

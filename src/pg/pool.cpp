@@ -8,28 +8,20 @@
 
 namespace ringpost::pg {
 
-namespace {
-// What a statement is taken to cost before it has been executed.
-constexpr Load::Microseconds first_guess{100};
-}  // namespace
-
 Pool::Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options, Spread& spread,
-           Connection::Statements statements, Observer& observer)
-    : reactor_(reactor),
+           Ledger::Statements statements, Observer& observer)
+    : Executor(reactor),
+      reactor_(reactor),
       options_(options),
       observer_(observer),
       scope_(reactor),
-      statements_(statements),
-      costs_(statements.size() + 1, first_guess),  // the last: of all that is made at run time
-      kinds_(statements.size() + 1, Kind::quick),
       spread_(spread),
-      meter_(spread.add_shard()),
+      ledger_(reactor, statements, spread.add_shard()),
       connector_(reactor, buffers, options),
-      metrics_(statements.size() + 1),
       random_(std::random_device{}()) {
+  const Connection::Context context{*this, scope_, ledger_, connector_, options, observer};
   for (uint32_t i = 0; i < options.max_connections; ++i)
-    slots_.push_back(std::make_unique<Slot>(*this, connector_, options, statements, observer,
-                                            i < options.min_connections));
+    slots_.push_back(std::make_unique<Slot>(context, i < options.min_connections));
 }
 
 Pool::~Pool() = default;
@@ -42,7 +34,7 @@ io::Task<void> Pool::run() {
   while (!line_.empty()) {
     QueryBase& query = line_.front();
     withdraw(query);
-    query.fail({Error::Kind::cancelled, nullptr, {}});
+    ledger_.fail(query, {Error::Kind::cancelled, nullptr, {}});
   }
   while (!leases_.empty()) {
     Lease& lease = leases_.front();
@@ -88,7 +80,7 @@ io::Task<void> Pool::keep(Slot& slot) {
     suspect_silent_hosts();
     const Result<void> opened = co_await connection.open(scope_.until());
     if (!opened) {
-      metrics_.connect_failed.add();
+      ledger_.metrics().connect_failed.add();
       const Error& why = opened.error();
       if (why.detail != trouble_ && !scope_.cancellation().requested())
         observer_.connect_failed(why.message());
@@ -105,7 +97,7 @@ io::Task<void> Pool::keep(Slot& slot) {
     --trying_;
     put_into_use(slot);
     const std::string why = co_await connection.serve(scope_.until());
-    metrics_.open.set(open_connections());
+    ledger_.metrics().open.set(open_connections());
     if (!scope_.cancellation().requested()) tell_of_end(slot, why);
     slot.wanted = slot.keep_open;
     slot.closing = true;
@@ -133,7 +125,7 @@ void Pool::tell_of_end(const Slot& slot, std::string_view why) {
   const Connection& connection = slot.connection;
   if (connection.retired())
     return observer_.connection_retired(connection.session().address(), slot.retired);
-  metrics_.lost.add();
+  ledger_.metrics().lost.add();
   observer_.connection_lost(why, connection.depth());
 }
 
@@ -141,8 +133,8 @@ void Pool::put_into_use(Slot& slot) {
   const Session& session = slot.connection.session();
   failures_ = 0;
   trouble_.clear();
-  metrics_.connected.add();
-  metrics_.open.set(open_connections());
+  ledger_.metrics().connected.add();
+  ledger_.metrics().open.set(open_connections());
   slot.ends = end_of_life();
   observer_.connected(session.address(), session.server_version);
   turn_may_have_come();
@@ -160,39 +152,27 @@ void Pool::lost(Connection& connection) {
   io::List<QueryBase, QueryBase> again;
   while (QueryBase* query = connection.pop_unanswered()) {
     const bool is_suspect = std::exchange(suspect, false);
-    const bool may_try = !is_suspect || !query->tried_again_;
-    if (!stopping && query->statement_.read_only && may_try && !query->leased_) {
-      query->tried_again_ |= is_suspect;
-      query->alone_ = true;
-      query->sent_ = query->prepared_anew_ = false;
-      again.push_back(*query);
-      count_waiting(1);
-      metrics_.asked_again.add();
+    QueryBase::Notes& notes = query->notes;
+    const bool may_try = !is_suspect || !notes.tried_again;
+    if (!stopping && query->statement().read_only && may_try && !notes.leased) {
+      notes.tried_again |= is_suspect;
+      notes.alone = true;
+      notes.sent = notes.prepared_anew = false;
+      put_in_line(*query, again);
+      ledger_.metrics().asked_again.add();
     } else {
-      query->fail(
-          {Error::Kind::unavailable, nullptr, "the connection was lost after the query was sent"});
+      ledger_.fail(*query, {Error::Kind::unavailable, nullptr,
+                            "the connection was lost after the query was sent"});
     }
   }
   again.take(line_);
   line_.take(again);
 }
 
-size_t Pool::index_of(const proto::pg::StatementDescription& statement) const {
-  const auto at = std::find(statements_.begin(), statements_.end(), &statement);
-  return static_cast<size_t>(at - statements_.begin());
-}
-
-void Pool::begin(QueryBase& query, size_t index) {
-  query.index_ = index;
-  query.kind_ = kinds_[query.index_] = Spread::kind(costs_[query.index_], kinds_[query.index_]);
-  query.asked_ = reactor_.now();
-  meter_.begin(query.kind_, query.asked_);
-}
-
-void Pool::ended(const QueryBase& query, std::optional<Error::Kind> failure) {
-  const io::Time now = reactor_.now();
-  meter_.end(query.kind_, !failure || failure == Error::Kind::server, now);
-  metrics_.ended(query.index_, failure, now - query.asked_);
+bool Pool::execute(QueryBase& query, std::coroutine_handle<> awaiter) {
+  if (!ledger_.begin(query, awaiter)) return false;
+  submit(query);
+  return true;
 }
 
 Connection* Pool::pick(Kind kind) {
@@ -202,10 +182,10 @@ Connection* Pool::pick(Kind kind) {
   if (kind == Kind::quick) {
     choice = choose_for_quick<Connection>(slots_.size(), at, width);
   } else {
-    const bool keep = reactor_.now() < meter_.last(Kind::quick) + kept_for;
+    const bool keep = reactor_.now() < ledger_.meter().last(Kind::quick) + kept_for;
     choice = choose_for_slow<Connection>(slots_.size(), at, width, keep ? spread_.left_alone() : 0);
   }
-  if (choice.pressed) meter_.pressed(kind);
+  if (choice.pressed) ledger_.meter().pressed(kind);
   if (choice.wants_another) want_another();
   if (choice.passed_over && choice.connection != nullptr) [[unlikely]]
     return trusted(*choice.connection);
@@ -246,20 +226,42 @@ void Pool::answered(uint64_t count) {
   serve_waiting();
 }
 
+void Pool::ask_again(QueryBase& query) {
+  ledger_.metrics().asked_again.add();
+  submit(query);
+}
+
+void Pool::serves_again() {
+  has_again();
+  look_again();
+}
+
 void Pool::submit(QueryBase& query) {
-  if (scope_.cancellation().requested()) return query.fail({Error::Kind::cancelled, nullptr, {}});
-  if (Connection* connection = line_.empty() ? pick(query.kind_) : nullptr)
+  if (scope_.cancellation().requested())
+    return ledger_.fail(query, {Error::Kind::cancelled, nullptr, {}});
+  if (Connection* connection = line_.empty() ? pick(query.notes.kind) : nullptr)
     return connection->send(query);
   if (waiting_count_ >= options_.most_waiting || too_late(query))
-    return query.fail({Error::Kind::overloaded, nullptr, {}});
-  line_.push_back(query);
-  count_waiting(1);
+    return ledger_.fail(query, {Error::Kind::overloaded, nullptr, {}});
+  put_in_line(query, line_);
   want_another();
+}
+
+void Pool::put_in_line(QueryBase& query, io::List<QueryBase, QueryBase>& line) {
+  query.notes.holder = this;
+  line.push_back(query);
+  count_waiting(1);
+}
+
+std::string Pool::forget(QueryBase& query, Error::Kind why) {
+  withdraw(query);
+  ledger_.ended(query, why);
+  return why == Error::Kind::unavailable ? trouble_ : std::string();
 }
 
 void Pool::count_waiting(int more) {
   waiting_count_ += static_cast<size_t>(more);
-  metrics_.waiting.set(waiting_count_);
+  ledger_.metrics().waiting.set(waiting_count_);
 }
 
 void Pool::withdraw(QueryBase& query) {
@@ -310,7 +312,7 @@ void Pool::has_again() {
 void Pool::serve_waiting() {
   while (!line_.empty()) {
     QueryBase& query = line_.front();
-    Connection* connection = pick(query.kind_);
+    Connection* connection = pick(query.notes.kind);
     if (connection == nullptr) return;
     withdraw(query);
     connection->send(query);

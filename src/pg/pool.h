@@ -32,6 +32,7 @@
 #include "src/pg/connection.h"
 #include "src/pg/dynamic_query.h"
 #include "src/pg/lease.h"
+#include "src/pg/ledger.h"
 #include "src/pg/metrics.h"
 #include "src/pg/observer.h"
 #include "src/pg/options.h"
@@ -42,12 +43,15 @@
 
 namespace ringpost::pg {
 
-class Pool {
+class Pool final : public Executor,
+                   public Lease::Lender,
+                   private Connection::Owner,
+                   private QueryBase::Holder {
  public:
   // All arguments outlive the pool. `spread` is that of all shards; `statements` are all that will
   // ever be asked of it by a declaration.
   Pool(io::Reactor& reactor, io::BufferGroup& buffers, const Options& options, Spread& spread,
-       Connection::Statements statements, Observer& observer);
+       Ledger::Statements statements, Observer& observer);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -65,30 +69,24 @@ class Pool {
 
   // Awaited: Result<DynamicRows>. `statement` outlives the query.
   DynamicQuery query(const proto::pg::DynamicStatement& statement, io::Until until) {
-    return {*this, nullptr, until, statement};
+    return {*this, until, statement};
   }
 
-  io::Reactor& reactor() const { return reactor_; }
-  // Why there is no connection, as far as is known: the last failure to connect.
-  const std::string& trouble() const { return trouble_; }
+  bool execute(QueryBase& query, std::coroutine_handle<> awaiter) override;
+
+  // The last failure to connect.
+  const std::string& trouble() const override { return trouble_; }
   size_t waiting() const { return waiting_count_; }
   const Options& options() const { return options_; }
-  const Metrics& metrics() const { return metrics_; }
-  const Spread::Meter& meter() const { return meter_; }
+  const Metrics& metrics() const { return ledger_.metrics(); }
+  const Spread::Meter& meter() const { return ledger_.meter(); }
   uint32_t open_connections() const;
 
  private:
-  friend class Connection;
-  friend class Lease;
-  friend class QueryBase;
-
   // One place in the budget: a connection, and whether it is wanted.
   struct Slot {
-    Slot(Pool& pool, Connector& connector, const Options& options,
-         Connection::Statements statements, Observer& observer, bool kept_open)
-        : connection(pool, connector, options, statements, observer),
-          wanted(kept_open),
-          keep_open(kept_open) {}
+    Slot(const Connection::Context& context, bool kept_open)
+        : connection(context), wanted(kept_open), keep_open(kept_open) {}
     bool is_open() const { return connection.ready() || connection.is_lent(); }
     Connection connection;
     bool wanted;
@@ -99,25 +97,28 @@ class Pool {
     io::Condition turn;         // it is wanted, and may try
   };
 
-  // A query begins, and ends, for its owner; between that it is submitted once or more often.
-  void begin(QueryBase& query, size_t index);
-  void ended(const QueryBase& query, std::optional<Error::Kind> failure);
+  // For its connections.
+  void answered(uint64_t count) override;
+  void ask_again(QueryBase& query) override;
+  void serves_again() override;
+  void server_changed() override { look_again(); }
+
+  // Once, or more often where a query is asked again. In line it is held by the pool.
   void submit(QueryBase& query);
-  void count_waiting(int more);
+  void put_in_line(QueryBase& query, io::List<QueryBase, QueryBase>& line);
+  std::string forget(QueryBase& query, Error::Kind why) override;
   void withdraw(QueryBase& query);
+  void count_waiting(int more);
   Connection* pick(Kind kind);
-  // By which its costs and kind are kept; that of the end: the pool was not made with it.
-  size_t index_of(const proto::pg::StatementDescription& statement) const;
   void want_another();
   void serve_waiting();
   // A lease gets a connection, at once or in line. has_again() serves both lines, where there is
   // something to be had anew.
-  void lend(Lease& lease);
-  void leave_line(Lease& lease);
+  void lend(Lease& lease) override;
+  void leave_line(Lease& lease) override;
+  Ledger& ledger() override { return ledger_; }
   void serve_leases();
   void has_again();
-  // A connection has received the answers to so many queries.
-  void answered(uint64_t count);
   bool too_late(const QueryBase& query) const;
   void lost(Connection& connection);
   io::Task<void> keep(Slot& slot);
@@ -149,14 +150,10 @@ class Pool {
   const Options& options_;
   Observer& observer_;
   io::Scope scope_;
-  Connection::Statements statements_;
-  StatementCosts costs_;
-  std::vector<Kind> kinds_;  // of each statement, by its index
   Spread& spread_;
-  Spread::Meter& meter_;
+  Ledger ledger_;
   Rate rate_;
   Connector connector_;
-  Metrics metrics_;
   std::vector<std::unique_ptr<Slot>> slots_;
   io::List<QueryBase, QueryBase> line_;
   size_t waiting_count_ = 0;

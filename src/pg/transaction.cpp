@@ -1,7 +1,5 @@
 #include "src/pg/transaction.h"
 
-#include "src/pg/pool.h"
-
 namespace ringpost::pg {
 
 namespace {

@@ -28,6 +28,7 @@
 #include "src/io/task.h"
 #include "src/pg/dynamic_query.h"
 #include "src/pg/lease.h"
+#include "src/pg/pool.h"
 
 namespace ringpost::pg {
 
@@ -45,7 +46,7 @@ struct TransactionOptions {
 class Transaction {
  public:
   Transaction(Pool& pool, io::Until until, TransactionOptions options = {})
-      : lease_(pool, until), options_(options) {}
+      : lease_(pool.reactor(), pool, until), options_(options) {}
 
   // Waits for a connection, and begins there. REQUIRES: it has not begun, or has ended.
   io::Task<Result<void>> begin();
@@ -57,13 +58,13 @@ class Transaction {
 
   // Awaited: Result<Rows<Row>>, as Pool's. Those that are awaited at once are pipelined.
   template <class Row, class... Parameters>
-  LeasedQuery<Row, Parameters...> query(const proto::pg::Statement<Row(Parameters...)>& statement,
-                                        std::type_identity_t<Parameters>... parameters) {
+  Query<Row, Parameters...> query(const proto::pg::Statement<Row(Parameters...)>& statement,
+                                  std::type_identity_t<Parameters>... parameters) {
     return {lease_, statement, lease_.until(), std::move(parameters)...};
   }
   // Awaited: Result<DynamicRows>. `statement` outlives the query.
   DynamicQuery query(const proto::pg::DynamicStatement& statement) {
-    return {lease_.pool(), &lease_, lease_.until(), statement};
+    return {lease_, lease_.until(), statement};
   }
 
  private:

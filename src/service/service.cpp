@@ -3,6 +3,7 @@
 // To tell in one pass whether a body is UTF-8.
 #include <simdjson.h>
 
+#include "proto/wire/ascii.h"
 #include "src/ops/log.h"
 #include "src/service/ping.h"
 
@@ -10,7 +11,8 @@ namespace ringpost::service {
 
 namespace {
 bool is_utf8(std::string_view text) {
-  return simdjson::validate_utf8(text.data(), text.size());
+  text.remove_prefix(proto::wire::ascii_prefix(text));
+  return text.empty() || simdjson::validate_utf8(text.data(), text.size());
 }
 }  // namespace
 

@@ -14,7 +14,9 @@ import stage
 from database_test import Load
 from stage import seed_id
 
-PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+# Another release than the distribution's: PGBOUNCER=/path/to/it.
+PGBOUNCER = os.environ.get("PGBOUNCER") or shutil.which(
+    "pgbouncer", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
 cluster = None
 
 

@@ -187,6 +187,7 @@ class MakeRun(unittest.TestCase):
         for command in "run", "compare", "up", "bench-all", "test", "build", "pgo", "bench", "instructions", "flamegraph", "flamegraph-tasks", "install", "deb", "reproducible", "cluster-test", "migrate", "seed", "format", "lint", "fuzz", "clean":
             self.assertIn(f"make {command} ", done.stdout)
 
+    @unittest.skipIf(os.environ.get("CI"), "two more builds by link-time optimisation: minutes")
     def test_8_laid_out_by_a_load(self):
         done = subprocess.run(["make", "pgo", "PGO_SECONDS=1"], cwd=clone, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
