@@ -42,6 +42,8 @@ class Batch {
     ++answered_;
   }
 
+  uint32_t in_flight() const { return in_flight_; }
+
   // A turn has waited, and `completions` have come since the one before it, `passed` ago.
   void turned(unsigned completions, Duration passed);
 

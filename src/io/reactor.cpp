@@ -10,6 +10,9 @@ namespace ringpost::io {
 
 namespace {
 constexpr std::chrono::milliseconds long_turn{300};
+// While requests are in flight no turn sleeps longer than this: one that takes longer than the
+// above has not slept, but has not run.
+constexpr std::chrono::milliseconds longest_sleep{250};
 }  // namespace
 
 Reactor::Reactor(Duration turn_wait)
@@ -76,7 +79,8 @@ void Reactor::submit(bool wait) {
 // One timeout in the kernel stands for all timers. It moves only when an earlier timer appears:
 // most are stopped long before they expire, and the alarm that they set rings once for nothing.
 void Reactor::set_alarm() {
-  const Time next = timers_.next();
+  Time next = timers_.next();
+  if (batch_.in_flight() != 0) next = std::min(next, now_ + longest_sleep);
   if (next >= alarm_.set_for) return;
   const auto since_boot = next.time_since_epoch();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);

@@ -48,8 +48,9 @@ class Reactor {
   // Seconds since 1970 by the wall clock, as of this turn.
   int64_t unix_seconds() const { return unix_seconds_; }
 
-  // When a turn last took so long that the process may have been stopped. Mostly it has waited for
-  // nothing: who judges others' silence counts from here, and is late rather than wrong.
+  // When a turn last took so long that the process may have been stopped. Where requests are in
+  // flight it was (or has waited for its CPU), else it has mostly waited for nothing: who judges
+  // others' silence counts from here, and is late rather than wrong.
   Time resumed() const { return resumed_; }
 
   // Runs `task` and all it starts until it has ended.

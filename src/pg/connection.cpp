@@ -16,7 +16,7 @@ using messages::StatementDescription;
 
 namespace {
 
-constexpr std::chrono::seconds cancel_timeout{1};
+constexpr io::Duration cancel_timeout = std::chrono::seconds(1);
 // Each costs the server a process; a session with a full pipeline may need as many.
 constexpr std::chrono::milliseconds between_cancels{2};
 // For what may have come already of a session that seems to be stuck.
@@ -108,6 +108,7 @@ io::Task<std::string> Connection::serve(io::Until until) {
     if (!bytes) {
       const bool interrupted = bytes.error().kind == io::Error::Kind::cancelled;
       works_ = interrupted && (given_over_ || over_);
+      silent_ = works_ && silence() >= options_.give_up_timeout;
       if (works_)
         why = over_ ? over_because : no_answer;
       else
@@ -334,9 +335,10 @@ QueryBase* Connection::pop_unanswered() {
 }
 
 // Until the session has left its place in max_connections, which the next one is to take; false
-// when it does not. A cancel ends one statement, and the next may wait for the same lock.
+// when it does not. A cancel ends one statement, and the next may wait for the same lock. One that
+// has not even answered the first cancel is tried for a moment more.
 io::Task<bool> Connection::end_work() {
-  const io::Until until{reactor_.now() + cancel_timeout};
+  const io::Until until{reactor_.now() + (silent_ ? cancel_timeout / 4 : cancel_timeout)};
   for (;;) {
     co_await cancel_running(connector_, *session_.peer(), session_.cancel_key, until);
     const io::Time again = reactor_.now() + between_cancels;

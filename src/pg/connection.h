@@ -133,7 +133,7 @@ class Connection final : public Lease::Lendable,
   void answered(const proto::pg::Pipeline::Answer& answer);
   // `query`, in flight here, no longer wants its answer.
   std::string forget(QueryBase& query, Error::Kind why) override;
-  void failed(QueryBase& query, Error error);
+  void failed(QueryBase& query, bool prepared_with_it, Error error);
   void give_names_up(const proto::pg::ErrorResponse& why);
   void skipped(const proto::pg::Pipeline::Answer& answer);
   void passed_limit(const proto::pg::Pipeline::Answer& answer);
@@ -181,8 +181,9 @@ class Connection final : public Lease::Lendable,
   // In place of ready_, until serve() has ended: when what is in flight is answered, or at once.
   enum class Ending : uint8_t { none, retiring, abandoned } ending_ = Ending::none;
   bool retired_ = false;
-  bool used_ = false;   // as the metrics have it
-  bool works_ = false;  // the server may still work for the session that close() ends
+  bool used_ = false;    // as the metrics have it
+  bool works_ = false;   // the server may still work for the session that close() ends
+  bool silent_ = false;  // and has said nothing for long
   GivenUp given_up_;
   bool given_over_ = false;  // by it: the session is to be replaced
   // Queries before this number may have been hit by a cancel that was meant for another.

@@ -121,12 +121,12 @@ void Connection::answered(const Pipeline::Answer& answer) {
                           {.kind = Error::Kind::mismatch, .server = nullptr, .detail = *failure});
   }
   if (!answer.failed) return ledger_.succeed(query, answer);
-  failed(query, from_server(answer.error));
+  failed(query, answer.expect == Pipeline::Expect::prepare_and_execute, from_server(answer.error));
 }
 
 // Asks `query` again, or tells it. What is sent here takes the place in the pipeline that has just
 // become free. With a query of a lease its transaction has failed, and is its owner's to repeat.
-void Connection::failed(QueryBase& query, Error error) {
+void Connection::failed(QueryBase& query, bool prepared_with_it, Error error) {
   const messages::ErrorResponse& server = *error.server;
   // The statement's tables have changed under it, or it was deallocated: it is prepared anew. What
   // one that is made at run time says of others by name is its own affair.
@@ -138,7 +138,11 @@ void Connection::failed(QueryBase& query, Error error) {
     query.notes.prepared_anew = query.notes.alone = true;
     if (!query.notes.leased) return send(query);
   }
-  if (server.is_duplicate_statement() && !query.notes.unnamed && !query.made_now()) {
+  // What was prepared with it can't be stale: a pooler has one for all of that text, and keeps it.
+  const bool kept_stale = server.is_stale_statement() && prepared_with_it;
+  if ((kept_stale || server.is_duplicate_statement()) && !query.notes.unnamed &&
+      !query.made_now()) {
+    prepared_.forget(query.notes.index);
     give_names_up(server);
     query.notes.alone = true;
     if (!query.notes.leased) return send(query);

@@ -4,9 +4,10 @@
 // them to its end. Behind a pooler that lends a server's session for a transaction, the next group
 // of messages may reach another one, which has not heard of the name. That shows: a statement that
 // a session has is not there, and once it was prepared anew, again is not; or it is there before it
-// was prepared. Then, for a while, each query brings the unnamed statement in its own group: Parse,
-// Bind and Execute between two Syncs, which all poolers keep together. What is unnamed is never
-// bound in another group: there it could be another client's.
+// was prepared; or, where the pooler keeps them itself (PgBouncer from 1.21 on), a new one is as
+// stale as the old one. Then, for a while, each query brings the unnamed statement in its own
+// group: Parse, Bind and Execute between two Syncs, which all poolers keep together. What is
+// unnamed is never bound in another group: there it could be another client's.
 #pragma once
 
 #include <optional>

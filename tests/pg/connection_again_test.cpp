@@ -201,6 +201,7 @@ TEST(Connection, AReadThatGaveWayWaitsInLineWithTheOthers) {
   });
 }
 
+// Prepared with a query and stale all the same it is asked without a name once, as a pooler has it.
 TEST(Connection, AStatementThatStaysStaleFails) {
   run_on_reactor([](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
@@ -210,8 +211,9 @@ TEST(Connection, AStatementThatStaysStaleFails) {
     server.play(log_in_and_prepare() +
                 Script{expect(ask_find(1)), send(stale + ready), expect(prepare_find + ask_find(1)),
                        send(prepared.substr(0, 5) + stale + ready),
-                       expect(prepare_find + ask_find(2)), send(prepared + answer(2)),
-                       expect(ask_find(3)), send(unsupported + ready)});
+                       expect(unnamed_find + ask_unnamed(1)), send(stale + ready),
+                       expect(unnamed_find + ask_unnamed(2)), send(prepared + answer(2)),
+                       expect(unnamed_find + ask_unnamed(3)), send(unsupported + ready)});
     Client client(reactor, server);
     Answer one, two, three;
     co_await client.run(one, 1);

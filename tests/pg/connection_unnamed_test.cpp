@@ -11,23 +11,14 @@ namespace {
 
 using io::Reactor, io::Task;
 
-const std::string unnamed_find =
-    "C\0\0\0\x06S\0"
-    "P\0\0\0\x2e\0select n from numbers where n > $1\0\0\1\0\0\0\x17"
-    "D\0\0\0\x06S\0"s;
 const std::string unnamed_add =
     "C\0\0\0\x06S\0"
     "P\0\0\0\x37\0insert into numbers values ($1) returning n\0\0\1\0\0\0\x17"
     "D\0\0\0\x06S\0"s;
-std::string ask_unnamed(char value) {
-  return "B\0\0\0\x18\0\0\0\1\0\1\0\1\0\0\0\4\0\0\0"s + value +
-         "\0\1\0\1"
-         "E\0\0\0\x09\0\0\0\0\0"s +
-         sync;
-}
-
 const std::string missing = error("ERROR", "26000", "prepared statement \"x\" does not exist");
 const std::string exists = error("ERROR", "42P05", "prepared statement \"x\" already exists");
+const std::string stale =
+    error("ERROR", "0A000", "cached plan must not change result type", "RevalidateCachedQuery");
 const std::string not_kept =
     "statements_not_kept: ERROR 26000: prepared statement \"x\" does not exist";
 
@@ -68,6 +59,30 @@ TEST(Unnamed, WhatIsLostAgainIsAskedWithoutAName) {
     EXPECT_TRUE(three.is({3})) << three;
     co_await client.run(four, 4, add_number);
     EXPECT_TRUE(four.is({4})) << four;
+    EXPECT_EQ(client.observer.count("statements_not_kept"), 1u);
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
+// A pooler that keeps statements for its clients has the old one still, whatever is prepared.
+TEST(Unnamed, WhatIsStaleWhenItIsNewIsAskedWithoutAName) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    server.play(log_in_and_prepare() +
+                Script{expect(ask_find(1)), send(stale + ready), expect(prepare_find + ask_find(1)),
+                       send("3\0\0\0\4"
+                            "1\0\0\0\4"s +
+                            stale + ready),
+                       expect(unnamed_find + ask_unnamed(1)), send(prepared + answer(1)),
+                       expect(unnamed_find + ask_unnamed(2)), send(prepared + answer(2))});
+    Client client(reactor, server);
+    Answer one, two;
+    co_await client.run(one, 1);
+    EXPECT_TRUE(one.is({1})) << one;
+    co_await client.run(two, 2);
+    EXPECT_TRUE(two.is({2})) << two;
     EXPECT_EQ(client.observer.count("statements_not_kept"), 1u);
     co_await client.stop();
     co_await server.stop();

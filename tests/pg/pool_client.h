@@ -71,6 +71,17 @@ inline std::string ask_add(char value) {
 }
 
 // What a PostgreSQL answers.
+// Without a name, as behind a pooler that keeps none.
+inline const std::string unnamed_find =
+    "C\0\0\0\x06S\0"
+    "P\0\0\0\x2e\0select n from numbers where n > $1\0\0\1\0\0\0\x17"
+    "D\0\0\0\x06S\0"s;
+inline std::string ask_unnamed(char value) {
+  return "B\0\0\0\x18\0\0\0\1\0\1\0\1\0\0\0\4\0\0\0"s + value +
+         "\0\1\0\1"
+         "E\0\0\0\x09\0\0\0\0\0"s +
+         sync;
+}
 inline const std::string ready = "Z\0\0\0\5I"s;
 // CancelRequest: 80877102, the process and its key as BackendKeyData of `welcome` says them.
 inline const std::string cancel_request = "\0\0\0\x10\x04\xd2\x16\x2e\0\0\x12\x67\xca\xfe\xba\xbe"s;
