@@ -39,7 +39,12 @@ std::string toml_value(const std::string& text) {
   const bool number = !text.empty() && std::all_of(text.begin(), text.end(),
                                                    [](char c) { return c >= '0' && c <= '9'; });
   if (number || text == "true" || text == "false") return text;
-  return '"' + text + '"';
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
 }
 
 std::string setting(const CLI::Option& option) {
@@ -114,7 +119,7 @@ std::string ConfigFile::to_config(const CLI::App* app, bool, bool, std::string) 
            return each->get_group() == group && each->get_configurable();
          }))
       settings += setting(*option);
-    if (!settings.empty()) text += "\n## " + group + '\n' + settings;
+    if (!settings.empty()) text.append("\n## ").append(group).append("\n").append(settings);
   }
   return text;
 }

@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 import unittest
 import urllib.request
 
@@ -125,6 +127,88 @@ class CleanRoot(unittest.TestCase):
         self.inside("test", "-e", "/etc/ringpost/ringpost.toml")
         self.inside("apt-get", "purge", "-y", "-qq", "ringpost")
         self.inside("test", "-e", "/etc/ringpost", status=1)
+
+
+@unittest.skipUnless(engine_answers(), "no container engine answers")
+class UnderSystemd(unittest.TestCase):
+    """The unit as it is installed, by a systemd in a container."""
+    UNIT, DB, NETWORK = NAME + "-systemd", NAME + "-db", NAME
+
+    def inside(self, *command, **more):
+        return run("docker", "exec", self.UNIT, *command, **more)
+
+    def state(self, name):
+        return self.inside("systemctl", "show", "ringpost", "--value", "--property", name).strip()
+
+    def ask(self, target="/readyz"):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{target}", timeout=5) as response:
+                response.read()
+                return response.status
+        except OSError as error:
+            return error
+
+    def start(self):
+        self.port = stage.free_port()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        shutil.copy(package, pathlib.Path(folder.name, "ringpost.deb"))
+        pathlib.Path(folder.name, "Dockerfile").write_text(f"""FROM {base_image()}
+            COPY ringpost.deb /tmp/
+            RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends systemd /tmp/ringpost.deb
+            CMD ["/lib/systemd/systemd"]
+            """)
+        run("docker", "build", "-q", "-t", self.UNIT, folder.name)
+        self.addCleanup(run, "docker", "rmi", "-f", self.UNIT)
+        run("docker", "rm", "-f", self.UNIT, self.DB, status=None)
+        run("docker", "network", "rm", self.NETWORK, status=None)
+        run("docker", "network", "create", self.NETWORK)
+        self.addCleanup(run, "docker", "network", "rm", self.NETWORK)
+        self.addCleanup(run, "docker", "rm", "-f", "-v", self.UNIT, self.DB, status=None)
+        run("docker", "run", "-d", "--name", self.DB, "--network", self.NETWORK, "-v", f"{ROOT}/db/migrations:/docker-entrypoint-initdb.d:ro",
+            "-e", "POSTGRES_DB=users", "-e", "POSTGRES_HOST_AUTH_METHOD=trust", "postgres:16")
+        run("docker", "run", "-d", "--name", self.UNIT, "--network", self.NETWORK, "--privileged", "--cgroupns=private", "--tmpfs=/run",
+            "--tmpfs=/run/lock", "--tmpfs=/tmp", "-p", f"127.0.0.1:{self.port}:8080", self.UNIT)
+        stage.eventually(lambda: self.inside("systemctl", "is-system-running", status=None).strip() in ("running", "degraded"), 30,
+                         "systemd has started")
+        settings = f"database-url = 'host={self.DB} dbname=users user=postgres'\npin-shards = false\n"
+        self.inside("sh", "-c", f'printf "%s" "{settings}" >>/etc/ringpost/ringpost.toml')
+        self.inside("systemctl", "start", "ringpost")
+
+    def test_it_starts_hands_over_is_watched_and_stops(self):
+        self.start()
+        stage.eventually(lambda: self.ask() == 200, 30, "it is ready")
+        self.assertEqual(self.inside("systemctl", "is-active", "ringpost").strip(), "active")
+
+        # A reload: another process, and nobody is refused.
+        first, seen, going = self.state("MainPID"), [], True
+
+        def clients():
+            while going:
+                seen.append(self.ask())
+        thread = threading.Thread(target=clients)
+        thread.start()
+        try:
+            self.inside("systemctl", "reload", "ringpost")
+            second = stage.eventually(lambda: (pid := self.state("MainPID")) != first and pid, 30, "another process is the service")
+            stage.eventually(lambda: not self.exists(first), 20, "the first one has ended")
+        finally:
+            going = False
+            thread.join()
+        self.assertEqual(set(seen), {200})
+        journal = self.inside("journalctl", "--unit=ringpost", "--output=cat", "--no-pager")
+        self.assertIn("event=taken_over", journal)
+        self.assertNotIn("level=error", journal)
+
+        # One that hangs is ended by the watchdog, and another one started.
+        self.inside("sh", "-c", f"kill -STOP {second}")
+        stage.eventually(lambda: self.state("MainPID") not in ("0", second) and self.ask() == 200, 60, "the watchdog has replaced it")
+
+        self.inside("systemctl", "stop", "ringpost")
+        self.assertEqual((self.state("ActiveState"), self.state("Result")), ("inactive", "success"))
+
+    def exists(self, process):
+        return self.inside("sh", "-c", f"[ -e /proc/{process} ] && echo yes || echo no").strip() == "yes"
 
 
 if __name__ == "__main__":
