@@ -105,7 +105,7 @@ void Lifetime::step_watchdog() {
 
 // Takes what can be taken from the settings as they are now, and says what can't.
 void Lifetime::reload() {
-  notifier_.reloading();
+  if (ready_) notifier_.reloading();
   try {
     const Config fresh = read_config_again(app_, argc_, argv_);
     std::string taken, left;
@@ -123,7 +123,7 @@ void Lifetime::reload() {
   } catch (const std::exception& error) {
     ops::log(ops::Level::error, "not_reloaded", {{"why", error.what()}});
   }
-  notifier_.ready("serving at " + sockets_->text());
+  if (ready_) notifier_.ready("serving at " + sockets_->text());
 }
 
 void Lifetime::start_successor() {
