@@ -23,7 +23,8 @@ class Small final : public Service {
                                         .api_version = "3",
                                         .api_description = "It is.",
                                         .license = "MIT"};
-  static constexpr std::array<const proto::pg::StatementDescription*, 0> statements{};
+  [[maybe_unused]] static constexpr std::array<const proto::pg::StatementDescription*, 0>
+      statements{};
   using Service::Service;
   io::Task<void> show(std::string, int64_t, http::Reply) { co_return; }
   void clear(std::string, http::Reply) {}
