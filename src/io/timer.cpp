@@ -13,9 +13,11 @@ TimerWheel::TimerWheel(Time now) : epoch_(now) {}
 
 void TimerWheel::start(Timer& timer, Time deadline) {
   if (deadline == never) return;
-  // Rounded up, so that a timer is never early.
-  const auto ticks = std::chrono::ceil<Tick>(deadline - epoch_).count();
-  const uint64_t tick = std::max(static_cast<uint64_t>(std::max<int64_t>(ticks, 0)), now_ + 1);
+  // Rounded up, so that a timer is never early; without a sign that is cheaper.
+  constexpr auto tick_ns = static_cast<uint64_t>(std::chrono::nanoseconds(Tick(1)).count());
+  const int64_t ns = std::chrono::nanoseconds(deadline - epoch_).count();
+  const uint64_t ticks = ns > 0 ? (static_cast<uint64_t>(ns) + tick_ns - 1) / tick_ns : 0;
+  const uint64_t tick = std::max(ticks, now_ + 1);
   timer.tick_ = tick & ((1ULL << 54) - 1);
   place(timer);
 }

@@ -45,7 +45,7 @@ class Pattern {
   // estimate.
   static constexpr bool likely(std::string_view target) {
     constexpr std::string_view begin = view.substr(0, view.find('{'));
-    if (!target.starts_with(begin)) return false;
+    if (!starts_with<0, begin.size()>(target)) return false;
     return parameters != 0 || target.size() == begin.size() || target[begin.size()] == '?';
   }
 
@@ -64,15 +64,22 @@ class Pattern {
   }
 
  private:
+  // Whether these `size` bytes of the pattern are the first of `path`. What is compared is known
+  // when this is compiled, which string_view's own comparison makes nothing of: a call each.
+  template <size_t at, size_t size>
+  static constexpr bool starts_with(std::string_view path) {
+    return path.size() >= size && __builtin_memcmp(path.data(), view.data() + at, size) == 0;
+  }
+
   // From the byte `at` of the pattern on, with the segment `nth` to come.
   template <size_t at, size_t nth>
   static constexpr bool match_from(std::string_view rest, Segments& segments) {
     constexpr size_t brace = std::min(view.find('{', at), view.size());
     constexpr std::string_view literal = view.substr(at, brace - at);
     if constexpr (brace == view.size()) {
-      return rest == literal;
+      return rest.size() == literal.size() && starts_with<at, literal.size()>(rest);
     } else {
-      if (!rest.starts_with(literal)) return false;
+      if (!starts_with<at, literal.size()>(rest)) return false;
       rest.remove_prefix(literal.size());
       const size_t slash = rest.find('/');
       constexpr size_t behind = view.find('}', brace) + 1;

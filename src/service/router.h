@@ -212,6 +212,8 @@ class Router final : public http::Handler {
       constexpr auto function = Routes::template At<i>::estimate;
       if constexpr (std::is_null_pointer_v<decltype(Routes::template At<i>::estimate)>)
         return small_answer;
+      else if constexpr (std::is_invocable_v<decltype(function), decltype(object_of(function))>)
+        return (object_of(function).*function)();
       else
         return call_estimate<i, function, 0>(
             target.substr(std::min(target.find('?'), target.size())));
