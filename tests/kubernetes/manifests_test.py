@@ -18,13 +18,12 @@ RELEASES = "1.31", "1.35"
 OTHERS = "kustomization.yaml", "prometheus-adapter.yaml"
 # Of CloudNativePG's Cluster (postgresql.cnpg.io/v1) what is used here; its schema is in none of the packages.
 CLUSTER = {
-    "instances": int, "imageName": str, "storage": {"size": str},
+    "instances": int, "storage": {"size": str},
     "affinity": {"enablePodAntiAffinity": bool, "podAntiAffinityType": str, "topologyKey": str},
     "resources": {"requests": {"cpu": str, "memory": str}, "limits": {"cpu": str, "memory": str}},
     "bootstrap": {"initdb": {"database": str, "owner": str, "postInitApplicationSQL": [str]}},
     "managed": {"roles": [{"name": str, "ensure": str, "login": bool, "passwordSecret": {"name": str}}]},
     "postgresql": {"parameters": {"max_connections": str, "shared_buffers": str, "hot_standby_feedback": str}},
-    "monitoring": {"enablePodMonitor": bool},
 }
 manifests = {}
 
