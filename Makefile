@@ -2,7 +2,7 @@
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
 containers := loadtest/compose/containers
-.PHONY: help compare crowd http-servers outages compare-stub run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale
+.PHONY: help compare crowd http-servers outages soak compare-stub run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale
 .PHONY: up down bench-all install deb reproducible cluster-test
 MAKEFLAGS += --no-print-directory
 
@@ -62,6 +62,10 @@ outages: ## What clients see of outages of PostgreSQL under 200 requests/s, as a
 	@tools/install build database
 	@tools/build release ringpost
 	@tests/integration/outages.py $(ARGS)
+soak: ## Half an hour of mixed load with restarts of PostgreSQL and hand-overs; memory and descriptors as a curve (ARGS="--seconds 60")
+	@tools/install build database
+	@tools/build release ringpost
+	@tests/integration/soak.py $(ARGS)
 fuzz: ## Fuzz each decoder for FUZZ_SECONDS (default 60)
 	@tools/install build test
 	@tools/fuzz
