@@ -9,6 +9,7 @@ Context::Context(io::Reactor& reactor, io::BufferGroup& buffers, const Limits& l
     : reactor_(reactor),
       buffers_(buffers),
       limits_(limits),
+      drain_grace_(limits.drain_grace),
       handler_(handler),
       access_log_(access_log),
       budget_(reactor, limits.answer_memory),

@@ -3,6 +3,7 @@
 // Its owner makes it before the listener and ends it after; all of it is of the shard's thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 
@@ -28,6 +29,9 @@ class Context {
   io::Reactor& reactor() const { return reactor_; }
   io::BufferGroup& buffers() const { return buffers_; }
   const Limits& limits() const { return limits_; }
+  // Limits::drain_grace, unless it was set otherwise, before draining begins.
+  std::chrono::milliseconds drain_grace() const { return drain_grace_; }
+  void set_drain_grace(std::chrono::milliseconds grace) { drain_grace_ = grace; }
   Handler& handler() const { return handler_; }
   AccessLog* access_log() const { return access_log_; }
   // For the connections that come from now on; those before keep theirs, which outlives them.
@@ -45,6 +49,7 @@ class Context {
   io::Reactor& reactor_;
   io::BufferGroup& buffers_;
   const Limits& limits_;
+  std::chrono::milliseconds drain_grace_;
   Handler& handler_;
   AccessLog* access_log_;
   Budget budget_;

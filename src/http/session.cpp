@@ -123,7 +123,7 @@ void Session::note_stage() {
 io::Time Session::deadline() const {
   const Limits& limits = context_.limits();
   // While draining, half a request is closed like none, in silence: who stalls holds up no end.
-  if (draining_) return since_ + limits.drain_grace;
+  if (draining_) return since_ + context_.drain_grace();
   switch (stage_) {
     case Stage::head:
       return since_ + limits.head_timeout;

@@ -247,6 +247,16 @@ void add_http(CLI::App& app, Config& config, size_t& answer_memory) {
       "How long requests in flight have after SIGTERM or SIGINT; a second signal ends at once");
 }
 
+// Connections that are kept open for longer than a drain may take would end by its limit.
+void limit_grace(Config& config) {
+  if (config.takeover_grace < config.drain_limit) return;
+  if (!config.takeover_socket.empty() && config.is_given("--takeover-grace-ms"))
+    throw ConfigEnd(2, "TAKEOVER_GRACE_MS is " + std::to_string(config.takeover_grace.count()) +
+                           ", and has to be less than DRAIN_LIMIT_MS, which is " +
+                           std::to_string(config.drain_limit.count()));
+  config.takeover_grace = config.drain_limit / 2;
+}
+
 void read_conninfo(Config& config, const std::string& name, std::string& database_url,
                    bool print_conninfo) {
   const proto::pg::ConninfoContext context = pg::context_of_process(name);
@@ -337,6 +347,7 @@ Config read(const App& service, App* with_own, int argc, const char* const* argv
   // That there are too few descriptors is a finding of the doctor's, and not its end.
   if (config.purpose != Config::Purpose::doctor) limit_connections(config);
   limit_answers(config, answer_memory);
+  limit_grace(config);
   config.http.room_timeout = config.request_timeout;
   return config;
 }

@@ -32,7 +32,7 @@ struct Config {
   unsigned unix_socket_mode = 0660;
   // Where a new process takes over from the one that serves; empty: nowhere.
   std::string takeover_socket;
-  std::chrono::milliseconds takeover_limit{30'000};
+  std::chrono::milliseconds takeover_limit{30'000}, takeover_grace{5'000};
   // When a supervisor is told that the service is ready: when it listens, or when all its shards
   // answer /readyz with 200.
   bool ready_with_database = false;

@@ -71,6 +71,11 @@ void add_life(CLI::App& app, Config& config) {
             "How long a process that takes over may need until it is ready; then it ends, and the "
             "old one serves on");
   Options(app, times)
+      .time("--takeover-grace-ms", "TAKEOVER_GRACE_MS", config.takeover_grace,
+            "How long a connection without a request is kept open once another process has taken "
+            "over: "
+            "the next one is answered, and told to connect anew; less than DRAIN_LIMIT_MS");
+  Options(app, times)
       .time("--drain-grace-ms", "DRAIN_GRACE_MS", config.http.drain_grace,
             "How long a connection without a request is kept open when draining begins, for one "
             "that is on its way");

@@ -172,7 +172,9 @@ int Lifetime::drain(int signal) {
   }
   ops::log(ops::Level::info, "draining",
            {{"signal", signal}, {"limit_ms", config_.drain_limit.count()}});
-  const Order order = sockets_->are_shared() ? Order::hand_over : Order::drain;
+  const Order order = given_over_              ? Order::hand_over
+                      : sockets_->are_shared() ? Order::share
+                                               : Order::drain;
   sockets_->close();
   for (const auto& shard : shards_) shard->give(order);
   const Moment limit = Clock::now() + config_.drain_limit;
@@ -198,7 +200,7 @@ int Lifetime::end_failed() {
   if (taker_) {
     taker_.reset();
     sockets_->close();
-    for (const auto& shard : shards_) shard->give(Order::hand_over);
+    for (const auto& shard : shards_) shard->give(Order::share);
     const Moment limit = Clock::now() + config_.drain_limit;
     while (!all_ended() && Clock::now() < limit) next_signal(limit);
   }

@@ -93,7 +93,9 @@ io::Task<void> Shard::obey(io::Until until) {
     if (has(orders, Order::leave)) leaving_ = true;
     if (has(orders, Order::reload)) set_access_log();
     if (has(orders, Order::drain)) listener_.drain();
-    if (has(orders, Order::hand_over)) listener_.drain(http::Listener::Backlog::leave);
+    if (has(orders, Order::hand_over)) context_.set_drain_grace(config_.takeover_grace);
+    if (has(orders, Order::share) || has(orders, Order::hand_over))
+      listener_.drain(http::Listener::Backlog::leave);
     if (has(orders, Order::cancel)) listener_.cancel();
   }
 }

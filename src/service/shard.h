@@ -27,11 +27,12 @@ namespace ringpost::service {
 // What a shard is told by its eventfd. Orders add up there, so that none is lost.
 enum class Order : uint64_t {
   leave = 1,               // serve as before, but say that it is not ready
-  drain = 1ULL << 10,      // take no new connections, answer what is in flight, end
-  cancel = 1ULL << 20,     // give up what is in flight, and end
-  hand_over = 1ULL << 30,  // drain, but leave who waits to another process at the same sockets
-  beat = 1ULL << 40,       // make a turn: somebody watches whether there are any
-  reload = 1ULL << 50,     // look again at what may change
+  drain = 1ULL << 9,       // take no new connections, answer what is in flight, end
+  cancel = 1ULL << 18,     // give up what is in flight, and end
+  share = 1ULL << 27,      // drain, but leave who waits to others who have the sockets too
+  hand_over = 1ULL << 36,  // the same with patience: another process serves by now
+  beat = 1ULL << 45,       // make a turn: somebody watches whether there are any
+  reload = 1ULL << 54,     // look again at what may change
 };
 void give_order(int control_fd, Order order);
 

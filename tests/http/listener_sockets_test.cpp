@@ -105,6 +105,22 @@ TEST(ListenerSockets, DrainingCanLeaveWhatWaitsToAnotherProcess) {
   ::close(kept);
 }
 
+// As after a hand-over: there is time for one more request of each connection.
+TEST(ListenerSockets, DrainingCanBePatient) {
+  serve({}, [](Served& s) -> Task<void> {
+    HttpClient kept = s.client();
+    kept.send(get("/now/1"));
+    EXPECT_EQ(co_await kept.answer(), ok("1"));
+    s.context.set_drain_grace(400ms);  // by default it would be 100
+    s.listener.drain();
+    co_await s.sleep(200ms);
+    kept.send(get("/now/2"));
+    EXPECT_EQ(co_await kept.answer(), ok("2", "Connection: close\r\n"));
+    co_await kept.close();
+    co_await s.ends();
+  });
+}
+
 TEST(ListenerSockets, AnAdoptedConnectionIsServed) {
   const auto [ours, theirs] = tests::socket_pair();
   serve(

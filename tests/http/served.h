@@ -17,6 +17,7 @@ struct Served {
   io::Reactor& reactor;
   io::BufferGroup& buffers;
   Paths& handler;
+  http::Context& context;
   http::Metrics& metrics;
   http::Listener& listener;
   io::Scope& scope;
@@ -71,7 +72,8 @@ inline io::Task<void> hold_open(io::Reactor& reactor, const http::Limits& limits
   io::Scope scope(reactor);
   http::Listener listener(context, listening);
   if (adopted != -1) listener.adopt(adopted);
-  Served served{reactor, theirs, handler, context.metrics(), listener, scope, listening, addresses};
+  Served served{reactor,  theirs, handler,   context,  context.metrics(),
+                listener, scope,  listening, addresses};
   scope.spawn(listener.run());
   co_await visit(served);
   listener.cancel();

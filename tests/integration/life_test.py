@@ -76,7 +76,7 @@ class Load:
 
 
 def settings(folder, **others):
-    return {"TAKEOVER_SOCKET": os.path.join(folder, "takeover"), "DRAIN_GRACE_MS": 1500, "DB_MAX_CONNS": 4,
+    return {"TAKEOVER_SOCKET": os.path.join(folder, "takeover"), "TAKEOVER_GRACE_MS": 2000, "DB_MAX_CONNS": 4,
             "REQUEST_TIMEOUT_MS": int(4000 * stage.SLOW), **others}
 
 
@@ -156,6 +156,11 @@ class HandOver(unittest.TestCase):
         server.wait_log("event=no_successor why=\"TAKEOVER_SOCKET is not set")
         self.assertEqual(server.get("/readyz").status, 200)
         self.assertEqual(server.stop(), 0)
+
+    def test_a_grace_beyond_the_limit_is_refused_by_name(self):
+        status, _, err = stage.run(cluster, TAKEOVER_SOCKET="@x", TAKEOVER_GRACE_MS="5000", DRAIN_LIMIT_MS="5000")
+        self.assertEqual(status, 2)
+        self.assertIn("TAKEOVER_GRACE_MS is 5000, and has to be less than DRAIN_LIMIT_MS, which is 5000", err)
 
     def test_another_port_is_refused_by_name(self):
         old = self.serve()
