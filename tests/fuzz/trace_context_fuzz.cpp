@@ -12,7 +12,6 @@ namespace ringpost {
 namespace {
 
 using proto::http::parse_traceparent;
-using proto::http::TraceContext;
 
 void require(bool holds) {
   if (!holds) std::abort();
