@@ -117,10 +117,10 @@ void Lifetime::warn() const {
 }
 
 void Lifetime::find_sockets(unsigned count) {
-  std::vector<int> passed = value_or_give_up(ops::take_passed_sockets());
+  const std::vector<int> passed = value_or_give_up(ops::take_passed_sockets());
   if (config_.takeover_socket.empty()) {
     sockets_.emplace(passed.empty() ? Sockets::open(config_, count)
-                                    : Sockets::adopt(std::move(passed), config_, true));
+                                    : Sockets::adopt(passed, config_, true));
     return;
   }
   if (!passed.empty())

@@ -115,7 +115,7 @@ void Sockets::listen_unix(const Config& config, const std::string& path) {
                               : fd.error().message()));
 }
 
-Sockets Sockets::adopt(std::vector<int> fds, const Config& config, bool passed) {
+Sockets Sockets::adopt(const std::vector<int>& fds, const Config& config, bool passed) {
   Sockets sockets;
   // Until it is known that they are taken, nothing of them is this process's to remove.
   sockets.shared_ = true;
@@ -138,19 +138,22 @@ Sockets Sockets::adopt(std::vector<int> fds, const Config& config, bool passed) 
 // A setting has its effect, or is refused: each socket is at an address of the settings, and each
 // of these has one.
 void Sockets::compare(const Config& config, const std::string& whose) const {
-  const std::string advice = ", and LISTEN_HOST=" + config.host +
-                             " with PORT=" + std::to_string(config.port) +
-                             " is set: set them to where it listens, or stop it first";
+  const auto refuse = [&](const char* does, const std::string& where) {
+    std::string why = whose;
+    why.append(does).append(where).append(", and LISTEN_HOST=").append(config.host);
+    why.append(" with PORT=").append(std::to_string(config.port));
+    give_up(why.append(" is set: set them to where it listens, or stop it first"));
+  };
   const std::vector<std::string> hosts = listening_hosts(config.host);
   for (const Socket& socket : all_)
     if (std::ranges::none_of(hosts, [&](const std::string& host) {
           return is_at(socket.address, host, config.port);
         }))
-      give_up(whose + " listens on " + socket.address.text() + advice);
+      refuse(" listens on ", socket.address.text());
   for (const std::string& host : hosts)
     if (std::ranges::none_of(
             all_, [&](const Socket& socket) { return is_at(socket.address, host, config.port); }))
-      give_up(whose + " does not listen on " + host + advice);
+      refuse(" does not listen on ", host);
 }
 
 std::vector<std::vector<int>> Sockets::share(unsigned shards) const {
@@ -170,6 +173,7 @@ std::vector<std::vector<int>> Sockets::share(unsigned shards) const {
 
 std::vector<int> Sockets::fds() const {
   std::vector<int> all;
+  all.reserve(all_.size());
   for (const Socket& socket : all_) all.push_back(socket.fd);
   return all;
 }

@@ -22,7 +22,7 @@ class Sockets {
   static Sockets open(const Config& config, unsigned shards);
   // `passed`: by a supervisor, that keeps them. Where one is not at an address of the settings, and
   // these were given, that is an error: a setting has its effect, or is refused.
-  static Sockets adopt(std::vector<int> fds, const Config& config, bool passed);
+  static Sockets adopt(const std::vector<int>& fds, const Config& config, bool passed);
 
   Sockets(Sockets&& other) noexcept;
   Sockets& operator=(Sockets&&) = delete;
