@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 namespace ringpost::doctor {
 
@@ -126,8 +127,10 @@ Findings check_statements(const DatabaseFacts& facts) {
   for (const auto& [name, why] : facts.broken) {
     const bool missing = why.find("42P01") != std::string::npos;
     const bool forbidden = why.find("42501") != std::string::npos;
+    std::string what = "the statement ";
+    what.append(name).append(" can't be used: ").append(why);
     findings.push_back(unfit(
-        "the statement " + name + " can't be used: " + why,
+        std::move(what),
         missing     ? "make the tables: run the migrations on this database (make migrate)"
         : forbidden ? "grant this role what the statement needs: GRANT SELECT ON ..."
                     : "the schema is not what this release is made for: run its migrations, or "
