@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <charconv>
 #include <cstring>
 #include <iterator>
 
@@ -53,6 +54,22 @@ constexpr StatusLine status_lines[] = {
     compose(Status::internal_server_error),
     compose(Status::not_implemented),
     compose(Status::http_version_not_supported),
+    compose(Status::created),
+    compose(Status::accepted),
+    compose(Status::moved_permanently),
+    compose(Status::found),
+    compose(Status::see_other),
+    compose(Status::temporary_redirect),
+    compose(Status::permanent_redirect),
+    compose(Status::unauthorized),
+    compose(Status::forbidden),
+    compose(Status::not_acceptable),
+    compose(Status::conflict),
+    compose(Status::gone),
+    compose(Status::precondition_failed),
+    compose(Status::unsupported_media_type),
+    compose(Status::unprocessable_content),
+    compose(Status::too_many_requests),
     compose(Status::continue_),
 };
 
@@ -86,7 +103,12 @@ char* write_decimal(char* at, uint64_t number, uint32_t digits) {
 
 }  // namespace
 
-OpenLength append_open(wire::Buffer& out, const ResponseHead& head) {
+namespace {
+
+enum class Framing : uint8_t { length, chunked, close };
+
+template <Framing framing>
+OpenLength append_as(wire::Buffer& out, const ResponseHead& head) {
   // All that is constant, and the 20 digits of the longest length.
   constexpr size_t fixed = 256;
   char* const begin = out.prepare(fixed + head.content_type.size() + head.fields.size());
@@ -105,7 +127,10 @@ OpenLength append_open(wire::Buffer& out, const ResponseHead& head) {
     at = put(at, head.content_type);
     at = put(at, "\r\n");
   }
-  if (head.status != Status::no_content && head.status != Status::continue_) {
+  if constexpr (framing == Framing::chunked) {
+    at = put(at, "Transfer-Encoding: chunked\r\n");
+  } else if (framing == Framing::length && head.status != Status::no_content &&
+             head.status != Status::continue_) {
     at = put(at, "Content-Length: ");
     length.at = static_cast<uint32_t>(at - out.data());
     length.digits = count_of_digits(head.content_length);
@@ -120,6 +145,32 @@ OpenLength append_open(wire::Buffer& out, const ResponseHead& head) {
   out.commit(static_cast<size_t>(at - begin));
   length.body_at = static_cast<uint32_t>(out.size());
   return length;
+}
+
+}  // namespace
+
+OpenLength append_open(wire::Buffer& out, const ResponseHead& head) {
+  return append_as<Framing::length>(out, head);
+}
+
+void append_lengthless(wire::Buffer& out, const ResponseHead& head, bool chunked) {
+  if (chunked)
+    append_as<Framing::chunked>(out, head);
+  else
+    append_as<Framing::close>(out, head);
+}
+
+void append_chunk(wire::Buffer& out, std::string_view piece) {
+  assert(!piece.empty() && "an empty chunk ends the body");
+  constexpr size_t around = 16 + 4;  // the digits of the largest size, and CRLF twice
+  char* const begin = out.prepare(piece.size() + around);
+  char* at = std::to_chars(begin, begin + 16, piece.size(), 16).ptr;
+  at = put(put(put(at, "\r\n"), piece), "\r\n");
+  out.commit(static_cast<size_t>(at - begin));
+}
+
+void append_last_chunk(wire::Buffer& out) {
+  out.append("0\r\n\r\n");
 }
 
 void append(wire::Buffer& out, const ResponseHead& head) {

@@ -8,6 +8,9 @@
 //     Allow: GET, HEAD\r\n
 //     \r\n
 //
+// Instead of a length there may be `Transfer-Encoding: chunked`, or nothing where the connection's
+// end ends the body (RFC 9112, 6.3).
+//
 // Every text is the caller's own: none of it is escaped or checked.
 #pragma once
 
@@ -44,6 +47,13 @@ OpenLength append_open(wire::Buffer& out, const ResponseHead& head);
 // Fills it in; the body is all that follows the head. Nothing moves but where the length has
 // another number of digits than was left. Returns where the body begins.
 size_t fill_in(wire::Buffer& out, OpenLength length);
+
+// A head without a length: `chunked`, or up to the connection's end.
+void append_lengthless(wire::Buffer& out, const ResponseHead& head, bool chunked);
+
+// A piece of a chunked body (RFC 9112, 7.1), not empty; and its end.
+void append_chunk(wire::Buffer& out, std::string_view piece);
+void append_last_chunk(wire::Buffer& out);
 
 // The interim answer to `Expect: 100-continue`: a head of its own, without fields (RFC
 // 9110, 15.2.1).

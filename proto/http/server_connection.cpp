@@ -19,10 +19,11 @@ bool begins_with_head(std::string_view bytes) {
 }
 }  // namespace
 
-// A body that is received and dropped, and the head that is kept until it has come.
+// A body that is on its way, and the head that is kept until it has come.
 struct ServerConnection::Body {
-  Body(std::string_view head_bytes, const Request& request, uint64_t limit)
+  Body(std::string_view head_bytes, const Request& request, Intake use, uint64_t limit)
       : framing(request.framing),
+        intake(use),
         head_only(request.known_method == Method::head),
         continue_due(request.expect_continue),
         left(request.content_length),
@@ -30,22 +31,36 @@ struct ServerConnection::Body {
     head.append(head_bytes);
   }
 
-  // Returns how many bytes of `input` belong to it.
-  size_t drop(std::string_view input) {
+  // Takes of `input` what belongs to it; returns how many bytes that was.
+  size_t take(std::string_view input) {
     if (!input.empty()) continue_due = false;
-    if (framing == Framing::chunked) return chunked.skip(input);
-    const auto dropped = static_cast<size_t>(std::min<uint64_t>(left, input.size()));
-    left -= dropped;
-    return dropped;
+    if (intake == Intake::drop && framing == Framing::chunked) return chunked.skip(input);
+    size_t used = 0;
+    while (used != input.size() && !whole() && !chunked.failed()) {
+      const ChunkedDecoder::Piece piece = next(input.substr(used));
+      if (intake == Intake::keep) content.append(piece.content);
+      used += piece.consumed;
+    }
+    return used;
+  }
+  // The first run of content.
+  ChunkedDecoder::Piece next(std::string_view input) {
+    if (framing == Framing::chunked) return chunked.feed(input);
+    const auto size = static_cast<size_t>(std::min<uint64_t>(left, input.size()));
+    left -= size;
+    return {size, input.substr(0, size)};
   }
   bool whole() const { return framing == Framing::chunked ? chunked.done() : left == 0; }
 
   Framing framing;
+  Intake intake;
   bool head_only;
-  bool continue_due;  // its client waits, and was not yet told to go on
-  uint64_t left;      // of a body whose length is known
+  bool continue_due;   // its client waits, and was not yet told to go on
+  bool taken = false;  // its request was, and it goes by pieces
+  bool last = false;   // of the connection's requests
+  uint64_t left;       // of a body whose length is known
   ChunkedDecoder chunked;
-  wire::Buffer head;
+  wire::Buffer head, content;
 };
 
 // An answer that is here before its turn.
@@ -83,7 +98,7 @@ ServerConnection::Event ServerConnection::next(std::string_view input) {
   consumed_ = 0;
   if (std::exchange(in_use_, false)) {
     half_head_.reset();
-    body_.reset();
+    if (closed_ || !streaming()) body_.reset();
   }
   if (closed_) {
     consumed_ = static_cast<uint32_t>(input.size());
@@ -121,30 +136,54 @@ ServerConnection::Event ServerConnection::next_head(std::string_view input) {
   if (request.framing == Framing::length && request.content_length > body_bytes_)
     return refuse(body_too_large, request.known_method == Method::head);
   // Who has begun to send the body does not wait.
-  if (request.expect_continue && at_end_) {
-    offer_ = Offer::permission;
-    return Event::permission;
-  }
-  begin_body();
-  return next_body(input);
+  const bool waits = request.expect_continue && at_end_;
+  offer_ = waits ? Offer::permission : Offer::announced;
+  return waits ? Event::permission : Event::body;
 }
 
-void ServerConnection::begin_body() {
+void ServerConnection::begin_body(Intake intake, uint64_t most_bytes) {
   consumed_ = static_cast<uint32_t>(parser().head_bytes());
-  body_ = std::make_unique<Body>(std::string_view(input_, consumed_), request(), body_bytes_);
+  body_ =
+      std::make_unique<Body>(std::string_view(input_, consumed_), request(), intake, most_bytes);
   half_head_.reset();
 }
 
 ServerConnection::Event ServerConnection::next_body(std::string_view input) {
-  consumed_ += static_cast<uint32_t>(body_->drop(input.substr(consumed_)));
-  if (body_->framing == Framing::chunked && body_->chunked.failed())
-    return refuse(body_->chunked.refusal(), body_->head_only);
+  if (body_->taken) return next_piece(input);
+  if (body_->intake == Intake::stream) {
+    if (input.empty()) return Event::more;
+    body_->continue_due = false;
+    at_end_ = false;
+    return offer_with_head(Offer::stream, Event::streamed);
+  }
+  consumed_ = static_cast<uint32_t>(body_->take(input));
+  if (body_->chunked.failed()) return refuse(body_->chunked.refusal(), body_->head_only);
   if (!body_->whole()) return Event::more;
+  at_end_ = consumed_ == input.size();
+  return offer_with_head(Offer::body, body_->intake == Intake::keep ? Event::kept : Event::request);
+}
+
+ServerConnection::Event ServerConnection::offer_with_head(Offer offer, Event event) {
   whole_heads_.reset();
   whole_heads_.parse(body_->head.view());
-  at_end_ = consumed_ == input.size();
-  offer_ = Offer::body;
-  return Event::request;
+  offer_ = offer;
+  return event;
+}
+
+// What is no content of it is walked over; its end comes by itself.
+ServerConnection::Event ServerConnection::next_piece(std::string_view input) {
+  while (consumed_ != input.size() && !body_->whole() && !body_->chunked.failed()) {
+    const ChunkedDecoder::Piece piece = body_->next(input.substr(consumed_));
+    consumed_ += static_cast<uint32_t>(piece.consumed);
+    piece_ = piece.content;
+    if (!piece_.empty()) return Event::piece;
+  }
+  if (!body_->whole() && !body_->chunked.failed()) return Event::more;
+  const bool failed = body_->chunked.failed();
+  if (failed) refusal_ = &body_->chunked.refusal();
+  closed_ = failed || body_->last;
+  body_.reset();
+  return failed ? Event::broken : Event::end;
 }
 
 ServerConnection::Event ServerConnection::refuse(const Refusal& refusal, bool head_only) {
@@ -163,7 +202,8 @@ uint32_t ServerConnection::take() {
   make_room();
   Exchange& exchange = this->exchange(taken_);
   // A body was consumed as it came; of what else was offered nothing was yet.
-  const bool head = taken == Offer::head || taken == Offer::permission;
+  const bool head = taken <= Offer::permission;
+  const bool unanswerable = head && taken != Offer::head;
   consumed_ = head ? static_cast<uint32_t>(parser().head_bytes()) : 0;
   if (taken == Offer::refusal) {
     exchange = {.head_only = refused_head_, .last = true, .kept = nullptr};
@@ -171,24 +211,47 @@ uint32_t ServerConnection::take() {
     in_use_ = true;
     // Without permission nothing behind the head can be read: whether the body comes all the same
     // can't be known.
-    exchange = {
-        .head_only = request().known_method == Method::head,
-        .http_1_0 = request().minor_version == 0,
-        .last = taken == Offer::permission || !request().keep_alive || (draining_ && at_end_),
-        .kept = nullptr};
+    exchange = {.head_only = request().known_method == Method::head,
+                .http_1_0 = request().minor_version == 0,
+                .last = unanswerable || !request().keep_alive || (draining_ && at_end_),
+                .kept = nullptr};
   }
-  closed_ = exchange.last;
+  // A body that is still to come is received to its end.
+  if (taken == Offer::stream) {
+    body_->taken = true;
+    body_->last = exchange.last;
+  } else {
+    closed_ = exchange.last;
+  }
   return taken_++;
 }
 
-bool ServerConnection::accept_body(wire::Buffer& out) {
-  assert(offer_ == Offer::permission);
-  offer_ = Offer::none;
-  begin_body();
-  if (unanswered() != 0) return false;
+bool ServerConnection::accept_body(wire::Buffer& out, Intake intake, uint64_t most_bytes) {
+  assert(offer_ == Offer::announced || offer_ == Offer::permission);
+  const bool waits = std::exchange(offer_, Offer::none) == Offer::permission;
+  const uint64_t limit = std::min(most_bytes, body_bytes_);
+  if (request().framing == Framing::length && request().content_length > limit) {
+    consumed_ = 0;
+    refuse(body_too_large, request().known_method == Method::head);
+    return false;
+  }
+  begin_body(intake, limit);
+  if (!waits || unanswered() != 0) return false;
   body_->continue_due = false;
   append_continue(out);
   return true;
+}
+
+wire::Buffer ServerConnection::take_body() {
+  return body_ != nullptr ? std::move(body_->content) : wire::Buffer();
+}
+
+bool ServerConnection::streaming() const {
+  return body_ != nullptr && body_->taken;
+}
+
+size_t ServerConnection::body_memory() const {
+  return body_ != nullptr ? body_->content.capacity() : 0;
 }
 
 bool ServerConnection::answer(uint32_t number, const Answer& answer, std::string_view date,
@@ -245,6 +308,43 @@ void ServerConnection::drop_answer(const Draft& draft) {
     draft.out->truncate(draft.begin);
 }
 
+bool ServerConnection::begin_stream(const Answer& answer, std::string_view date,
+                                    wire::Buffer& out) {
+  assert(unanswered() != 0 && answer.status != Status::no_content);
+  Exchange& first = exchange(answered_);
+  if (first.http_1_0) {
+    if (unanswered() != 1) return false;
+    first.last = true;
+    if (streaming())
+      body_->last = true;
+    else
+      close();
+  }
+  append_lengthless(out, head_of_first(answer, 0, date), !first.http_1_0);
+  return true;
+}
+
+void ServerConnection::append_piece(std::string_view piece, wire::Buffer& out) {
+  const Exchange& first = exchange(answered_);
+  if (piece.empty() || first.head_only) return;
+  if (first.http_1_0)
+    out.append(piece);
+  else
+    append_chunk(out, piece);
+}
+
+void ServerConnection::end_stream(std::string_view date, wire::Buffer& out) {
+  const Exchange& first = exchange(answered_);
+  if (!first.http_1_0 && !first.head_only) append_last_chunk(out);
+  ++answered_;
+  end_first(date, out);
+}
+
+void ServerConnection::cut_stream() {
+  ++answered_;
+  close();
+}
+
 // What waited for the first, which is written: the answers that are here, and a permission.
 void ServerConnection::end_first(std::string_view date, wire::Buffer& out) {
   while (answered_ != taken_ && exchange(answered_).kept != nullptr) {
@@ -281,7 +381,7 @@ void ServerConnection::write_first(const Answer& answer, std::string_view date, 
 }
 
 void ServerConnection::expire() {
-  assert(stage() == Stage::head || stage() == Stage::body);
+  assert((stage() == Stage::head || stage() == Stage::body) && !streaming());
   if (body_ != nullptr)
     refuse(body_late, body_->head_only);
   else

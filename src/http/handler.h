@@ -4,10 +4,28 @@
 // nanoseconds a request.
 #pragma once
 
+#include <cstdint>
+
 #include "proto/http/request.h"
 #include "src/http/reply.h"
 
 namespace ringpost::http {
+
+// What becomes of the body of a request.
+struct Intake {
+  enum class Kind : uint8_t {
+    // The answer is known without it. A client that waits for 100 is answered at once, and the
+    // connection ends (RFC 9110, 10.1.1); of another the body is dropped first.
+    refused,
+    dropped,   // it is read, and nobody sees it
+    whole,     // the request is handed over when all of it is there: Session::take_body()
+    streamed,  // it is handed over when it begins: BodyStream (body_stream.h)
+  };
+  Kind kind = Kind::dropped;
+  // Larger ones are answered 413. What is whole is in memory: so much of the budget is reserved for
+  // it before the client is let send it (see budget.h).
+  uint64_t most_bytes = UINT64_MAX;
+};
 
 class Handler {
  public:
@@ -21,10 +39,8 @@ class Handler {
   // How many routes it tells apart in the metrics (Reply::route), numbered from 1.
   virtual size_t routes() const { return 0; }
 
-  // Asked of a request whose client waits for 100 before it sends the body. False when the answer
-  // is known without: the request is then handed over at once, without its body, and the connection
-  // ends after its answer (RFC 9110, 10.1.1). The same holds for the views.
-  virtual bool takes_body(const proto::http::Request& /*request*/) { return true; }
+  // Asked of a request whose body follows. The same holds for the views.
+  virtual Intake intake(const proto::http::Request& /*request*/) { return {}; }
 
   // Bytes that the body of the answer may have, as far as can be told before: no answer is larger
   // often, and few are much smaller. So much of the budget is reserved (see budget.h). The same

@@ -58,6 +58,10 @@ class [[nodiscard]] Reply {
   void drop(const Draft& draft);
 
  private:
+  friend class StreamedReply;
+  // Somebody else answers.
+  void give_up() { session_ = nullptr; }
+
   Session* session_;
   Ticket ticket_;
 };

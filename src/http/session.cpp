@@ -17,6 +17,9 @@ using Event = proto::http::ServerConnection::Event;
 
 namespace {
 constexpr std::string_view json_type = "application/json";
+// What ends a body that is streamed.
+constexpr Refusal body_late{Status::request_timeout, "the body did not come in time"};
+constexpr Refusal body_cut{Status::bad_request, "the connection ended within the body"};
 // More than an answer's head has, with a few fields of the handler's own.
 constexpr size_t head_bytes = 256;
 
@@ -77,7 +80,8 @@ io::Task<void> Session::run() {
   // While draining, what was already asked is all that is waited for. What has come of a peer that
   // takes no answers is dropped, so that nothing may be read behind it.
   bool taken = true;
-  while (taken && !connection_.closed() && !(draining_ && connection_.unanswered() != 0)) {
+  while (taken && !connection_.closed() &&
+         !(draining_ && connection_.unanswered() != 0 && !connection_.streaming())) {
     auto reading = stream_.read(scope_.until(deadline()));
     const io::Result<std::string_view> bytes = co_await reading;
     if (!bytes) {
@@ -122,8 +126,9 @@ void Session::note_stage() {
 
 io::Time Session::deadline() const {
   const Limits& limits = context_.limits();
-  // While draining, half a request is closed like none, in silence: who stalls holds up no end.
-  if (draining_) return since_ + context_.drain_grace();
+  // While draining, half a request is closed like none, in silence: who stalls holds up no end. One
+  // that was handed over is not half.
+  if (draining_ && !connection_.streaming()) return since_ + context_.drain_grace();
   switch (stage_) {
     case Stage::head:
       return since_ + limits.head_timeout;
@@ -151,6 +156,11 @@ bool Session::read_again(const io::Error& error) {
         if (draining_) return false;
         since_ = now();
         return true;
+      }
+      if (connection_.streaming()) {
+        end_body(&body_late);
+        connection_.close();
+        return false;
       }
       if (stage_ != Stage::idle && !draining_) {
         connection_.expire();
@@ -189,10 +199,27 @@ void Session::stash() {
   input_ = {};
 }
 
+// Reserves memory for the answer to what is offered, and so much more.
+inline bool Session::reserve(size_t more) {
+  asked_ = now();
+  const size_t wanted =
+      memory_of(head_bytes + context_.handler().answer_bytes(connection_.request())) + more;
+  wanted_ = static_cast<uint32_t>(std::min<size_t>(wanted, UINT32_MAX));
+  const bool room = context_.budget().reserve(*this, wanted_);
+  admission_ = room ? Admission::granted : Admission::waiting;
+  return room;
+}
+
+// Whether what is offered may be taken, with memory for its answer or without.
+inline bool Session::admit() {
+  return admission_ == Admission::granted || admission_ == Admission::refused || reserve(0);
+}
+
 // Hands over the requests that have come. False when others are left that have to wait for room.
 bool Session::serve() {
   for (;;) {
-    if (!input_.empty() && backlogged()) return false;
+    // What is left of a body that is streamed is no further request.
+    if (!input_.empty() && backlogged() && !connection_.streaming()) return false;
     const Event event = connection_.next(input_);
     input_.remove_prefix(connection_.consumed());
     switch (event) {
@@ -200,18 +227,30 @@ bool Session::serve() {
       case Event::closed:
         note_stage();
         return true;
-      case Event::permission:
-        if (admission_ == Admission::not_asked &&
-            context_.handler().takes_body(connection_.request())) {
-          if (connection_.accept_body(stream_.out())) stream_.send();
-          if (draining_) since_ = now();  // a body that is asked for has the grace to come
-          input_.remove_prefix(connection_.consumed());
-          break;
-        }
+      case Event::body:
+      case Event::permission: {
+        const Offered offered = offer_body(event == Event::permission);
+        if (offered == Offered::waits) return false;
+        if (offered == Offered::accepted) break;
+      }
+        [[fallthrough]];
+      case Event::kept:
+      case Event::streamed:
+        // Its deadline counts from when all of it, or its first bytes, had come.
+        if (event == Event::kept || event == Event::streamed) asked_ = now();
         [[fallthrough]];
       case Event::request:
         if (waits_to_be_alone() || !admit()) return false;
         dispatch();
+        break;
+      case Event::piece:
+        if (!gather()) return false;
+        break;
+      case Event::end:
+        end_body(nullptr);
+        break;
+      case Event::broken:
+        end_body(&connection_.refusal());
         break;
       case Event::refusal:
         refuse();
@@ -228,16 +267,60 @@ bool Session::waits_to_be_alone() {
   return alone_ && connection_.unanswered() != 0;
 }
 
-// Whether what is offered may be taken, with memory for its answer or without.
-bool Session::admit() {
-  if (admission_ == Admission::granted || admission_ == Admission::refused) return true;
-  asked_ = now();
-  const size_t wanted =
-      memory_of(head_bytes + context_.handler().answer_bytes(connection_.request()));
-  wanted_ = static_cast<uint32_t>(std::min<size_t>(wanted, UINT32_MAX));
-  const bool room = context_.budget().reserve(*this, wanted_);
-  admission_ = room ? Admission::granted : Admission::waiting;
-  return room;
+// A request whose body follows: says what becomes of that, which may need memory first. Answered is
+// what needs no body for it.
+Session::Offered Session::offer_body(bool waits) {
+  using Use = proto::http::ServerConnection::Intake;
+  using Kind = Intake::Kind;
+  const proto::http::Request& request = connection_.request();
+  const Intake intake = context_.handler().intake(request);
+  if (waits && intake.kind == Kind::refused) return Offered::answered;
+  const bool in_memory = intake.kind == Kind::whole || intake.kind == Kind::streamed;
+  if (in_memory && admission_ == Admission::not_asked) {
+    const uint64_t most = std::min(intake.most_bytes, context_.limits().body_bytes);
+    const bool known = request.framing == proto::http::Framing::length;
+    const uint64_t bytes = intake.kind == Kind::streamed ? BodyStream::window
+                           : known                       ? request.content_length
+                                                         : most;
+    const bool fits = !known || request.content_length <= most;
+    if (fits && !reserve(static_cast<size_t>(2 * bytes))) return Offered::waits;
+  }
+  if (admission_ == Admission::refused) return Offered::answered;
+  const Use use = intake.kind == Kind::whole      ? Use::keep
+                  : intake.kind == Kind::streamed ? Use::stream
+                                                  : Use::drop;
+  if (connection_.accept_body(stream_.out(), use, intake.most_bytes)) stream_.send();
+  if (draining_) since_ = now();  // a body that is asked for has the grace to come
+  input_.remove_prefix(connection_.consumed());
+  return Offered::accepted;
+}
+
+void Session::deliver_to(BodyStream::Incoming& incoming) {
+  incoming.ended = !connection_.streaming();  // there is none
+  if (incoming.ended) return;
+  assert(incoming_ == nullptr && "a body has one reader");
+  incoming.session = this;
+  incoming_ = &incoming;
+}
+
+// A piece of a body that is streamed. False when its reader has to take some of it first.
+bool Session::gather() {
+  if (incoming_ == nullptr) return true;
+  const std::string_view piece = connection_.piece();
+  incoming_->gathered.append(piece);
+  context_.budget().settle(*this, 0, piece.size());
+  incoming_->changed.changed();
+  return incoming_ == nullptr || incoming_->gathered.size() <= BodyStream::window;
+}
+
+// Nothing more comes of the body that is streamed.
+void Session::end_body(const Refusal* failure) {
+  if (incoming_ == nullptr) return;
+  BodyStream::Incoming& incoming = *std::exchange(incoming_, nullptr);
+  incoming.session = nullptr;
+  incoming.failure = failure;
+  incoming.ended = failure == nullptr;
+  incoming.changed.changed();
 }
 
 void Session::dispatch() {
@@ -257,7 +340,8 @@ void Session::dispatch() {
 void Session::refuse() {
   const Refusal& refusal = connection_.refusal();
   asked_ = now();
-  Reply reply = take_offer(0, proto::http::Method::other);
+  const bool granted = std::exchange(admission_, Admission::not_asked) == Admission::granted;
+  Reply reply = take_offer(granted ? wanted_ : 0, proto::http::Method::other);
   if (trail_) [[unlikely]]
     trail_->taken(reply.number(), nullptr);
   reply.send(refusal.status, json_type, refusal_body(refusal));
@@ -309,11 +393,69 @@ void Session::answered(bool due, size_t before, const Ticket& ticket, Status sta
   context_.metrics().answered(ticket.series, status, took);
   RINGPOST_PROBE(answered, this, ticket.number, static_cast<unsigned>(status), took.count());
   answered_.changed();
+  if (!to_stream_.empty()) [[unlikely]]
+    tell_who_waits_to_stream();
+}
+
+bool Session::may_stream(uint32_t number) const {
+  return connection_.is_first(number) && !waits_for_room_;
+}
+
+void Session::tell_who_waits_to_stream() {
+  io::List<StreamedReply, StreamedReply> all;
+  all.take(to_stream_);
+  while (!all.empty()) {
+    StreamedReply& reply = all.pop_front();
+    to_stream_.push_back(reply);
+    reply.turn_.changed();
+  }
+}
+
+bool Session::begin_stream(Ticket& ticket, const Answer& answer) {
+  if (!connection_.begin_stream(answer, context_.date(), stream_.out())) return false;
+  streams_ = true;
+  context_.budget().settle(*this, std::exchange(ticket.reserved, 0), memory_of(head_bytes));
+  stream_.send();
+  return true;
+}
+
+void Session::write_stream(std::string_view piece) {
+  connection_.append_piece(piece, stream_.out());
+  context_.budget().settle(*this, 0, memory_of(piece.size()));
+  stream_.send();
+}
+
+io::Stream::Drain Session::stream_room(io::Until until) {
+  return stream_.drained(context_.limits().unsent_bytes, until);
+}
+
+void Session::end_stream(const Ticket& ticket, size_t bytes) {
+  note_in_trail(ticket, bytes);
+  streams_ = false;
+  const size_t before = answers();
+  connection_.end_stream(context_.date(), stream_.out());
+  answered(true, before, ticket, ticket.status);
+}
+
+void Session::note_in_trail(const Ticket& ticket, size_t bytes) {
+  if (trail_) trail_->answered(ticket.number, ticket.status, bytes, now() - ticket.asked);
+}
+
+// The peer must not take what has come for all of it: it sees a reset.
+void Session::cut_stream(const Ticket& ticket, size_t bytes) {
+  note_in_trail(ticket, bytes);
+  streams_ = false;
+  connection_.cut_stream();
+  stream_.abort();
+  stream_.shutdown_send();
+  scope_.cancel();
+  answered(false, answers(), ticket, ticket.status);
 }
 
 size_t Session::held() const {
+  const size_t body = incoming_ != nullptr ? incoming_->gathered.capacity() : 0;
   return stream_.memory() + unread_.capacity() + connection_.kept_bytes() +
-         io::socket_memory(stream_.fd(), stream_.unsent());
+         connection_.body_memory() + body + io::socket_memory(stream_.fd(), stream_.unsent());
 }
 
 bool Session::backlogged() const {
@@ -332,21 +474,31 @@ io::Task<bool> Session::make_room() {
     const bool granted = co_await context_.budget().wait(*this, wanted_, until);
     admission_ = granted ? Admission::granted : Admission::refused;
   } else {
-    // Requests have deadlines of their own.
+    // Requests have deadlines of their own. Who streams an answer waits for the same room; a body
+    // that is streamed is no further request.
+    const bool by_reader = connection_.streaming();
     auto answered = answered_.wait(context_.reactor(), {}, [&] {
+      if (by_reader)
+        return incoming_ == nullptr || incoming_->gathered.size() <= BodyStream::window;
       return connection_.unanswered() < at_a_time() &&
-             connection_.kept_bytes() <= limits.unsent_bytes;
+             connection_.kept_bytes() <= limits.unsent_bytes && !streams_;
     });
     co_await answered;
-    auto draining = stream_.drained(limits.unsent_bytes, scope_.until());
-    const io::Result<void> drained = co_await draining;
-    if (!drained) co_return false;
+    if (!by_reader) {
+      waits_for_room_ = true;
+      auto draining = stream_.drained(limits.unsent_bytes, scope_.until());
+      const io::Result<void> drained = co_await draining;
+      waits_for_room_ = false;
+      tell_who_waits_to_stream();
+      if (!drained) co_return false;
+    }
   }
   if (!draining_) since_ += now() - begin;  // nothing was read, so nothing could come
   co_return !stream_.failed();
 }
 
 io::Task<void> Session::finish() {
+  end_body(&body_cut);
   connection_.close();
   stream_.release();
   auto answered =

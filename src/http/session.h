@@ -13,8 +13,10 @@
 #include "proto/http/server_connection.h"
 #include "proto/wire/buffer.h"
 #include "src/http/access_log.h"
+#include "src/http/body_stream.h"
 #include "src/http/budget.h"
 #include "src/http/context.h"
+#include "src/http/streamed_reply.h"
 #include "src/io/condition.h"
 #include "src/io/scope.h"
 #include "src/io/stream.h"
@@ -45,12 +47,21 @@ class Session final : private Budget::Account {
   // session is given up.
   io::Until until(io::Time deadline) { return scope_.until(deadline); }
   void spawn(io::Task<void> work) { scope_.spawn(std::move(work)); }
+  io::Reactor& reactor() const { return context_.reactor(); }
+
+  // The body of the request that is being handed over, where its intake is whole. Once.
+  proto::wire::Buffer take_body() { return connection_.take_body(); }
 
  private:
+  friend class BodyStream;
   friend class Reply;
+  friend class StreamedReply;
   using Stage = proto::http::ServerConnection::Stage;
   // What came of the wait for memory for the answer to what is offered.
   enum class Admission : uint8_t { not_asked, waiting, granted, refused };
+
+  // What came of a request whose body follows.
+  enum class Offered : uint8_t { waits, accepted, answered };
 
   void answer(const Ticket& ticket, const proto::http::Answer& answer);
   proto::http::ServerConnection::Draft begin_answer(uint32_t number,
@@ -62,9 +73,29 @@ class Session final : private Budget::Account {
   // Bytes of answers that the kernel has not taken.
   size_t answers() const { return stream_.unsent() + connection_.kept_bytes(); }
 
+  // For BodyStream.
+  void deliver_to(BodyStream::Incoming& incoming);
+  void drop_body() { incoming_ = nullptr, answered_.changed(); }
+  void body_was_read() { answered_.changed(); }
+  // For StreamedReply: whether the answer of this number may begin; tells when that may be so.
+  bool may_stream(uint32_t number) const;
+  void wait_to_stream(StreamedReply& reply) { to_stream_.push_back(reply); }
+  bool begin_stream(Ticket& ticket, const proto::http::Answer& answer);
+  void write_stream(std::string_view piece);
+  io::Stream::Drain stream_room(io::Until until);
+  // Of so many bytes.
+  void end_stream(const Ticket& ticket, size_t bytes);
+  void cut_stream(const Ticket& ticket, size_t bytes);
+  void note_in_trail(const Ticket& ticket, size_t bytes);
+  void tell_who_waits_to_stream();
+
   void take(std::string_view arrived);
   bool serve();
+  bool reserve(size_t more);
   bool admit();
+  Offered offer_body(bool waits);
+  bool gather();
+  void end_body(const proto::http::Refusal* failure);
   void dispatch();
   void refuse();
   Reply take_offer(uint32_t reserved, proto::http::Method method);
@@ -84,8 +115,13 @@ class Session final : private Budget::Account {
   io::Stream stream_;
   io::Scope scope_;
   proto::http::ServerConnection connection_;
-  io::Condition answered_;              // a request was
+  io::Condition answered_;              // a request was, or some of its body was read
   std::unique_ptr<AccessTrail> trail_;  // for the access log, where there is one
+  // The body that is being streamed, if somebody reads it.
+  BodyStream::Incoming* incoming_ = nullptr;
+  io::List<StreamedReply, StreamedReply> to_stream_;  // those that wait for their turn
+  bool streams_ = false;                              // an answer that has begun
+  bool waits_for_room_ = false;                       // the stream's, so that no other may
 
   // What has arrived and is not yet consumed: a view of the stream's last read, or of unread_ when
   // that is not empty.

@@ -38,11 +38,17 @@ std::string content(std::string_view type, std::string_view schema) {
   return Object().add(type, Object().add("schema", schema).json()).json();
 }
 
+// Of a name, or as it is.
+std::string schema_of(std::string_view schema) {
+  return schema.starts_with('{') ? std::string(schema) : reference("schemas", schema);
+}
+
 // What routes answer beside what they declare.
 struct Shared {
   std::string_view name, description, headers;
 };
 constexpr Shared bad_request{"BadRequest", "A parameter is not what it has to be.", ""};
+constexpr Shared too_large{"TooLarge", "The body is larger than it may be.", ""};
 constexpr Shared internal{"Internal", "The database answered with an error, which is in the log.",
                           ""};
 constexpr Shared unavailable{
@@ -143,6 +149,13 @@ class Document {
     object.text("summary", head ? "The same, without its body" : says.summary);
     if (const std::string all = parameters(route, false); all != "[]")
       object.add("parameters", all);
+    if (route.body) {
+      Object body;
+      if (!route.body->description.empty()) body.text("description", route.body->description);
+      body.add("required", "true");
+      body.add("content", content(route.body->type, schema_of(route.body->schema)));
+      object.add("requestBody", body.json());
+    }
     object.add("responses", responses(route, head));
     return object.json();
   }
@@ -156,6 +169,7 @@ class Document {
       by_status.try_emplace(static_cast<unsigned>(status), response(shared, head));
     };
     if (!route.parameters.empty()) add(Status::bad_request, bad_request);
+    if (route.body) add(Status::content_too_large, too_large);
     if (route.asks && !by_status.contains(static_cast<unsigned>(Status::service_unavailable))) {
       add(Status::internal_server_error, internal);
       add(Status::service_unavailable, unavailable);
@@ -170,10 +184,7 @@ class Document {
     object.text("description", says.description);
     const bool is_error = static_cast<unsigned>(says.status) >= 400;
     const std::string_view schema = says.schema.empty() && is_error ? "Error" : says.schema;
-    if (!head && !schema.empty())
-      object.add("content",
-                 content(says.type, schema.starts_with('{') ? std::string(schema)
-                                                            : reference("schemas", schema)));
+    if (!head && !schema.empty()) object.add("content", content(says.type, schema_of(schema)));
     return object.json();
   }
 

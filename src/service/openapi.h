@@ -5,6 +5,7 @@
 // all services answer is in one place, and so are parameters that routes share.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,6 +31,7 @@ struct Described {
   const Operation* operation;
   bool asks;  // the database
   std::vector<Parameter> parameters;
+  std::optional<BodyOptions> body;
 };
 
 std::string openapi(const About& about, std::span<const Schema> schemas,
@@ -43,16 +45,20 @@ Described describe(const Route& route, bool database) {
                       .pattern = Route::Paths::view,
                       .operation = &route.operation,
                       .asks = false,
-                      .parameters = {}};
+                      .parameters = {},
+                      .body = {}};
   if constexpr (!std::is_null_pointer_v<decltype(Route::handler)>)
     described.asks = database && is_coroutine(Route::handler);
-  const auto add = [&described](const auto& parameter) {
-    described.parameters.push_back({.name = parameter.name,
-                                    .of_path = parameter.of_path,
-                                    .required = parameter.of_path || !parameter.type.otherwise,
-                                    .schema = parameter.type.schema(),
-                                    .description = parameter.description,
-                                    .example = parameter.example});
+  const auto add = [&described]<class Parameter>(const Parameter& parameter) {
+    if constexpr (BodyParameter<Parameter>)
+      described.body = parameter;
+    else
+      described.parameters.push_back({.name = parameter.name,
+                                      .of_path = parameter.of_path,
+                                      .required = parameter.of_path || !parameter.type.otherwise,
+                                      .schema = parameter.type.schema(),
+                                      .description = parameter.description,
+                                      .example = parameter.example});
   };
   std::apply([&add](const auto&... parameters) { (add(parameters), ...); }, route.parameters);
   return described;

@@ -21,6 +21,10 @@
 #include "proto/pg/uuid.h"
 #include "src/service/literal.h"
 
+namespace ringpost::http {
+class Session;
+}
+
 namespace ringpost::service {
 
 // Types. Each reads its value from decoded text, and says in JSON Schema what it takes.
@@ -69,6 +73,7 @@ struct Given {
   std::array<std::string_view, segments> path;  // decoded
   std::string_view query;                       // as it came
   proto::wire::Buffer &name, &value;            // for decoding
+  http::Session& session;
 };
 
 // What is common to parameters of the path and of the query.

@@ -60,10 +60,11 @@ class Router final : public http::Handler {
 
   // Of any request that is not refused: what no parameter asks for is read and dropped, and is no
   // error either.
-  bool takes_body(const Request& request) override {
+  http::Intake intake(const Request& request) override {
     const proto::http::Target target = proto::http::split_target(request.target);
     const auto path = decoded_path(request.target, target);
-    return path && is_allowed<0>(*path, request.known_method);
+    if (!path) return {.kind = http::Intake::Kind::refused};
+    return intake_of<0>(*path, request.known_method);
   }
 
   size_t answer_bytes(const Request& request) override {
@@ -97,7 +98,7 @@ class Router final : public http::Handler {
       typename Paths<r>::Segments segments;
       if (!Paths<r>::match(path, segments)) return answer<r + 1>(request, path, query, reply);
       reply.route(r + 1);
-      const Given<Paths<r>::parameters> given{segments, query, name_, value_};
+      const Given<Paths<r>::parameters> given{segments, query, name_, value_, reply.session()};
       answer_by<r, Routes::first[r]>(request, given, reply);
     }
   }
@@ -179,15 +180,15 @@ class Router final : public http::Handler {
   }
 
   template <size_t r>
-  bool is_allowed(std::string_view path, proto::http::Method method) {
+  http::Intake intake_of(std::string_view path, proto::http::Method method) {
     if constexpr (r == Routes::resources) {
-      return false;
+      return {.kind = http::Intake::Kind::refused};
     } else {
       typename Paths<r>::Segments segments;
-      if (!Paths<r>::match(path, segments)) return is_allowed<r + 1>(path, method);
+      if (!Paths<r>::match(path, segments)) return intake_of<r + 1>(path, method);
       for (size_t i = Routes::first[r]; i < Routes::count; ++i)
-        if (Routes::is_of(i, r) && Routes::takes(i, method)) return true;
-      return false;
+        if (Routes::is_of(i, r) && Routes::takes(i, method)) return Routes::intakes[i];
+      return {.kind = http::Intake::Kind::refused};
     }
   }
 

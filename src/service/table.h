@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "src/service/body.h"
 #include "src/service/common.h"
 #include "src/service/route.h"
 
@@ -18,6 +19,23 @@ constexpr std::string_view name_of(proto::http::Method method) {
                                         "CONNECT", "OPTIONS", "TRACE", "PATCH", ""};
   return names[static_cast<size_t>(method)];
 }
+
+namespace detail {
+
+constexpr http::Intake intake_of() {
+  return {};
+}
+template <class Parameter, class... Others>
+constexpr http::Intake intake_of(const Parameter& parameter, const Others&... others) {
+  if constexpr (BodyParameter<Parameter>) {
+    static_assert(!(BodyParameter<Others> || ...), "a request has one body");
+    return {.kind = Parameter::intake, .most_bytes = parameter.most_bytes};
+  } else {
+    return intake_of(others...);
+  }
+}
+
+}  // namespace detail
 
 // T: the service.
 template <class T>
@@ -70,6 +88,14 @@ class Table {
   }();
   template <size_t r>
   using Paths = At<first[r]>::Paths;
+
+  // What becomes of the body of a route's request.
+  static constexpr std::array<http::Intake, count> intakes =
+      []<size_t... i>(std::index_sequence<i...>) {
+        return std::array{
+            std::apply([](const auto&... parameters) { return detail::intake_of(parameters...); },
+                       std::get<i>(all).parameters)...};
+      }(std::make_index_sequence<count>());
 
   static constexpr bool is_of(size_t route, size_t r) { return first_of_route[route] == first[r]; }
   static constexpr bool takes(size_t route, Method method) {

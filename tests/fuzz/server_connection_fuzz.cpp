@@ -22,6 +22,7 @@ namespace {
 using namespace fuzz;
 using Event = ServerConnection::Event;
 using Stage = ServerConnection::Stage;
+using Intake = ServerConnection::Intake;
 
 std::string number_text(uint64_t number) {
   return "answer " + std::to_string(number);
@@ -30,8 +31,9 @@ std::string number_text(uint64_t number) {
 // A connection, what has come for it, and what a client must be able to make of its answers.
 class Peer {
  public:
-  Peer(RequestParser& parser, const std::vector<Asked>& asked)
-      : asked_(asked), connection_(parser, body_bytes) {}
+  // `keeps`: bodies, rather than drops them, which must not matter.
+  Peer(RequestParser& parser, const std::vector<Asked>& asked, bool keeps = false)
+      : asked_(asked), connection_(parser, body_bytes), keeps_(keeps) {}
 
   bool closed() const { return connection_.closed(); }
   bool waits() const { return offered_ == Event::permission; }
@@ -46,6 +48,19 @@ class Peer {
     in_use_ = false;
     offered_ = connection_.next(input_->view());
     drop_consumed();
+    if (offered_ == Event::body) {
+      require(!connection_.accept_body(out_, keeps_ ? Intake::keep : Intake::drop));
+      drop_consumed();
+      input_.reset();
+      input_.emplace(unread_);
+      offered_ = connection_.next(input_->view());
+      drop_consumed();
+      require(offered_ != Event::body);
+    }
+    if (offered_ == Event::kept) {
+      require(keeps_);
+      offered_ = Event::request;
+    }
     if (offered_ == Event::closed) require(closed() && unread_.empty());
     if (offered_ == Event::more) require(!closed());
     if (offered_ == Event::refusal) {
@@ -77,7 +92,7 @@ class Peer {
 
   void accept_body() {
     const bool due = written_ == taken_.size();
-    require(connection_.accept_body(out_) == due);
+    require(connection_.accept_body(out_, keeps_ ? Intake::keep : Intake::drop) == due);
     require(!closed());
     drop_consumed();
     require(unread_.empty());
@@ -210,6 +225,7 @@ class Peer {
 
   const std::vector<Asked>& asked_;
   ServerConnection connection_;
+  const bool keeps_;
   std::optional<tests::Guarded> input_;
   std::string unread_, answers_;
   proto::wire::Buffer out_;
@@ -224,7 +240,7 @@ class Peer {
 std::string talk(std::string_view sent, const std::vector<Asked>& asked, size_t piece, bool answers,
                  Peer::By by) {
   RequestParser parser(limits);
-  Peer peer(parser, asked);
+  Peer peer(parser, asked, piece % 2 == 0);
   for (size_t at = 0; at < sent.size(); at += piece)
     peer.serve(sent.substr(at, piece), answers, by);
   require(peer.taken() == asked.size() - (!asked.empty() && !asked.back().whole ? 1 : 0));

@@ -17,6 +17,8 @@ namespace ringpost::tests {
 
 // Paths: /now/TEXT answers TEXT at once; /after/MS/TEXT when it has slept; /never waits to be
 // cancelled; /large/BYTES answers so many x; /drop lets the reply go unanswered;
+// /whole/MOST answers its body, and /stream/MOST how long that was, read as it comes; /echo sends
+// it back as it comes; /pieces/COUNT/BYTES streams so many of a, b, ..., and with /cut no end;
 // /waited, which reserves 5000 bytes, answers since how many ms it was asked. Anything else is
 // answered 404 with no body and no type; of these /nowhere takes no body.
 class Paths final : public http::Handler {
@@ -42,14 +44,30 @@ class Paths final : public http::Handler {
                  std::to_string((reactor_.now() - session.asked()) / std::chrono::milliseconds(1)));
     else if (under("/never"))
       session.spawn(never(std::move(reply)));
+    else if (under("/whole/"))
+      reply.send(proto::http::Status::ok, "text/plain", session.take_body().view());
+    else if (under("/stream/"))
+      session.spawn(read_all(http::BodyStream(session), std::move(reply)));
+    else if (under("/echo"))
+      session.spawn(echo(http::BodyStream(session), std::move(reply)));
+    else if (under("/pieces/"))
+      session.spawn(pieces(number(path), number(path.substr(path.find('/') + 1)),
+                           !path.ends_with("/cut"), std::move(reply)));
     else if (under("/large/"))
       reply.send(proto::http::Status::ok, "text/plain", std::string(number(path), 'x'));
     else if (!under("/drop"))
       reply.send(proto::http::Status::not_found, "", "", "X-Why: no such path\r\n");
   }
 
-  bool takes_body(const proto::http::Request& request) override {
-    return !request.target.starts_with("/nowhere");
+  http::Intake intake(const proto::http::Request& request) override {
+    using Kind = http::Intake::Kind;
+    if (request.target.starts_with("/nowhere")) return {.kind = Kind::refused};
+    if (request.target.starts_with("/whole/"))
+      return {.kind = Kind::whole, .most_bytes = number(request.target.substr(7))};
+    if (request.target.starts_with("/echo")) return {.kind = Kind::streamed};
+    if (request.target.starts_with("/stream/"))
+      return {.kind = Kind::streamed, .most_bytes = number(request.target.substr(8))};
+    return {};
   }
 
   size_t answer_bytes(const proto::http::Request& request) override {
@@ -62,6 +80,8 @@ class Paths final : public http::Handler {
   }
 
   std::string handled;  // the targets, in their order
+  std::string streams;  // what became of them: "in 5 ok", "out 3 timed_out"
+  bool reads = true;    // or /stream waits until this is so
   int gave_up = 0;      // requests to /never that were cancelled
 
  private:
@@ -75,6 +95,59 @@ class Paths final : public http::Handler {
     const auto until = reply.session().until(io::never);
     if (co_await io::Sleep(reactor_, pause, until.cancellation))
       reply.send(proto::http::Status::ok, "text/plain", text);
+  }
+  io::Until soon(http::Reply& reply) {
+    return reply.session().until(reactor_.now() + std::chrono::seconds(5));
+  }
+  // Answers how many bytes came, or why they did not.
+  io::Task<void> read_all(http::BodyStream body, http::Reply reply) {
+    const io::Until until = soon(reply);
+    while (!reads) co_await io::Sleep(reactor_, std::chrono::milliseconds(1), nullptr);
+    size_t bytes = 0;
+    for (;;) {
+      auto reading = body.read(until);
+      const auto piece = co_await std::move(reading);
+      if (!piece) {
+        streams += "in " + std::to_string(bytes) + " " + std::string(piece.error()->reason) + ";";
+        co_return reply.send(piece.error()->status, "text/plain", piece.error()->reason);
+      }
+      if (piece->empty()) break;
+      bytes += piece->size();
+    }
+    streams += "in " + std::to_string(bytes) + " ok;";
+    reply.send(proto::http::Status::ok, "text/plain", std::to_string(bytes));
+  }
+  io::Task<void> echo(http::BodyStream body, http::Reply reply) {
+    const io::Until until = soon(reply);
+    http::StreamedReply answer(std::move(reply), proto::http::Status::ok, "text/plain");
+    for (;;) {
+      auto reading = body.read(until);
+      const auto piece = co_await std::move(reading);
+      if (!piece) co_return;
+      if (piece->empty()) break;
+      auto writing = answer.write(*piece, until);
+      const io::Result<void> written = co_await std::move(writing);
+      if (!written) co_return;
+    }
+    auto ending = answer.end(until);
+    co_await std::move(ending);
+  }
+  io::Task<void> pieces(size_t count, size_t bytes, bool ends, http::Reply reply) {
+    const io::Until until = soon(reply);
+    http::StreamedReply answer(std::move(reply), proto::http::Status::ok, "text/plain",
+                               "X-Y: z\r\n");
+    for (size_t i = 0; i < count; ++i) {
+      const std::string piece(bytes, static_cast<char>('a' + i % 26));
+      auto writing = answer.write(piece, until);
+      const io::Result<void> written = co_await std::move(writing);
+      if (written) continue;
+      streams += "out " + std::to_string(i) + " " + written.error().message() + ";";
+      co_return;
+    }
+    streams += "out " + std::to_string(count) + " ok;";
+    if (!ends) co_return;
+    auto ending = answer.end(until);
+    co_await std::move(ending);
   }
   io::Task<void> never(http::Reply reply) {
     const auto until = reply.session().until(io::never);

@@ -39,6 +39,8 @@ class HttpClient {
       : reactor_(reactor), stream_(reactor, buffers, fd, std::chrono::seconds(5)) {}
 
   int fd() const { return stream_.fd(); }
+  // Bytes that the server's side has not taken.
+  size_t unsent() const { return stream_.unsent(); }
 
   // Leaves with the end of this turn.
   void send(std::string_view bytes) {

@@ -32,6 +32,8 @@ class DrivenConnection {
 
  public:
   proto::http::ServerConnection connection;
+  proto::http::ServerConnection::Intake intake = proto::http::ServerConnection::Intake::drop;
+  uint64_t most_bytes = body_bytes;
   std::string unread;   // has come and was not consumed
   size_t consumed = 0;  // in all
 
@@ -40,8 +42,16 @@ class DrivenConnection {
     unread += bytes;
     input_.reset();
     input_.emplace(unread);
-    const Event event = connection.next(input_->view());
+    Event event = connection.next(input_->view());
     drop_consumed();
+    if (event == Event::body) {  // of which is made what the test says
+      EXPECT_FALSE(connection.accept_body(out_, intake, most_bytes));
+      drop_consumed();
+      input_.reset();
+      input_.emplace(unread);
+      event = connection.next(input_->view());
+      drop_consumed();
+    }
     switch (event) {
       case Event::more:
         return "more";
@@ -49,6 +59,18 @@ class DrivenConnection {
         return "closed";
       case Event::refusal:
         return std::to_string(static_cast<int>(connection.refusal().status));
+      case Event::piece:
+        return "piece " + std::string(connection.piece());
+      case Event::end:
+        return "end";
+      case Event::broken:
+        return "broken " + std::to_string(static_cast<int>(connection.refusal().status));
+      case Event::kept:
+        return asked() + " with " + std::string(connection.take_body().view());
+      case Event::streamed:
+        return asked() + " begins";
+      case Event::body:
+        return "a body again";
       case Event::request:
       case Event::permission:
         break;
