@@ -1,6 +1,7 @@
 // Answers that every service gives alike, in JSON.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "src/http/reply.h"
@@ -31,6 +32,15 @@ inline void send_internal(http::Reply& reply) {
 inline void send_unavailable(http::Reply& reply) {
   send(reply, proto::http::Status::service_unavailable, R"({"error":"unavailable"})",
        "Retry-After: 1\r\n");
+}
+
+// To `location`: an URI, or a path. 500 where it has a character that no URI has: it would be a
+// header of its own.
+inline void send_redirect(http::Reply& reply, proto::http::Status status,
+                          std::string_view location) {
+  for (const char c : location)
+    if (c <= ' ' || c > '~') return send_internal(reply);
+  reply.send(status, "", "", "Location: " + std::string(location) + "\r\n");
 }
 
 }  // namespace ringpost::service
