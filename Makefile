@@ -2,7 +2,7 @@
 # Settings (`make run PORT=8081`) reach them as environment variables.
 .DEFAULT_GOAL := help
 containers := loadtest/compose/containers
-.PHONY: help compare crowd http-servers outages soak compare-stub run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale
+.PHONY: help compare crowd http-servers outages soak compare-stub run migrate seed build pgo test test-comparison bench instructions fuzz simulate format lint clean flamegraph flamegraph-tasks scale schemathesis
 .PHONY: up down bench-all install deb reproducible cluster-test
 MAKEFLAGS += --no-print-directory
 
@@ -66,6 +66,10 @@ soak: ## Half an hour of mixed load with restarts of PostgreSQL and hand-overs; 
 	@tools/install build database
 	@tools/build release ringpost
 	@tests/integration/soak.py $(ARGS)
+schemathesis: ## What schemathesis finds in both services: requests by /openapi.json, right and wrong ones (EXAMPLES=n, SEED=n)
+	@tools/install build database
+	@tools/build release ringpost examples/links
+	@LINKS=$(CURDIR)/build/examples/links $(if $(EXAMPLES),EXAMPLES=$(EXAMPLES)) $(if $(SEED),SEED=$(SEED)) tests/integration/schemathesis_test.py
 fuzz: ## Fuzz each decoder for FUZZ_SECONDS (default 60)
 	@tools/install build test
 	@tools/fuzz

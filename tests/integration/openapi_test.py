@@ -1,5 +1,6 @@
 """`/openapi.json`: a sound document, and the server is what it says: each path, parameter and answer is tried."""
 import json
+import os
 import re
 import unittest
 
@@ -97,6 +98,14 @@ class Document(unittest.TestCase):
         schema = self.document["components"]["schemas"]["User"]
         for example in schema["examples"]:
             self.check(example, schema)
+
+    def test_the_readme_says_the_same(self):
+        with open(os.path.join(stage.ROOT, "README.md"), encoding="utf-8") as readme:
+            text = readme.read()
+        example, = self.document["components"]["schemas"]["User"]["examples"]
+        self.assertIn("\n    " + json.dumps(example, separators=(",", ":")) + "\n", text)
+        table = re.findall(r"^\| `GET (/[^`?]*)", text, re.MULTILINE)
+        self.assertEqual(sorted(table), sorted(self.document["paths"]))
 
     def test_what_is_answered(self):
         for method in "GET", "HEAD":
