@@ -17,6 +17,7 @@
 #include <cassert>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -74,6 +75,24 @@ class Service {
     const auto draft = reply.begin(status, json_type, small_answer);
     proto::json::Writer(*draft.out, small_answer).object(fields...).commit();
     end_text(draft, reply);
+  }
+
+  // An array of what write(json, row) writes of each row; 500 when a text is not UTF-8.
+  template <class Row, class Write>
+  void send_rows(http::Reply& reply, const proto::pg::StatementDescription& statement,
+                 proto::pg::Rows<Row>& rows, Write write) {
+    const auto draft = reply.begin(proto::http::Status::ok, json_type, small_answer);
+    {
+      proto::json::Writer json(*draft.out, small_answer);
+      json.raw("[");
+      bool later = false;
+      while (const std::optional<Row> row = rows.next()) {
+        if (std::exchange(later, true)) json.raw(",");
+        write(json, *row);
+      }
+      json.raw("]");
+    }
+    end_rows(statement, rows.malformed(), draft, reply);
   }
 
  private:

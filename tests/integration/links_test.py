@@ -100,6 +100,50 @@ class Links(unittest.TestCase):
             self.assert_error(away.get(target), 503, "unavailable")
 
 
+class Plain(unittest.TestCase):
+    """A service without a database, by curl, which knows chunks."""
+
+    @classmethod
+    def setUpClass(cls):
+        program, stage.PROGRAM = stage.PROGRAM, os.environ["PLAIN"]
+        cls.addClassCleanup(setattr, stage, "PROGRAM", program)
+        cls.server = stage.Server("nonsense", MAX_BODY_BYTES=3_000_000)
+        cls.addClassCleanup(cls.server.stop)
+
+    def curl(self, path, *arguments, body=b""):
+        return subprocess.run(["curl", "-sS", *arguments, f"http://127.0.0.1:{self.server.port}{path}"], input=body,
+                              stdout=subprocess.PIPE, check=True, timeout=20 * stage.SLOW).stdout
+
+    def test_it_has_no_settings_of_a_database(self):
+        status, out, _ = stage.run(cluster, "--help")
+        self.assertEqual(status, 0)
+        self.assertIn("--max-body-bytes", out)
+        self.assertNotIn("db-", out)
+        self.assertNotIn("PostgreSQL", out)
+        self.assertNotIn("db_", self.server.get("/metrics").body.decode())
+        self.assertNotIn("database", self.server.log())
+        self.assertEqual(self.server.get("/readyz").json(), {"status": "ok"})
+
+    def test_bodies_and_answers_in_pieces(self):
+        body = os.urandom(2_000_000)
+        self.assertEqual(self.curl("/echo", "-T", "-", body=body), body)
+        self.assertEqual(self.curl("/echo", "-T", "-", "-0", "-H", "Content-Length: 5", body=b"12345"), b"12345")
+        lines = "".join(f"{n}\n" for n in range(1, 50_001)).encode()
+        self.assertEqual(self.curl("/count?last=50000"), lines)
+        self.assertEqual(self.curl("/count?last=50000", "-0"), lines)
+        self.assertIn(b"Transfer-Encoding: chunked", self.curl("/count?last=3", "-I"))
+        self.assertEqual(self.server.get("/count", "OPTIONS").headers["allow"], "GET, HEAD, OPTIONS")
+
+    def test_a_client_that_goes_harms_nobody(self):
+        for _ in range(20):
+            with self.server.connect() as connection:
+                connection.send(b"GET /count?last=100000 HTTP/1.1\r\nHost: x\r\n\r\n")
+                connection.socket.recv(1000)
+            with self.server.connect() as connection:
+                connection.send(b"PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + b"x" * 5000)
+        self.assertEqual(self.curl("/count?last=2"), b"1\n2\n")
+
+
 class Page(unittest.TestCase):
     def test_its_code_is_the_examples(self):
         """Every ```cpp block, one behind the other, is the program, but for empty lines; ```sql the migration."""
