@@ -63,7 +63,8 @@ class Condition {
 
   bool awaited() const { return waiter_ != nullptr; }
 
-  void changed() {
+  // Always inlined: it is mostly no more than a look, at each answer and each send.
+  [[gnu::always_inline]] void changed() {
     if (waiter_ != nullptr && waiter_->outcome() == Wait::Outcome::pending && waiter_->holds())
       waiter_->notify();
   }
