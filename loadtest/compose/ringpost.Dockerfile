@@ -5,9 +5,13 @@ WORKDIR /ringpost
 COPY tools/install tools/postgres-bindir tools/
 RUN tools/install build && rm -rf /var/lib/apt/lists/*
 COPY . .
-# Kept between builds of the image, so that a change compiles what it touches.
+# Kept between builds of the image, so that a change compiles what it touches. By what differs from the last build, not by time: a file
+# that was written while that one ran is older than its object.
 RUN --mount=type=cache,target=/ringpost/build \
-    { [ -f build/build.ninja ] || meson setup build; } && ninja -C build ringpost && cp build/ringpost /usr/local/bin/
+    touch build/sources && find . -path ./build -prune -o -type f -exec sha256sum {} + >build/now && \
+    { grep -vxFf build/sources build/now || true; } | cut -c67- | xargs -rd '\n' touch && \
+    { [ -f build/build.ninja ] || meson setup build; } && ninja -C build ringpost && mv build/now build/sources && \
+    cp build/ringpost /usr/local/bin/
 RUN mkdir -p /image/etc && cp -L --parents $(ldd /usr/local/bin/ringpost | grep -o '/[^ ]*') /image && \
     cp /usr/local/bin/ringpost /image/ && cp /etc/nsswitch.conf /image/etc/ && \
     echo 'ringpost:x:65532:65532:ringpost:/:' >/image/etc/passwd
