@@ -29,13 +29,17 @@ constexpr auto code = service::in_path<"code">(
 constexpr auto target =
     service::whole_body({.most_bytes = 2048,
                          .type = "text/plain",
-                         .schema = R"({"type":"string","pattern":"^https?://[!-~]+$"})",
+                         .schema = R"({"type":"string","pattern":"^https?://[!#-;=?-Z_a-z~]+$"})",
                          .description = "Where it goes: a URL."});
 
-// http:// or https://, and then what may stand in a header as it is.
+// http:// or https://, and then what an URI may have but for addresses in brackets (RFC 3986, 2).
 bool is_url(std::string_view text) {
+  static constexpr std::string_view marks = "-._~:/?#@!$&'()*+,;=%";
   return (text.starts_with("http://") || text.starts_with("https://")) && !text.ends_with("://") &&
-         std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
+         std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                  marks.contains(c);
+         });
 }
 
 class Links final : public service::Service {

@@ -61,7 +61,7 @@ class Links(unittest.TestCase):
         self.assert_error(server.get("/links/nowhere/visits"), 404, "not_found")
         self.assert_error(server.get("/links/No"), 400, "invalid_code")
         self.assert_error(server.get("/users"), 404, "not_found")
-        for url in b"", b"ftp://x", b"https://", b"https://a b", b"https://a\r\nX: y", "https://é".encode():
+        for url in b"", b"ftp://x", b"https://", b"https://a b", b"https://[a", b'https://"', b"https://a\r\nX: y", "https://é".encode():
             self.assert_error(post(url), 400, "invalid_url")
         self.assert_error(post(b"https://example.com/" + b"x" * 2048), 413, "content_too_large")
         response = server.get("/links", "DELETE")
