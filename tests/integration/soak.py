@@ -27,7 +27,7 @@ RATE = 150  # requests/s, open loop
 DRIPPERS, SLOW_READERS = 8, 4
 DEADLINE_S, LATE_S = 2.0, 1.0
 KEPT = 16  # connections of the load, at most: after a stall there are many
-WARM_S = 120  # of a process: until it has touched its receive buffers
+WARM_S = 300  # of a process: until it has touched its receive buffers, and met a restart
 
 
 class Counts:
