@@ -275,19 +275,14 @@ std::string Connection::forget(QueryBase& query, Error::Kind why) {
 void Connection::watch() {
   if (Timer::running()) return;
   given_up_.begin(pipeline_.next_number());
-  reactor_.timers().start(*this, reactor_.now() + patience());
-}
-
-// Until the next look at what was given up. A session that was silent for all of it while its owner
-// still waited has had its time.
-io::Duration Connection::patience() const {
-  const io::Duration usual = options_.give_up_timeout;
-  return silence() < usual ? usual : usual / 4;
+  // A session that was silent for all of it while its owner still waited has had its time.
+  const io::Duration patience = options_.give_up_timeout;
+  reactor_.timers().start(*this, reactor_.now() + (silence() < patience ? patience : patience / 4));
 }
 
 void Connection::expired() {
   if (pipeline_.empty()) return;
-  io::Duration next = patience();
+  io::Duration next = options_.give_up_timeout;
   switch (given_up_.look(pipeline_.next_number(), pipeline_.front_forgotten())) {
     case GivenUp::Do::nothing:
       break;

@@ -149,7 +149,6 @@ class Connection final : public Lease::Lendable,
   // A look at what was given up: from forget() until nothing is in flight. Requests do not touch
   // it, and an idle session has none.
   void watch();
-  io::Duration patience() const;
   void expired() override;
   std::optional<std::string> look_once_more();
   io::Task<void> cancel_front();

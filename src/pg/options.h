@@ -36,8 +36,8 @@ struct Options {
   // Of each address of each host, to the end of the session's start.
   std::chrono::milliseconds connect_timeout{2'000};
   // A query that its owner gave up and that is still the next to be answered after this long is
-  // cancelled; when that does not end it in the same time, its session is replaced. After a quarter
-  // of it where the server has been silent for all of it before.
+  // cancelled, after a quarter of it where the server has been silent for all of it before; when
+  // that does not end it in this time, its session is replaced.
   std::chrono::milliseconds give_up_timeout{1'000};
   // Where sessions do not keep their prepared statements, for how long none is prepared by name,
   // until that is tried again.

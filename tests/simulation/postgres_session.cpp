@@ -250,8 +250,9 @@ void Postgres::Session::execute() {
   if (random_.chance(faults.rate(Fault::pg_slow))) {
     cost += Time(random_.skewed(3'000'000'000));
     if (cost > 100ms) server_.trouble();
-    // Another one may have been asked by then.
-    if (cost > (server_.one_of_two_ ? 400ms : 2'000ms)) troubled_ = true;
+    // Another one may have been asked by then; or it may be cancelled, which this one does not
+    // obey.
+    if (cost > (server_.one_of_two_ ? 400ms : 1'200ms)) troubled_ = true;
   }
   busy_until_ = world_.now() + cost;
   if (random_.chance(faults.rate(Fault::pg_errors))) {
