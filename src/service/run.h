@@ -45,18 +45,25 @@ struct OptionsOf<T> {
   using type = T::Options;
 };
 
+template <class T>
+consteval size_t count_own_statements() {
+  if constexpr (requires { T::statements; })
+    return std::size(T::statements);
+  else
+    return 0;
+}
+
 // All that the pool of T is asked for.
 template <class T>
 inline constexpr auto statements_of = [] {
-  if constexpr (!T::about.database) {
-    return std::array<const proto::pg::StatementDescription*, 0>{};
-  } else if constexpr (requires { T::statements; }) {
-    std::array<const proto::pg::StatementDescription*, std::size(T::statements) + 1> all{};
-    std::ranges::copy(T::statements, all.begin());
+  using Statement = const proto::pg::StatementDescription*;
+  if constexpr (T::about.database) {
+    std::array<Statement, count_own_statements<T>() + 1> all{};
+    if constexpr (requires { T::statements; }) std::ranges::copy(T::statements, all.begin());
     all.back() = &ping;
     return all;
   } else {
-    return std::array<const proto::pg::StatementDescription*, 1>{&ping};
+    return std::array<Statement, 0>{};
   }
 }();
 
