@@ -63,6 +63,14 @@ class Slow:
         self.connection.setblocking(False)
         self.begin()
 
+    def step(self):
+        try:
+            self.go_on()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.again()
+
     def again(self):
         self.connection.close()
         self.lost += 1
@@ -82,21 +90,16 @@ class Dripper(Slow):
     def begin(self):
         self.left = b"GET /healthz HTTP/1.1\r\nHost: slow\r\n\r\n"
 
-    def step(self):
-        try:
-            if self.left:
-                self.connection.send(self.left[:1])
-                self.left = self.left[1:]
-                return
-            received = self.connection.recv(4096)
-            if not received.startswith(b"HTTP/1.1 200 "):
-                return self.again()
-            self.answered += 1
-            self.begin()
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.again()
+    def go_on(self):
+        if self.left:
+            self.connection.send(self.left[:1])
+            self.left = self.left[1:]
+            return
+        received = self.connection.recv(4096)
+        if not received.startswith(b"HTTP/1.1 200 "):
+            return self.again()
+        self.answered += 1
+        self.begin()
 
 
 class Reader(Slow):
@@ -107,27 +110,22 @@ class Reader(Slow):
     def begin(self):
         self.received = None
 
-    def step(self):
-        try:
-            if self.received is None:
-                self.connection.send(self.request)
-                self.received = b""
-                return
-            received = self.connection.recv(RECEIVE_BYTES)
-            if not received:
+    def go_on(self):
+        if self.received is None:
+            self.connection.send(self.request)
+            self.received = b""
+            return
+        received = self.connection.recv(RECEIVE_BYTES)
+        if not received:
+            return self.again()
+        self.received += received
+        head, end, body = self.received.partition(b"\r\n\r\n")
+        length = re.search(rb"Content-Length: (\d+)", head)
+        if end and length and len(body) >= int(length.group(1)):
+            if not head.startswith(b"HTTP/1.1 200 "):
                 return self.again()
-            self.received += received
-            head, end, body = self.received.partition(b"\r\n\r\n")
-            length = re.search(rb"Content-Length: (\d+)", head)
-            if end and length and len(body) >= int(length.group(1)):
-                if not head.startswith(b"HTTP/1.1 200 "):
-                    return self.again()
-                self.answered += 1
-                self.begin()
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.again()
+            self.answered += 1
+            self.begin()
 
 
 class Crowd:

@@ -23,6 +23,15 @@
 
 namespace ringpost::http {
 
+// More than an answer's head has, with a few fields of the handler's own.
+inline constexpr size_t head_bytes = 256;
+// The memory that bytes of an answer may take until the peer has taken them: up to twice their size
+// in the buffer, which grows by doubling, and as much again in the kernel with its bookkeeping, as
+// a buffer is kept until all of it is sent.
+constexpr size_t memory_of(size_t answer_bytes) {
+  return 4 * answer_bytes;
+}
+
 class Budget {
  public:
   // What one session is charged. Its owner closes it before it ends.
