@@ -208,16 +208,21 @@ std::expected<std::optional<Taker>, std::string> Taker::ask(const std::string& p
     if (errno == ENOENT || errno == ECONNREFUSED) return std::optional<Taker>();
     return std::unexpected("can't connect to '" + path + "': " + reason(errno));
   }
-  if (!send_packet(fd, hello)) return std::unexpected("'" + path + "' takes no packets");
-  if (auto received = taker.receive(); !received)
-    return std::unexpected("who listens at '" + path + "' " + received.error());
-  return std::optional<Taker>(std::move(taker));
+  // Whoever has a reason says it. A killed process's ring holds its sockets for a moment after it
+  // has ended: it is met there and says nothing.
+  if (!send_packet(fd, hello)) {
+    if (errno == EPIPE || errno == ECONNRESET) return std::optional<Taker>();
+    return std::unexpected("'" + path + "' takes no packets");
+  }
+  const std::expected<bool, std::string> received = taker.receive();
+  if (!received) return std::unexpected("who listens at '" + path + "' " + received.error());
+  return *received ? std::optional<Taker>(std::move(taker)) : std::nullopt;
 }
 
-std::expected<void, std::string> Taker::receive() {
+std::expected<bool, std::string> Taker::receive() {
   std::vector<int> all;
   size_t count = 0, total = 0;
-  const auto broken = [&](const char* why) -> std::expected<void, std::string> {
+  const auto broken = [&](const char* why) -> std::expected<bool, std::string> {
     for (const int fd : all) ::close(fd);
     return std::unexpected(why);
   };
@@ -225,6 +230,7 @@ std::expected<void, std::string> Taker::receive() {
     if (!readable(fd_, end_fd_, until_)) return broken("says nothing in time");
     const size_t before = all.size();
     const std::optional<std::string> packet = receive_packet(fd_, &all);
+    if (!packet && all.empty()) return false;
     if (!packet) return broken("hands over no sockets");
     if (std::sscanf(packet->c_str(), "sockets %zu of %zu, process %d", &count, &total, &from_) != 3)
       return broken("speaks another protocol, or gives none");
@@ -234,7 +240,7 @@ std::expected<void, std::string> Taker::receive() {
   if (total < 2) return broken("has no listening sockets");
   meeting_ = all.front();
   sockets_.assign(all.begin() + 1, all.end());
-  return {};
+  return true;
 }
 
 std::expected<void, std::string> Taker::ready() {

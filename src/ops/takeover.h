@@ -73,8 +73,9 @@ class Giver {
 class Taker {
  public:
   // Asks at `path` (one that begins with '@' is a name without a file). Nothing when nobody is
-  // there; the error says why who is there gives none. `until` is for all of the start. Each wait
-  // ends when `end_fd` becomes readable (-1: none), which outlives it: a signalfd.
+  // there, or who was has ended without a word; the error says why who is there gives none. `until`
+  // is for all of the start. Each wait ends when `end_fd` becomes readable (-1: none), which
+  // outlives it: a signalfd.
   static std::expected<std::optional<Taker>, std::string> ask(const std::string& path,
                                                               TakeoverClock::time_point until,
                                                               int end_fd = -1);
@@ -95,7 +96,8 @@ class Taker {
  private:
   Taker(int fd, int end_fd, TakeoverClock::time_point until)
       : fd_(fd), end_fd_(end_fd), until_(until) {}
-  std::expected<void, std::string> receive();
+  // False when the other one has ended without a word.
+  std::expected<bool, std::string> receive();
   void close_all();
 
   int fd_, end_fd_, meeting_ = -1;

@@ -142,7 +142,7 @@ void Lifetime::find_sockets(unsigned count) {
   sockets_.emplace(Sockets::open(config_, count));
   const auto address = io::Address::unix_socket(config_.takeover_socket);
   const io::Result<int> fd =
-      io::listen_unix(*address, SOCK_SEQPACKET, takeover_mode, takeover_backlog);
+      listen_once_free(*address, SOCK_SEQPACKET, takeover_mode, takeover_backlog);
   if (!fd)
     give_up("can't listen at TAKEOVER_SOCKET=" + config_.takeover_socket + ": " +
             fd.error().message());

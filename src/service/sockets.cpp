@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <map>
 #include <optional>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -23,16 +25,34 @@ constexpr std::string_view unix_prefix = "unix:";
   throw std::runtime_error(why);
 }
 
+// The kernel takes a killed process's ring apart in a work queue (io_ring_exit_work), so that its
+// sockets are held for a moment after it has been waited for, and a supervisor's next one finds
+// them taken. Whether `taken` says so for longer than that; blocks.
+template <class Taken>
+bool stays_taken(Taken taken) {
+  using std::chrono::steady_clock;
+  const auto end = steady_clock::now() + std::chrono::seconds(2);
+  while (taken()) {
+    if (steady_clock::now() >= end) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return false;
+}
+
 // SO_REUSEPORT would let a second server share the port in silence: the first bind is without it.
-void check_port_is_free(const io::Address& address, const Config& config) {
+bool is_taken(const io::Address& address) {
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd == -1) return;
+  if (fd == -1) return false;
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const bool free = ::bind(fd, address.data(), address.length) == 0 && ::listen(fd, 1) == 0;
   const int error = errno;
   ::close(fd);
-  if (free || error != EADDRINUSE) return;
+  return !free && error == EADDRINUSE;
+}
+
+void check_port_is_free(const io::Address& address, const Config& config) {
+  if (!stays_taken([&] { return is_taken(address); })) return;
   give_up("port " + address.text() + " is in use; stop what uses it or choose another: PORT=8081" +
           (config.takeover_socket.empty()
                ? ""
@@ -64,6 +84,15 @@ std::vector<std::string> listening_hosts(const std::string& hosts) {
     begin = comma + 1;
   }
   return all;
+}
+
+io::Result<int> listen_once_free(const io::Address& address, int type, mode_t mode, int backlog) {
+  io::Result<int> fd;
+  stays_taken([&] {
+    fd = io::listen_unix(address, type, mode, backlog);
+    return !fd && fd.error().code == EADDRINUSE;
+  });
+  return fd;
 }
 
 Sockets::Sockets(Sockets&& other) noexcept
@@ -106,7 +135,7 @@ void Sockets::listen_unix(const Config& config, const std::string& path) {
     give_up("LISTEN_HOST is " + config.host +
             ", where a path of a UNIX socket has to have 1 to 107 bytes");
   const io::Result<int> fd =
-      io::listen_unix(*address, SOCK_STREAM, config.unix_socket_mode, backlog);
+      listen_once_free(*address, SOCK_STREAM, config.unix_socket_mode, backlog);
   if (fd) return add(*fd, *address);
   const int code = fd.error().code;
   give_up("can't listen on unix:" + path + ": " +

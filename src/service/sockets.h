@@ -12,9 +12,13 @@
 #include <vector>
 
 #include "src/io/address.h"
+#include "src/io/error.h"
 #include "src/service/config.h"
 
 namespace ringpost::service {
+
+// As io::listen_unix; what a process holds that has ended is waited for.
+io::Result<int> listen_once_free(const io::Address& address, int type, mode_t mode, int backlog);
 
 class Sockets {
  public:

@@ -114,7 +114,7 @@ class Halt(Case):
         self.say("one of two hosts halted", load, halted)
         self.assert_well(load)
         self.assertLess(load.recovered(halted), 5 * stage.SLOW, "the other one answers: two deadlines, and a moment")
-        self.assertGreater(load.answered(halted + 4 * stage.SLOW), 200)
+        self.assertGreater(load.answered(halted + 4 * stage.SLOW), 50)
 
 
 class Nat(Case):
@@ -130,7 +130,7 @@ class Nat(Case):
         self.say("connections forgotten", load, forgotten)
         self.assert_well(load)
         self.assertEqual(load.failed(forgotten + DEADLINE_S * stage.SLOW), 0, "all is well within the first deadline")
-        self.assertGreater(load.answered(forgotten + DEADLINE_S), 400)
+        self.assertGreater(load.answered(forgotten + DEADLINE_S), 100)
 
 
 class Promotion(Case):
@@ -166,8 +166,8 @@ class Promotion(Case):
         self.say(f"the old one back, readers moved after {moved - back:.1f} s, readers", readers, promoted)
         self.assertLess(writers.recovered(promoted), 2 * stage.SLOW)
         self.assertEqual(readers.failed(), 0, "they were on the standby, and moved without a loss")
-        self.assertGreater(writers.answered(back), 1000)
-        self.assertGreater(readers.answered(back), 1000)
+        self.assertGreater(writers.answered(back), 250)
+        self.assertGreater(readers.answered(back), 250)
 
     def assert_sessions(self, node, **expected):
         for name, there in expected.items():

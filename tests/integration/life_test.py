@@ -367,9 +367,17 @@ class UnixSocket(unittest.TestCase):
                             server.connect(1)
                     self.assertEqual(server.stop(), 0)
                     self.assertFalse(os.path.exists(path))
-            server = stage.Server(cluster.url, wait=False, LISTEN_HOST="unix:" + path)
-            server.wait_log("event=listening")
-            server.stop(signal.SIGKILL)
+
+    def test_at_once_after_one_that_was_killed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "http.sock")
+            for settings in ({"LISTEN_HOST": "unix:" + path}, {"PORT": stage.free_port()},
+                             {"PORT": stage.free_port(), "TAKEOVER_SOCKET": os.path.join(folder, "takeover")}):
+                with self.subTest(**settings):
+                    for _ in range(8):
+                        server = stage.Server(cluster.url, wait=False, **settings)
+                        server.wait_log("event=listening")
+                        server.stop(signal.SIGKILL)
             self.assertTrue(os.path.exists(path), "it had no time to remove it")
             server = stage.Server(cluster.url, wait=False, LISTEN_HOST="unix:" + path)
             server.wait_log("event=listening")

@@ -152,7 +152,7 @@ class Pooled(unittest.TestCase):
         for load in loads:
             self.assertEqual(load.problems, [])
             self.assertEqual(load.last(503), 0)
-            self.assertGreater(sum(status == 200 for _, status in load.seen), 100)
+            self.assertGreater(sum(status == 200 for _, status in load.seen), 30)
 
 
 class Transactions(Pooled):
@@ -257,7 +257,7 @@ class Restart(Pooled):
                 self.assertLess(load.slowest, 2.6 * stage.SLOW, "none may hang")
                 self.assertLess(load.last(503) - back, 1 * stage.SLOW)
                 self.assertGreater(load.last(200), back + 1)
-                self.assertGreater(sum(at < back and status == 200 for at, status in load.seen), 50)
+                self.assertGreater(sum(at < back and status == 200 for at, status in load.seen), 20)
                 self.assertEqual(server.stop(), 0)
 
 

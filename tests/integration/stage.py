@@ -193,11 +193,17 @@ class Server:
                 return True
             except OSError:
                 return False
-        eventually(listening, 5 * SLOW, "the port is open")
+        eventually(listening, 10 * SLOW, "the port is open")
 
     def wait_log(self, text):
         """Its log, once it holds `text`: lines come from a thread of their own."""
-        eventually(lambda: text in self.log(), 5 * SLOW, f"the log says {text}")
+        def said():
+            if text in self.log():
+                return True
+            if self.process.poll() is not None and text not in self.log():
+                raise AssertionError(f"ended with {self.process.returncode}, and did not say {text}: {self.log()}")
+            return False
+        eventually(said, 10 * SLOW, f"the log says {text}")
         return self.log()
 
     def log(self):

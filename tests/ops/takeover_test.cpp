@@ -127,6 +127,18 @@ TEST(Takeover, NobodyThereIsNoError) {
   EXPECT_FALSE(no_file->has_value());
 }
 
+// A killed process's ring lets go of its sockets a moment after its end.
+TEST(Takeover, WhoEndsWhenAskedIsNobody) {
+  const std::string name = a_name();
+  std::jthread ends([meeting = listen_at(name)] {
+    std::this_thread::sleep_for(100ms);
+    ::close(meeting);
+  });
+  const auto taker = Taker::ask(name, TakeoverClock::now() + 5s);
+  ASSERT_TRUE(taker.has_value()) << taker.error();
+  EXPECT_FALSE(taker->has_value());
+}
+
 TEST(Takeover, WhoEndsBeforeItIsReadyLeavesTheOldOneServing) {
   const std::string name = a_name();
   const int socket = listen_at(a_name(), SOCK_STREAM), before = tests::free_descriptor();

@@ -1,6 +1,8 @@
 #include "src/service/sockets.h"
 
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -70,6 +72,23 @@ TEST(Sockets, EachShardHasOneOfTcpAndAllShareAUnixSocket) {
     EXPECT_TRUE(std::filesystem::exists(path));
   }
   EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+// A killed process's ring lets go of its sockets a moment after its end.
+TEST(Sockets, WhatIsLetGoOfIsWaitedFor) {
+  const tests::FileTree folder{};
+  const std::string path = folder.root() / "http.sock";
+  const Config config = config_of("127.0.0.1,unix:" + path);
+  std::vector<int> held{
+      io::listen_tcp(*io::Address::numeric("127.0.0.1", config.port), 1).value(),
+      io::listen_unix(*io::Address::unix_socket(path), SOCK_STREAM, 0600, 1).value()};
+  std::jthread release([&] {
+    for (const int fd : held) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      ::close(fd);
+    }
+  });
+  EXPECT_EQ(Sockets::open(config, 2).fds().size(), 3u);
 }
 
 TEST(Sockets, WhatIsHandedOverKeepsItsFile) {
