@@ -2,7 +2,7 @@
 
 namespace ringpost::proto::pg {
 
-std::expected<void, std::string> StatementDescription::check(
+std::expected<Widths, std::string> StatementDescription::check(
     std::string_view parameter_description, std::string_view row_description) const {
   const std::string subject = "statement " + std::string(name) + ": ";
   std::string wrong;
@@ -21,11 +21,17 @@ std::expected<void, std::string> StatementDescription::check(
   if (!wrong.empty()) return std::unexpected(subject + wrong);
 
   count = 0;
+  Widths widths = Widths::declared;
   if (!row_description.empty() &&
       !for_each_field(row_description, [&](const FieldDescription& field) {
-        if (wrong.empty() && count < columns.size() && !columns[count].reads(field.type))
-          wrong = "column " + std::to_string(count + 1) + " '" + std::string(field.name) + "' is " +
-                  type_name(field.type) + ", the program reads " + type_name(columns[count].usual);
+        if (wrong.empty() && count < columns.size() && !columns[count].reads(field.type)) {
+          if (columns[count].reads_by_width(field.type))
+            widths = Widths::any;
+          else
+            wrong = "column " + std::to_string(count + 1) + " '" + std::string(field.name) +
+                    "' is " + type_name(field.type) + ", the program reads " +
+                    type_name(columns[count].usual);
+        }
         ++count;
       }))
     wrong = "its RowDescription is malformed";
@@ -33,7 +39,7 @@ std::expected<void, std::string> StatementDescription::check(
     wrong = "it has " + std::to_string(count) + " columns, the program reads " +
             std::to_string(columns.size());
   if (!wrong.empty()) return std::unexpected(subject + wrong);
-  return {};
+  return widths;
 }
 
 }  // namespace ringpost::proto::pg

@@ -14,10 +14,11 @@
 // others (a deadlock, say); a write is asked once. Which it is the program says for each.
 //
 // When the statement is prepared, its declaration is checked against the server's description: a
-// column of another type is found then, and not in a row. Rows are decoded where they were
-// received, without a copy or an allocation (but for the members that own: proto/pg/values.h): text
-// in a row, and the Rows themselves, live as long as those bytes, which is until the coroutine that
-// awaited them suspends again.
+// column of another type is found then, and not in a row. Integers may be of another width than
+// declared, as after ALTER TABLE ... TYPE bigint: then each value is looked at. Rows are decoded
+// where they were received, without a copy or an allocation (but for the members that own:
+// proto/pg/values.h): text in a row, and the Rows themselves, live as long as those bytes, which is
+// until the coroutine that awaited them suspends again.
 #pragma once
 
 #include <algorithm>
@@ -46,6 +47,7 @@ namespace ringpost::proto::pg {
 struct StatementDescription {
   struct Column {
     bool (*reads)(Oid type);
+    bool (*reads_by_width)(Oid type);
     Oid usual;  // for saying what was expected
   };
   std::string_view name, sql;
@@ -55,9 +57,9 @@ struct StatementDescription {
   bool read_only;  // it may be asked again
 
   // Whether the server's ParameterDescription and RowDescription (their bodies; empty for NoData)
-  // are what is declared; else what differs.
-  std::expected<void, std::string> check(std::string_view parameter_description,
-                                         std::string_view row_description) const;
+  // are what is declared, but for widths of integers; else what differs.
+  std::expected<Widths, std::string> check(std::string_view parameter_description,
+                                           std::string_view row_description) const;
 };
 
 namespace detail {
@@ -69,6 +71,14 @@ struct MemberType<T Owner::*> {
   using type = T;
 };
 
+template <class T>
+constexpr bool reads_by_width([[maybe_unused]] Oid type) {
+  if constexpr (requires { Value<T>::reads_by_width(type); })
+    return Value<T>::reads_by_width(type);
+  else
+    return false;
+}
+
 template <class Row>
 struct ColumnsOf {
   using Tuple = std::remove_cvref_t<decltype(Row::columns)>;
@@ -77,8 +87,8 @@ struct ColumnsOf {
   using Type = typename MemberType<std::tuple_element_t<I, Tuple>>::type;
 
   static constexpr auto descriptions = []<size_t... I>(std::index_sequence<I...>) {
-    return std::array<StatementDescription::Column, count>{
-        StatementDescription::Column{&Value<Type<I>>::reads, Value<Type<I>>::sent_as}...};
+    return std::array<StatementDescription::Column, count>{StatementDescription::Column{
+        &Value<Type<I>>::reads, &reads_by_width<Type<I>>, Value<Type<I>>::sent_as}...};
   }(std::make_index_sequence<count>());
 };
 
@@ -86,14 +96,15 @@ struct ColumnsOf {
 
 // Reads the columns of one DataRow into `row`; false when they are not what Row declares, and `row`
 // is then of no use. REQUIRES: `row` as it was made, its optional members empty.
-template <class Row>
+template <Widths widths = Widths::declared, class Row>
 bool decode_row(std::string_view body, Row& row) {
   using Columns = detail::ColumnsOf<Row>;
   if (body.size() < 2 || wire::load_big_endian<uint16_t>(body.data()) != Columns::count)
     return false;
   const char *at = body.data() + 2, *const end = body.data() + body.size();
-  return std::apply([&](auto... member) { return (decode_field(at, end, row.*member) && ...); },
-                    Row::columns) &&
+  return std::apply(
+             [&](auto... member) { return (decode_field<widths>(at, end, row.*member) && ...); },
+             Row::columns) &&
          at == end;
 }
 
@@ -112,8 +123,9 @@ class Rows {
   Rows() = default;
   // `messages`: whole messages; all but DataRow are passed over.
   // `command_tag`: the body of the CommandComplete behind them.
-  explicit Rows(std::string_view messages, std::string_view command_tag = {})
-      : rest_(messages), command_tag_(command_tag) {}
+  explicit Rows(std::string_view messages, std::string_view command_tag = {},
+                Widths widths = Widths::declared)
+      : rest_(messages), command_tag_(command_tag), widths_(widths) {}
 
   std::optional<Row> next() {
     std::optional<Row> row;  // the one variable returned, so that it is made in its place
@@ -121,7 +133,8 @@ class Rows {
     while (!row && next_message(rest_, message) == wire::Parse::complete) {
       rest_.remove_prefix(message.size);
       if (message.type != BackendMessage::DataRow) continue;
-      if (!decode_row(message.body, row.emplace())) {
+      if (widths_ == Widths::declared ? !decode_row(message.body, row.emplace())
+                                      : !decode_row<Widths::any>(message.body, row.emplace())) {
         row.reset();
         malformed_ = true;
         rest_ = {};
@@ -135,6 +148,7 @@ class Rows {
 
  private:
   std::string_view rest_, command_tag_;
+  Widths widths_ = Widths::declared;
   bool malformed_ = false;
 };
 

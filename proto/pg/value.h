@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proto/pg/datetime.h"
 #include "proto/pg/frontend.h"
@@ -76,12 +77,34 @@ struct ScalarValue {
   static void encode(char* at, T value) { wire::store_big_endian(at, std::bit_cast<Wire>(value)); }
 };
 
+// Is also read from integers of another width, by decode_field with Widths::any.
+template <std::integral T, Oid Type>
+struct IntegerValue : ScalarValue<T, T, Type> {
+  static constexpr bool reads_by_width(Oid type) {
+    return type == oid::int2 || type == oid::int4 || type == oid::int8;
+  }
+  // False when T can't hold it, or the bytes are no integer.
+  static bool decode_by_width(std::string_view bytes, T& value) {
+    int64_t wide = 0;
+    if (bytes.size() == 2)
+      wide = wire::load_big_endian<int16_t>(bytes.data());
+    else if (bytes.size() == 4)
+      wide = wire::load_big_endian<int32_t>(bytes.data());
+    else if (bytes.size() == 8)
+      wide = wire::load_big_endian<int64_t>(bytes.data());
+    else
+      return false;
+    value = static_cast<T>(wide);
+    return std::in_range<T>(wide);
+  }
+};
+
 template <>
-struct Value<int16_t> : ScalarValue<int16_t, int16_t, oid::int2> {};
+struct Value<int16_t> : IntegerValue<int16_t, oid::int2> {};
 template <>
-struct Value<int32_t> : ScalarValue<int32_t, int32_t, oid::int4> {};
+struct Value<int32_t> : IntegerValue<int32_t, oid::int4> {};
 template <>
-struct Value<int64_t> : ScalarValue<int64_t, int64_t, oid::int8> {};
+struct Value<int64_t> : IntegerValue<int64_t, oid::int8> {};
 template <>
 struct Value<uint32_t> : ScalarValue<uint32_t, uint32_t, oid::object_id> {};
 template <>
@@ -236,9 +259,12 @@ struct Value<Jsonb> {
 template <class T>
 struct Value<std::optional<T>> : Value<T> {};
 
+// Whether integers have the width that is declared for them.
+enum class Widths : uint8_t { declared, any };
+
 // Reads one value behind its length (int32, -1 for NULL) at `at`, which ends at `end`, and moves
 // on; false when it does not fit its type. Inlined: it is called for each column of each row.
-template <class T>
+template <Widths widths = Widths::declared, class T>
 [[gnu::always_inline]] inline bool decode_field(const char*& at, const char* end, T& value) {
   if (end - at < 4) return false;
   const auto size = wire::load_big_endian<int32_t>(at);
@@ -250,11 +276,17 @@ template <class T>
     }
     return false;
   }
-  if (Value<T>::size >= 0 && size != Value<T>::size) return false;
+  constexpr bool by_width = widths == Widths::any && requires { Value<T>::reads_by_width; };
+  if (!by_width && Value<T>::size >= 0 && size != Value<T>::size) return false;
   if (end - at < size) return false;
   const std::string_view bytes(at, static_cast<size_t>(size));
   at += size;
-  if constexpr (requires { Value<T>::decode(bytes); }) {
+  if constexpr (by_width) {
+    if constexpr (is_nullable<T>)
+      return Value<T>::decode_by_width(bytes, value.emplace());
+    else
+      return Value<T>::decode_by_width(bytes, value);
+  } else if constexpr (requires { Value<T>::decode(bytes); }) {
     value = Value<T>::decode(bytes);
     return true;
   } else if constexpr (is_nullable<T>) {

@@ -134,8 +134,8 @@ class Interview {
       pg::Prepared::encode(session_->out(), *statement, "");
       const bool answered = co_await exchange(
           Pipeline::Expect::prepare, [this, statement](const Pipeline::Answer& answer) {
-            if (auto why = pg::Prepared::check(*statement, answer))
-              facts_.broken.emplace_back(statement->name, std::move(*why));
+            if (auto checked = pg::Prepared::check(*statement, answer); !checked)
+              facts_.broken.emplace_back(statement->name, std::move(checked.error()));
           });
       if (!answered) co_return;
       ++facts_.statements;

@@ -100,25 +100,28 @@ void Connection::passed_limit(const Pipeline::Answer& answer) {
 // A statement was prepared when the session opened.
 void Connection::described(const Pipeline::Answer& answer) {
   const auto& statement = *static_cast<const StatementDescription*>(answer.owner);
-  const auto failure = prepared_.note(ledger_.index_of(statement), statement, answer);
-  if (!failure) return;
+  const auto noted = prepared_.note(ledger_.index_of(statement), statement, answer);
+  if (noted) return;
   if (answer.failed) {
     const messages::ErrorResponse why = messages::decode_error(answer.error);
     if (why.is_duplicate_statement()) return give_names_up(why);
   }
-  observer_.statement_failed(statement.name, *failure);
+  observer_.statement_failed(statement.name, noted.error());
 }
 
 void Connection::answered(const Pipeline::Answer& answer) {
   auto& query = *static_cast<QueryBase*>(answer.owner);
   query.notes.holder = nullptr;
   if (answer.expect == Pipeline::Expect::prepare_and_execute && !query.made_now()) {
-    const auto failure = query.notes.unnamed
-                             ? Prepared::check(query.statement(), answer)
-                             : prepared_.note(query.notes.index, query.statement(), answer);
-    if (failure && !answer.failed)
-      return ledger_.fail(query,
-                          {.kind = Error::Kind::mismatch, .server = nullptr, .detail = *failure});
+    const auto noted = query.notes.unnamed
+                           ? Prepared::check(query.statement(), answer)
+                           : prepared_.note(query.notes.index, query.statement(), answer);
+    if (!noted && !answer.failed)
+      return ledger_.fail(
+          query, {.kind = Error::Kind::mismatch, .server = nullptr, .detail = noted.error()});
+    query.notes.widths = noted.value_or(proto::pg::Widths::declared);
+  } else {
+    query.notes.widths = prepared_.widths(query.notes.index);
   }
   if (!answer.failed) return ledger_.succeed(query, answer);
   failed(query, answer.expect == Pipeline::Expect::prepare_and_execute, from_server(answer.error));

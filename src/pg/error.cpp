@@ -31,10 +31,12 @@ Error unavailable(std::string why) {
 }
 
 Error undecodable(const proto::pg::StatementDescription& statement) {
-  return {.kind = Error::Kind::mismatch,
-          .server = nullptr,
-          .detail = "statement " + std::string(statement.name) +
-                    ": a row has a NULL, or another number of columns, than declared"};
+  return {
+      .kind = Error::Kind::mismatch,
+      .server = nullptr,
+      .detail =
+          "statement " + std::string(statement.name) +
+          ": a row has a NULL, an integer or a number of columns that its declaration can't hold"};
 }
 
 Error not_utf8(const proto::pg::StatementDescription& statement) {

@@ -22,13 +22,13 @@ bool StatementNames::give_up(io::Time now, io::Duration pause) {
 }
 
 void Prepared::clear() {
-  has_.assign(has_.size(), false);
+  has_.assign(has_.size(), std::nullopt);
   lost_.assign(lost_.size(), std::nullopt);
 }
 
 bool Prepared::lose(size_t index, io::Time now) {
-  if (!has_[index]) return false;  // those that were sent meanwhile say the same
-  has_[index] = false;
+  if (!has(index)) return false;  // those that were sent meanwhile say the same
+  forget(index);
   const std::optional<io::Time> before = std::exchange(lost_[index], now);
   return before && now - *before < not_long_ago;
 }
@@ -42,21 +42,18 @@ void Prepared::encode(proto::wire::Buffer& out, const messages::StatementDescrip
   messages::encode_describe_statement(out, name);
 }
 
-std::optional<std::string> Prepared::check(const messages::StatementDescription& statement,
-                                           const messages::Pipeline::Answer& answer) {
-  if (answer.failed) return messages::decode_error(answer.error).text();
-  if (auto checked = statement.check(answer.parameter_description, answer.row_description);
-      !checked)
-    return std::move(checked.error());
-  return std::nullopt;
+std::expected<messages::Widths, std::string> Prepared::check(
+    const messages::StatementDescription& statement, const messages::Pipeline::Answer& answer) {
+  if (answer.failed) return std::unexpected(messages::decode_error(answer.error).text());
+  return statement.check(answer.parameter_description, answer.row_description);
 }
 
-std::optional<std::string> Prepared::note(size_t index,
-                                          const messages::StatementDescription& statement,
-                                          const messages::Pipeline::Answer& answer) {
-  std::optional<std::string> wrong = check(statement, answer);
-  has_[index] = !wrong;
-  return wrong;
+std::expected<messages::Widths, std::string> Prepared::note(
+    size_t index, const messages::StatementDescription& statement,
+    const messages::Pipeline::Answer& answer) {
+  std::expected<Widths, std::string> checked = check(statement, answer);
+  has_[index] = checked ? std::optional(*checked) : std::nullopt;
+  return checked;
 }
 
 }  // namespace ringpost::pg

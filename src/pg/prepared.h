@@ -10,6 +10,7 @@
 // unnamed is never bound in another group: there it could be another client's.
 #pragma once
 
+#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,10 +36,14 @@ class StatementNames {
 
 class Prepared {
  public:
+  using Widths = proto::pg::Widths;
+
   explicit Prepared(size_t statements) : has_(statements), lost_(statements) {}
 
-  bool has(size_t index) const { return has_[index]; }
-  void forget(size_t index) { has_[index] = false; }
+  bool has(size_t index) const { return has_[index].has_value(); }
+  // Of the integers in its rows, as the server described them last.
+  Widths widths(size_t index) const { return has_[index].value_or(Widths::declared); }
+  void forget(size_t index) { has_[index].reset(); }
   // The server says that it has none of that name; whether it has said so before, not long ago.
   bool lose(size_t index, io::Time now);
   // A session begins: it has none.
@@ -47,15 +52,16 @@ class Prepared {
   // Appends what prepares `statement` under `name`: Close, Parse, Describe.
   static void encode(proto::wire::Buffer& out, const proto::pg::StatementDescription& statement,
                      std::string_view name);
-  // The answer to that: why `statement` can't be used as it is declared; no value when it can.
-  static std::optional<std::string> check(const proto::pg::StatementDescription& statement,
-                                          const proto::pg::Pipeline::Answer& answer);
+  // The answer to that: else why `statement` can't be used as it is declared.
+  static std::expected<Widths, std::string> check(const proto::pg::StatementDescription& statement,
+                                                  const proto::pg::Pipeline::Answer& answer);
   // The same, for one that was prepared by its name, and is had from here on if it can be used.
-  std::optional<std::string> note(size_t index, const proto::pg::StatementDescription& statement,
-                                  const proto::pg::Pipeline::Answer& answer);
+  std::expected<Widths, std::string> note(size_t index,
+                                          const proto::pg::StatementDescription& statement,
+                                          const proto::pg::Pipeline::Answer& answer);
 
  private:
-  std::vector<bool> has_;
+  std::vector<std::optional<Widths>> has_;
   std::vector<std::optional<io::Time>> lost_;  // when last
 };
 

@@ -70,6 +70,7 @@ class QueryBase : public io::Wait, public io::ListNode<QueryBase> {
     io::Time asked;
     size_t index = 0;  // of its statement (ledger.h)
     Kind kind = Kind::quick;
+    proto::pg::Widths widths = proto::pg::Widths::declared;  // of integers in its rows
     bool sent = false;
     bool tried_again = false;    // it gave way, or was the suspect when its session was lost
     bool prepared_anew = false;  // in this session, as its statement was stale
@@ -134,7 +135,7 @@ class [[nodiscard]] Query final : private QueryBase {
   Result<proto::pg::Rows<Row>> await_resume() {
     Result<const proto::pg::Pipeline::Answer*> answer = outcome_of_query();
     if (!answer) return std::unexpected(std::move(answer.error()));
-    return proto::pg::Rows<Row>((*answer)->rows, (*answer)->command_tag);
+    return proto::pg::Rows<Row>((*answer)->rows, (*answer)->command_tag, notes.widths);
   }
 
  private:

@@ -18,7 +18,7 @@ namespace ringpost::service {
 
 namespace {
 
-constexpr int backlog = 4096;
+constexpr int connection_backlog = 4096;
 constexpr std::string_view unix_prefix = "unix:";
 
 [[noreturn]] void give_up(const std::string& why) {
@@ -116,7 +116,7 @@ void Sockets::listen_tcp(const Config& config, const std::string& host, unsigned
             "' is no IPv4 or IPv6 address, nor unix:PATH");
   check_port_is_free(*address, config);
   for (unsigned made = 0; made < shards;) {
-    const io::Result<int> fd = io::listen_tcp(*address, backlog);
+    const io::Result<int> fd = io::listen_tcp(*address, connection_backlog);
     if (fd) {
       add(*fd, *address);
       ++made;
@@ -135,7 +135,7 @@ void Sockets::listen_unix(const Config& config, const std::string& path) {
     give_up("LISTEN_HOST is " + config.host +
             ", where a path of a UNIX socket has to have 1 to 107 bytes");
   const io::Result<int> fd =
-      listen_once_free(*address, SOCK_STREAM, config.unix_socket_mode, backlog);
+      listen_once_free(*address, SOCK_STREAM, config.unix_socket_mode, connection_backlog);
   if (fd) return add(*fd, *address);
   const int code = fd.error().code;
   give_up("can't listen on unix:" + path + ": " +

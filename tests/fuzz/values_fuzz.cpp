@@ -1,9 +1,10 @@
-// Invariants: a row that decodes, encoded again, is the very row, but for a bool, which is true for
-// any byte that is not zero; so a row of the wrong shape never decodes, and Rows neither loses,
-// repeats nor invents one. A value of a type with several forms, encoded again, is of a form that
-// decodes to the same value. The text of a numeric is read as that number. The rows of a statement
-// made at run time lie in the input, and a row of them, put together from its fields, is the very
-// row. A NotificationResponse is made of what was read of it, and a command's count is in its tag.
+// Invariants: a row that decodes does so whatever integers' widths may be. One that decodes,
+// encoded again, is the very row, but for a bool, which is true for any byte that is not zero; so a
+// row of the wrong shape never decodes, and Rows neither loses, repeats nor invents one. A value of
+// a type with several forms, encoded again, is of a form that decodes to the same value. The text
+// of a numeric is read as that number. The rows of a statement made at run time lie in the input,
+// and a row of them, put together from its fields, is the very row. A NotificationResponse is made
+// of what was read of it, and a command's count is in its tag.
 #include <algorithm>
 #include <cstdlib>
 #include <string>
@@ -87,6 +88,8 @@ std::string encoded(const std::optional<T>& value) {
 template <class Row>
 bool decodes(std::string_view body) {
   const auto row = decode_row<Row>(body);
+  Row other{};
+  require(!row || decode_row<Widths::any>(body, other));
   if (!row) return false;
   std::string again = std::apply(
       [&](auto... member) {

@@ -44,6 +44,31 @@ class Statements(unittest.TestCase):
                 cluster.query("alter table users alter column email type text")
         self.answered(change)
 
+    def test_an_integer_is_made_wider(self):
+        def change():
+            try:
+                for kind in "bigint", "int", "bigint":
+                    time.sleep(0.2)
+                    cluster.query(f"alter table users alter column age type {kind}")
+                time.sleep(0.2)
+            finally:
+                cluster.query("alter table users alter column age type int")
+        self.answered(change)
+
+    def test_an_integer_that_is_too_large_is_not_cut_off(self):
+        age = cluster.query(f"select age from users where id = '{seed_id(1)}'")
+        cluster.query("alter table users alter column age type bigint")
+        try:
+            server = stage.Server(cluster.url)
+            self.addCleanup(server.stop)
+            for wide, status in (2147483647, 200), (2147483648, 500):
+                cluster.query(f"update users set age = {wide} where id = '{seed_id(1)}'")
+                self.assertEqual(server.get("/users/" + seed_id(1)).status, status)
+            server.wait_log("an integer or a number of columns that its declaration can't hold")
+        finally:
+            cluster.query(f"update users set age = {age} where id = '{seed_id(1)}'")
+            cluster.query("alter table users alter column age type int")
+
     def test_a_column_is_added_and_another_dropped(self):
         def change():
             time.sleep(0.2)

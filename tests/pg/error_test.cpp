@@ -46,7 +46,8 @@ TEST(Error, NamesTheStatementWhoseRowDoesNotFit) {
   static constexpr proto::pg::StatementDescription statement{
       "find", "select", {"find", "select", {}}, {}, {}, true};
   EXPECT_EQ(undecodable(statement).message(),
-            "statement find: a row has a NULL, or another number of columns, than declared");
+            "statement find: a row has a NULL, an integer or a number of columns that its "
+            "declaration can't hold");
   EXPECT_FALSE(undecodable(statement).outage());
   EXPECT_EQ(not_utf8(statement).message(), "statement find: a row has text that is not UTF-8");
   EXPECT_FALSE(not_utf8(statement).outage());

@@ -211,6 +211,39 @@ TEST(DecodeRow, RefusesWhatDoesNotFit) {
     EXPECT_FALSE(decode_row<Person>(Exact(one.body).view())) << one.what;
 }
 
+struct Widest {
+  int16_t two;
+  std::optional<int32_t> four;
+  int64_t eight;
+  static constexpr auto columns = std::tuple{&Widest::two, &Widest::four, &Widest::eight};
+};
+
+TEST(DecodeRow, TakesIntegersOfAnyWidthWhereItIsToldTo) {
+  const std::string_view two = "\xff\xfe"sv, four = "\xff\xff\xff\xfd"sv,
+                         eight = "\xff\xff\xff\xff\xff\xff\xff\xfc"sv;
+  const auto row = [](std::string_view a, std::string_view b, std::string_view c) {
+    return int16(3) + value(a) + value(b) + value(c);
+  };
+  const auto numbers = [](const std::string& body) -> std::vector<int64_t> {
+    Widest read{};
+    if (!decode_row<Widths::any>(Exact(body).view(), read)) return {};
+    return {read.two, read.four.value_or(0), read.eight};
+  };
+  EXPECT_EQ(numbers(row(two, four, eight)), (std::vector<int64_t>{-2, -3, -4}));
+  EXPECT_EQ(numbers(row(eight, two, four)), (std::vector<int64_t>{-4, -2, -3}));
+  EXPECT_EQ(numbers(row(four, eight, two)), (std::vector<int64_t>{-3, -4, -2}));
+  EXPECT_EQ(numbers(int16(3) + value(two) + null_value + value(two)),
+            (std::vector<int64_t>{-2, 0, -2}));
+  EXPECT_FALSE(decode_row<Widest>(row(eight, two, four)));
+
+  const std::string_view most = "\0\0\0\0\x7f\xff\xff\xff"sv, more = "\0\0\0\0\x80\0\0\0"sv;
+  EXPECT_EQ(numbers(row(two, most, two)), (std::vector<int64_t>{-2, 2147483647, -2}));
+  EXPECT_EQ(numbers(row(two, more, two)), std::vector<int64_t>{}) << "not cut off";
+  EXPECT_EQ(numbers(row("\0\0\x80\0"sv, four, two)), std::vector<int64_t>{});
+  for (const std::string_view odd : {""sv, "\0"sv, "\0\0\0"sv, "\0\0\0\0\0\0\0\0\0"sv})
+    EXPECT_EQ(numbers(row(two, odd, two)), std::vector<int64_t>{}) << odd.size();
+}
+
 TEST(Rows, YieldsTheDataRowsOneByOne) {
   const std::string one = message('D', "\0\1\0\0\0\x08\0\0\0\0\0\0\0\1"sv);
   const std::string two = message('D', "\0\1\0\0\0\x08\0\0\0\0\0\0\0\2"sv);
@@ -246,6 +279,18 @@ const std::string person_fields = int16(5) + field("id", 2950) + field("name", 1
 TEST(Check, AcceptsWhatIsDeclared) {
   EXPECT_TRUE(find_person.check("\0\1\0\0\x0b\x86"sv, person_fields));
   EXPECT_TRUE(count_people.check("\0\0"sv, int16(1) + field("count", 20)));
+}
+
+TEST(Check, TellsOfIntegersOfAnotherWidth) {
+  const std::string one_uuid = int16(1) + int32(2950);
+  const auto fields = [](Oid age) {
+    return int16(5) + field("id", 2950) + field("name", 1043) + field("age", age) +
+           field("active", 16) + field("since", 1184);
+  };
+  EXPECT_EQ(find_person.check(one_uuid, fields(23)).value(), Widths::declared);
+  EXPECT_EQ(find_person.check(one_uuid, fields(20)).value(), Widths::any);
+  EXPECT_EQ(find_person.check(one_uuid, fields(21)).value(), Widths::any);
+  EXPECT_FALSE(find_person.check(one_uuid, fields(26))) << "an oid is none";
 }
 
 struct Mood {
@@ -302,9 +347,9 @@ TEST(Check, SaysWhatDiffers) {
       {int16(2) + int32(2950) + int32(20), person_fields,
        "statement find_person: it takes 2 parameters, the program sends 1"},
       {one_uuid,
-       int16(5) + field("id", 2950) + field("name", 1043) + field("age", 20) + field("active", 16) +
-           field("since", 1184),
-       "statement find_person: column 3 'age' is int8, the program reads int4"},
+       int16(5) + field("id", 2950) + field("name", 1043) + field("age", 701) +
+           field("active", 16) + field("since", 1184),
+       "statement find_person: column 3 'age' is float8, the program reads int4"},
       {one_uuid, int16(1) + field("id", 2950),
        "statement find_person: it has 1 columns, the program reads 5"},
       {one_uuid,
