@@ -60,7 +60,7 @@ class Load:
                     return
                 if response.status == 200 and response.json()["id"] != user:
                     self.problems.append(f"asked for {user}, got {response.body}")
-                if took > (DEADLINE_S + 0.5) * stage.SLOW:
+                if took > stage.limit(DEADLINE_S + 0.5):
                     self.problems.append(f"{response.status} after {took:.1f} s")
                 self.seen.append((began, began + took, response.status))
 
@@ -113,7 +113,7 @@ class Halt(Case):
         load.end()
         self.say("one of two hosts halted", load, halted)
         self.assert_well(load)
-        self.assertLess(load.recovered(halted), 5 * stage.SLOW, "the other one answers: two deadlines, and a moment")
+        self.assertLess(load.recovered(halted), stage.limit(5), "the other one answers: two deadlines, and a moment")
         self.assertGreater(load.answered(halted + 4 * stage.SLOW), 50)
 
 
@@ -129,7 +129,7 @@ class Nat(Case):
         load.end()
         self.say("connections forgotten", load, forgotten)
         self.assert_well(load)
-        self.assertEqual(load.failed(forgotten + DEADLINE_S * stage.SLOW), 0, "all is well within the first deadline")
+        self.assertEqual(load.failed(forgotten + stage.limit(DEADLINE_S)), 0, "all is well within the first deadline")
         self.assertGreater(load.answered(forgotten + DEADLINE_S), 100)
 
 
@@ -164,7 +164,7 @@ class Promotion(Case):
             self.assert_well(load)
         self.say("primary dead, standby promoted, writers", writers, promoted)
         self.say(f"the old one back, readers moved after {moved - back:.1f} s, readers", readers, promoted)
-        self.assertLess(writers.recovered(promoted), 2 * stage.SLOW)
+        self.assertLess(writers.recovered(promoted), stage.limit(2))
         self.assertEqual(readers.failed(), 0, "they were on the standby, and moved without a loss")
         self.assertGreater(writers.answered(back), 250)
         self.assertGreater(readers.answered(back), 250)

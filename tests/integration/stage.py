@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import uuid
@@ -22,6 +23,33 @@ PROGRAM = os.environ.get("RINGPOST", os.path.join(ROOT, "build", "ringpost"))
 SEED_NAMESPACE = uuid.UUID("5eedf00d-1357-4ace-8bad-c0ffee123456")
 # Under sanitizers everything takes longer; limits of time are for the release.
 SLOW = float(os.environ.get("RINGPOST_SLOW", "1"))
+
+
+class Stalls(threading.Thread):
+    """How long this machine, or this process on it, has stood still: what others do to it is nobody's fault."""
+
+    PAUSE_S = 0.05
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.total_s = 0
+        self.start()
+
+    def run(self):
+        while True:
+            begin = time.monotonic()
+            time.sleep(self.PAUSE_S)
+            late = time.monotonic() - begin - self.PAUSE_S
+            if late > self.PAUSE_S:
+                self.total_s += late
+
+
+stalls = Stalls()
+
+
+def limit(seconds):
+    """So much time, on a machine that runs as fast as it should."""
+    return seconds * SLOW + stalls.total_s
 
 
 def seed_id(n):
