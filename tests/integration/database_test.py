@@ -210,8 +210,7 @@ class Away(Database):
         frozen = cluster.backends()
         self.assertTrue(frozen)
         connections = [server.connect() for _ in range(20)]
-        for pid in frozen:
-            os.kill(pid, signal.SIGSTOP)
+        stage.signal_all(frozen, signal.SIGSTOP)
         try:
             start = time.monotonic()
             given_up = 0
@@ -228,11 +227,7 @@ class Away(Database):
             self.assertGreater(given_up, 0, "none was asked of those that are frozen")
             self.assertEqual(server.get("/healthz").status, 200)
         finally:
-            for pid in frozen:
-                try:
-                    os.kill(pid, signal.SIGCONT)
-                except ProcessLookupError:
-                    pass
+            stage.signal_all(frozen, signal.SIGCONT)
         server.wait_ready(limit_s=3)
         for n, connection in enumerate(connections, 200):
             self.assertEqual(connection.request("/users/" + seed_id(n)).json()["id"], seed_id(n))

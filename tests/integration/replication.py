@@ -101,17 +101,10 @@ class Node:
 
     def halt(self):
         """Nothing is answered any more, and nobody is told; returns what goes on with it."""
+        stage.signal_all(self.processes()[:1], signal.SIGSTOP)  # so that there are no new ones
         halted = self.processes()
-        for pid in halted:
-            os.kill(pid, signal.SIGSTOP)
-
-        def go_on():
-            for pid in halted:
-                try:
-                    os.kill(pid, signal.SIGCONT)
-                except ProcessLookupError:
-                    pass
-        return go_on
+        stage.signal_all(halted, signal.SIGSTOP)
+        return lambda: stage.signal_all(halted, signal.SIGCONT)
 
     def destroy(self):
         try:

@@ -81,6 +81,13 @@ def eventually(check, limit_s, what):
         time.sleep(0.02)
 
 
+def signal_all(pids, number):
+    """Those that there still are: a backend may end at any moment."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 class Cluster:
     """A PostgreSQL cluster of its own, with the seeded table."""
 
