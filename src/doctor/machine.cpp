@@ -158,7 +158,7 @@ Finding check_backlog(std::string_view somaxconn) {
 }
 
 Machine read_machine(const fs::path& root) {
-  Machine machine{.release = text_of(root / "proc/sys/kernel/osrelease"),
+  Machine machine{.release = ops::kernel_release(root),
                   .status = text_of(root / "proc/self/status"),
                   .autogroup = text_of(root / "proc/sys/kernel/sched_autogroup_enabled"),
                   .somaxconn = text_of(root / "proc/sys/net/core/somaxconn"),

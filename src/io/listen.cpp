@@ -1,8 +1,11 @@
 #include "src/io/listen.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <random>
 #include <string>
+#include <string_view>
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -41,6 +44,22 @@ int find_occupant(const Address& address, const char* path, int type) {
   ::close(probe);
   return refused ? 0 : EADDRINUSE;
 }
+// Binds `fd` to a file beside `path` that does not exist yet; its name, or nothing with errno. No
+// longer than the path's own name, so that it fits where that fits.
+std::string bind_beside(int fd, const std::string& path) {
+  constexpr std::string_view characters = "0123456789abcdefghijklmnopqrstuvwxyz";
+  const size_t folder = path.rfind('/') + 1;
+  const size_t length = std::min<size_t>(path.size() - folder, 12);
+  std::random_device random;
+  for (int tries = 0; tries < 100; ++tries) {
+    std::string made = path.substr(0, folder);
+    for (size_t i = 0; i < length; ++i) made += characters[random() % characters.size()];
+    const auto address = Address::unix_socket(made);
+    if (address && ::bind(fd, address->data(), address->length) == 0) return made;
+    if (errno != EADDRINUSE) break;
+  }
+  return "";
+}
 }  // namespace
 
 Result<int> listen_tcp(const Address& address, int backlog) {
@@ -78,14 +97,8 @@ Result<int> listen_unix(const Address& address, int type, mode_t mode, int backl
   }
   // Made beside its place and moved there when it listens: who connects finds the old one, or this
   // one with its mode.
-  const std::string made = path + ".new";
-  const auto beside = Address::unix_socket(made);
-  if (!beside) {
-    errno = ENAMETOOLONG;
-    return failed(fd, "bind");
-  }
-  ::unlink(made.c_str());
-  if (::bind(fd, beside->data(), beside->length) != 0) return failed(fd, "bind");
+  const std::string made = bind_beside(fd, path);
+  if (made.empty()) return failed(fd, "bind");
   const char* doing = "chmod";
   if (::chmod(made.c_str(), mode) == 0) {
     doing = "listen";

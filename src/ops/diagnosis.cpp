@@ -5,6 +5,8 @@
 #include <fstream>
 #include <system_error>
 
+#include <sys/utsname.h>
+
 namespace ringpost::ops {
 
 namespace {
@@ -25,13 +27,6 @@ bool filtered_by_seccomp(const std::filesystem::path& root) {
   return false;
 }
 
-std::string kernel_release(const std::filesystem::path& root) {
-  std::ifstream file(root / "proc/sys/kernel/osrelease");
-  std::string release;
-  file >> release;
-  return release.empty() ? "unknown" : release;
-}
-
 bool older_than_6_1(const std::string& release) {
   int major = 0, minor = 0;
   if (std::sscanf(release.c_str(), "%d.%d", &major, &minor) != 2) return false;
@@ -40,10 +35,19 @@ bool older_than_6_1(const std::string& release) {
 
 }  // namespace
 
+std::string kernel_release(const std::filesystem::path& root) {
+  std::ifstream file(root / "proc/sys/kernel/osrelease");
+  std::string release;
+  utsname system{};
+  if (!(file >> release) && root == "/" && ::uname(&system) == 0) release = system.release;
+  return release;
+}
+
 std::string explain_ring_error(int code, const char* step, const std::filesystem::path& root) {
   const std::string what = "io_uring can't be had (" + std::string(step) + ": " +
                            std::generic_category().message(code) + "): ";
-  const std::string release = kernel_release(root);
+  std::string release = kernel_release(root);
+  if (release.empty()) release = "unknown";
   if (code == ENOSYS && !filtered_by_seccomp(root))
     return what + "kernel " + release +
            " is built without it or too old; ringpost needs Linux 6.1 or newer";

@@ -10,4 +10,7 @@ namespace ringpost::ops {
 // `root` stands for "/".
 std::string explain_ring_error(int code, const char* step, const std::filesystem::path& root = "/");
 
+// "6.18.44-generic"; empty when it can't be found out. Of this system also where /proc is masked.
+std::string kernel_release(const std::filesystem::path& root = "/");
+
 }  // namespace ringpost::ops

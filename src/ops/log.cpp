@@ -5,6 +5,7 @@
 #include <climits>
 #include <cstdio>
 #include <ctime>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -144,7 +145,11 @@ void log_limited(Level level, std::string_view event, std::initializer_list<Fiel
 }
 
 void write_access(std::string lines) {
-  access_outlet().put(std::move(lines));
+  try {
+    access_outlet().put(std::move(lines));
+  } catch (const std::exception& error) {  // no thread for it: requests are served without
+    log_limited(Level::error, "access_log_not_written", {{"why", error.what()}});
+  }
 }
 
 bool end_log() {

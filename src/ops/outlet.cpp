@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <stdexcept>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -26,7 +28,9 @@ uint64_t count_lines(std::string_view text) {
   return static_cast<uint64_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
-void write_whole(int fd, std::string_view text) {
+// How many bytes were written: fewer when nobody reads them, or the disk is full.
+size_t write_whole(int fd, std::string_view text) {
+  const size_t all = text.size();
   while (!text.empty()) {
     const ssize_t written = ::write(fd, text.data(), text.size());
     if (written > 0) {
@@ -35,16 +39,24 @@ void write_whole(int fd, std::string_view text) {
       pollfd ready{fd, POLLOUT, 0};
       ::poll(&ready, 1, 1'000);
     } else if (errno != EINTR) {
-      return;  // nobody reads it, or the disk is full: there is no place left to say so
+      break;
     }
   }
+  return all - text.size();
 }
 
 }  // namespace
 
 Outlet::Outlet(int fd, size_t most_bytes, std::function<void(uint64_t lines)> lost)
     : fd_(fd), most_bytes_(most_bytes), lost_(std::move(lost)) {
-  std::thread([this] { write(); }).detach();
+  try {
+    std::thread([this] { write(); }).detach();
+  } catch (const std::system_error& error) {
+    throw std::runtime_error(
+        "can't start the thread that writes the log: " + error.code().message() +
+        "; raise the limit of processes: ulimit -u, TasksMax= of the service, "
+        "--pids-limit of the container");
+  }
 }
 
 void Outlet::put(std::string lines) {
@@ -82,6 +94,18 @@ bool Outlet::wait(std::unique_lock<std::mutex>& lock) {
   return due_ && Clock::now() >= *due_;
 }
 
+// How many were lost before, when something can be written again. A line that was begun is ended
+// first, as what follows would be a part of it.
+uint64_t Outlet::write_lines(std::string_view text) {
+  if (text.empty()) return 0;
+  if (torn_ && write_whole(fd_, "\n") == 1) torn_ = false;
+  const size_t written = torn_ ? 0 : write_whole(fd_, text);
+  if (written != 0) torn_ = text[written - 1] != '\n';
+  if (written == text.size()) return std::exchange(unwritten_lines_, 0);
+  unwritten_lines_ += count_lines(text.substr(written));
+  return 0;
+}
+
 void Outlet::write() {
   block_signals();
   std::unique_lock lock(mutex_);
@@ -98,8 +122,8 @@ void Outlet::write() {
     const uint64_t lost = std::exchange(lost_lines_, 0);
     writing_ = true;
     lock.unlock();
-    write_whole(fd_, text);
-    if (lost != 0) lost_(lost);
+    const uint64_t told = lost + write_lines(text);
+    if (told != 0) lost_(told);
     lock.lock();
     writing_ = false;
     if (waiting_.empty()) drained_.notify_all();

@@ -2,9 +2,9 @@
 //
 // Whoever has a line leaves it and goes on: no shard waits for a disk, a terminal or a pipe. What
 // is more than an outlet holds takes the place of its oldest, and how many lines were lost so is
-// told when it can be. With nothing to write the thread sleeps. It may be in a write that never
-// ends, so an outlet is never destroyed. spdlog's own asynchronous logger is not used, as its
-// thread (in 1.10) wakes every ten seconds to find nothing.
+// told when it can be; so are those that a full disk did not take. With nothing to write the thread
+// sleeps. It may be in a write that never ends, so an outlet is never destroyed. spdlog's own
+// asynchronous logger is not used, as its thread (in 1.10) wakes every ten seconds to find nothing.
 #pragma once
 
 #include <chrono>
@@ -16,6 +16,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace ringpost::ops {
 
@@ -23,8 +24,9 @@ class Outlet {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Writes to `fd`, which stays open. `lost` is called on the outlet's thread, with no lock held,
-  // with how many lines were lost since it last was; it may put lines into any outlet.
+  // Throws std::runtime_error when no thread can be had. Writes to `fd`, which stays open. `lost`
+  // is called on the outlet's thread, with no lock held, with how many lines were lost since it
+  // last was; it may put lines into any outlet.
   Outlet(int fd, size_t most_bytes, std::function<void(uint64_t lines)> lost);
   ~Outlet() = delete;
 
@@ -39,6 +41,7 @@ class Outlet {
  private:
   [[noreturn]] void write();
   bool wait(std::unique_lock<std::mutex>& lock);
+  uint64_t write_lines(std::string_view text);
 
   const int fd_;
   const size_t most_bytes_;
@@ -49,9 +52,11 @@ class Outlet {
   std::deque<std::string> waiting_;
   size_t bytes_ = 0;  // of those
   uint64_t lost_lines_ = 0;
+  uint64_t unwritten_lines_ = 0;  // told of when something can be written again
   bool writing_ = false;
   std::optional<Clock::time_point> due_;
   void (*call_)() = nullptr;
+  bool torn_ = false;  // what was written last ends within a line; the thread's own
 };
 
 }  // namespace ringpost::ops

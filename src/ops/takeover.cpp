@@ -27,7 +27,8 @@ std::string reason(int error) {
   return std::generic_category().message(error);
 }
 
-// How long an old process that serves may take for a word: it does nothing else.
+// How long the other one may take for a word that it has nothing to wait for: an old process that
+// serves, a new one that has connected.
 constexpr std::chrono::milliseconds word_limit{5'000};
 
 // Waits for a packet; false when the moment has passed first, or the wait was ended.
@@ -122,7 +123,8 @@ Giver::Event Giver::step(std::span<const int> sockets) {
     if (listening_ == -1) return Event::nothing;
     peer_ = ::accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (peer_ == -1) return Event::nothing;
-    deadline_ = TakeoverClock::now() + limit_;
+    if (!admit()) return Event::nothing;
+    deadline_ = TakeoverClock::now() + std::min(limit_, word_limit);
   }
   if (TakeoverClock::now() >= deadline_)
     return fail("it was not ready within " + std::to_string(limit_.count()) + " ms");
@@ -144,10 +146,22 @@ bool Giver::leave() {
   return true;
 }
 
-Giver::Event Giver::begin(std::span<const int> sockets) {
+// Whether who has connected may take over. Told at once: others are not served meanwhile.
+bool Giver::admit() {
   const std::optional<ucred> who = credentials(peer_);
-  if (!who || (who->uid != ::geteuid() && who->uid != 0)) return fail("it is another user's");
+  if (!who || (who->uid != ::geteuid() && who->uid != 0)) {
+    fail("it serves another user");
+    return false;
+  }
   peer_pid_ = who->pid;
+  return true;
+}
+
+Giver::Event Giver::begin(std::span<const int> sockets) {
+  deadline_ = TakeoverClock::now() + limit_;
+  // The kernel ends all others of a PID namespace with its first process. Who is not of it is 0.
+  if (::getpid() == 1 && peer_pid_ != 0)
+    return fail("it is process 1 of its container, which would end with it: start a new container");
   std::vector<int> all{listening_};
   all.insert(all.end(), sockets.begin(), sockets.end());
   for (size_t sent = 0; sent < all.size();) {
@@ -208,6 +222,13 @@ std::expected<std::optional<Taker>, std::string> Taker::ask(const std::string& p
     if (errno == ENOENT || errno == ECONNREFUSED) return std::optional<Taker>();
     return std::unexpected("can't connect to '" + path + "': " + reason(errno));
   }
+  // Anybody may listen at a name that has no file. Of files the folder's owner is trusted, by the
+  // superuser too.
+  const std::optional<ucred> who = credentials(fd);
+  if (!who || (who->uid != ::geteuid() && who->uid != 0 && (abstract || ::geteuid() != 0)))
+    return std::unexpected("another user's process (" + std::to_string(who ? who->pid : 0) +
+                           ") listens at '" + path +
+                           "': choose a path in a folder that only this service's user writes");
   // Whoever has a reason says it. A killed process's ring holds its sockets for a moment after it
   // has ended: it is met there and says nothing.
   if (!send_packet(fd, hello)) {
@@ -222,9 +243,9 @@ std::expected<std::optional<Taker>, std::string> Taker::ask(const std::string& p
 std::expected<bool, std::string> Taker::receive() {
   std::vector<int> all;
   size_t count = 0, total = 0;
-  const auto broken = [&](const char* why) -> std::expected<bool, std::string> {
+  const auto broken = [&](std::string why) -> std::expected<bool, std::string> {
     for (const int fd : all) ::close(fd);
-    return std::unexpected(why);
+    return std::unexpected(std::move(why));
   };
   do {
     if (!readable(fd_, end_fd_, until_)) return broken("says nothing in time");
@@ -233,7 +254,8 @@ std::expected<bool, std::string> Taker::receive() {
     if (!packet && all.empty()) return false;
     if (!packet) return broken("hands over no sockets");
     if (std::sscanf(packet->c_str(), "sockets %zu of %zu, process %d", &count, &total, &from_) != 3)
-      return broken("speaks another protocol, or gives none");
+      return broken(packet->starts_with("it ") ? "gives none: " + *packet
+                                               : "speaks another protocol, or gives none");
     if (count == 0 || all.size() - before != count || all.size() > total || total > most_sockets)
       return broken("hands over other sockets than it says: raise ulimit -n");
   } while (all.size() < total);
@@ -241,6 +263,12 @@ std::expected<bool, std::string> Taker::receive() {
   meeting_ = all.front();
   sockets_.assign(all.begin() + 1, all.end());
   return true;
+}
+
+bool Taker::is_alone() const {
+  char byte = 0;
+  const ssize_t size = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return size == 0 || (size == -1 && errno == ECONNRESET);
 }
 
 std::expected<void, std::string> Taker::ready() {

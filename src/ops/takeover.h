@@ -55,9 +55,12 @@ class Giver {
   // REQUIRES: step() has said ready, and was not called since.
   bool leave();
   pid_t peer() const { return peer_pid_; }
+  // Somebody has the sockets, and is not ready yet.
+  bool has_begun() const { return begun_; }
   const std::string& why() const { return why_; }
 
  private:
+  bool admit();
   Event begin(std::span<const int> sockets);
   Event fail(std::string why);
   void drop();
@@ -89,6 +92,9 @@ class Taker {
   int take_meeting();
   std::vector<int> take_sockets();
 
+  // The old process has ended before it was told that this one is ready, and without giving it up:
+  // what it had is this one's.
+  bool is_alone() const;
   // Says that this process is ready, and waits until the old one leaves. An error when it has given
   // this one up meanwhile, and serves on: this one has to end.
   std::expected<void, std::string> ready();

@@ -96,6 +96,8 @@ sigset_t Lifetime::block_signals() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD}) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, &before);
   signal(SIGPIPE, SIG_IGN);
+  // Ignored, as some parents leave it, the kernel would reap a successor and tell nobody.
+  signal(SIGCHLD, SIG_DFL);
   signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC);
   if (signal_fd_ == -1) throw std::system_error(errno, std::generic_category(), "signalfd");
   return before;
@@ -132,6 +134,7 @@ void Lifetime::find_sockets(unsigned count) {
       value_or_give_up(ops::Taker::ask(config_.takeover_socket, takeover_deadline_, signal_fd_));
   if (taker) {
     meeting_fd_ = taker->take_meeting();
+    meeting_file_ = io::SocketFile(config_.takeover_socket);
     sockets_.emplace(Sockets::adopt(taker->take_sockets(), config_, false));
     sockets_->hand_over();  // the old one has them too, until it leaves
     ops::log(ops::Level::info, "taking_over", {{"from", taker->from()}});
@@ -147,6 +150,7 @@ void Lifetime::find_sockets(unsigned count) {
     give_up("can't listen at TAKEOVER_SOCKET=" + config_.takeover_socket + ": " +
             fd.error().message());
   meeting_fd_ = *fd;
+  meeting_file_ = io::SocketFile(config_.takeover_socket);
 }
 
 // A thread that can't be had ends those that were.
@@ -169,7 +173,9 @@ void Lifetime::start_shards(unsigned count) {
       ++started_;
     }
   } catch (const std::exception& error) {
-    failure_ = std::string("can't start a shard's thread: ") + error.what();
+    failure_ = std::string("can't start a shard's thread: ") + error.what() +
+               "; raise the limit of processes: ulimit -u, TasksMax= of the service, --pids-limit "
+               "of the container";
     cancel();
     give_up(failure_);
   }

@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "src/io/socket_file.h"
 #include "src/ops/log.h"
 #include "src/ops/notify.h"
 #include "src/ops/takeover.h"
@@ -66,6 +67,7 @@ class Lifetime {
   bool note_failure();
   void step_readiness();
   void become_ready();
+  void succeed();
   void step_takeover();
   void leave();
   void step_watchdog();
@@ -92,6 +94,7 @@ class Lifetime {
   std::optional<ops::Taker> taker_;  // until this process is ready
   std::optional<ops::Giver> giver_;  // from then on
   int meeting_fd_ = -1;              // in between
+  io::SocketFile meeting_file_;
   std::optional<Successor> successor_;
   Readiness readiness_;
   std::vector<std::unique_ptr<ShardThread>> shards_;

@@ -23,6 +23,14 @@ constexpr std::chrono::milliseconds beyond_its_limit{5'000};
 
 void Lifetime::step_readiness() {
   if (readiness_.step()) return become_ready();
+  if (taker_ && taker_->is_alone()) {
+    ops::log(ops::Level::warning, "old_process_ended",
+             {{"pid", taker_->from()}, {"why", "it was ended before this one was ready"}});
+    succeed();
+    takeover_deadline_ = Moment::max();
+    if (!config_.ready_with_database) become_ready();
+    return;
+  }
   if (Clock::now() >= takeover_deadline_)
     failure_ =
         "not ready within TAKEOVER_LIMIT_MS=" + std::to_string(config_.takeover_limit.count()) +
@@ -38,14 +46,19 @@ void Lifetime::become_ready() {
       failure_ = "this process does not take over: " + left.error();
       return;
     }
-    taker_.reset();
-    sockets_->keep();
+    succeed();
     ops::log(ops::Level::info, "took_over", {{"from", from}});
   }
   ready_ = true;
   if (meeting_fd_ != -1)
     giver_.emplace(std::exchange(meeting_fd_, -1), config_.takeover_limit + beyond_its_limit);
   notifier_.ready("serving at " + sockets_->text());
+}
+
+// What the old process had is this one's.
+void Lifetime::succeed() {
+  taker_.reset();
+  sockets_->keep();
 }
 
 void Lifetime::step_takeover() {
@@ -140,10 +153,13 @@ void Lifetime::start_successor() {
     ops::log(ops::Level::error, "no_successor", {{"why", pid.error()}});
 }
 
-// Who comes from now on makes sockets of its own.
+// Who comes from now on makes sockets of its own. One that has them already and is not ready yet
+// keeps them: it is the only one from here on.
 void Lifetime::end_meeting() {
-  const std::string& path = config_.takeover_socket;
-  if (giver_ && !path.starts_with('@')) ::unlink(path.c_str());
+  if (giver_ && giver_->has_begun())
+    sockets_->hand_over();
+  else if (giver_)
+    meeting_file_.remove();
   giver_.reset();
 }
 

@@ -2,13 +2,16 @@
 
 // The process: its settings, and what they are there for: to serve (lifetime.h), or to look whether
 // it can be done.
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -64,9 +67,15 @@ int check_health(const Config& config) {
   return 0;
 }
 
-// What was found is for whoever has asked, so on standard output.
+// For whoever has asked. A full disk is an error, not an empty file that looks as if all was well.
+void print(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) == EOF || std::fflush(stdout) != 0)
+    throw std::runtime_error("can't write to standard output: " +
+                             std::generic_category().message(errno));
+}
+
 int report(const doctor::Findings& findings) {
-  std::fputs(doctor::to_text(findings).c_str(), stdout);
+  print(doctor::to_text(findings));
   return doctor::all_fit(findings) ? 0 : 1;
 }
 
@@ -104,7 +113,15 @@ int examine(const App& app, const Config& config) {
 
 // Everything until the process has nothing left to do; its status.
 int serve(App& app, int argc, char** argv) {
-  const Config config = read_config(app, argc, argv);
+  std::optional<Config> read;
+  try {
+    read = read_config(app, argc, argv);
+  } catch (const ConfigEnd& end) {
+    if (end.status != 0) throw;
+    print(end.what());
+    return 0;
+  }
+  const Config& config = *read;
   switch (config.purpose) {
     case Config::Purpose::healthcheck:
       return check_health(config);
@@ -131,10 +148,7 @@ int run(App& app, int argc, char** argv) {
     status = serve(app, argc, argv);
   } catch (const ConfigEnd& end) {
     status = end.status;
-    if (status == 0)
-      std::fputs(end.what(), stdout);
-    else
-      last_line = std::string(program) + ": " + end.what();
+    last_line = std::string(program) + ": " + end.what();
   } catch (...) {
     last_line = std::string(program) + ": " + reason(std::current_exception());
   }

@@ -109,6 +109,11 @@ Sockets Sockets::open(const Config& config, unsigned shards) {
   return sockets;
 }
 
+void Sockets::add(int fd, const io::Address& address) {
+  const bool has_file = address.family() == AF_UNIX;
+  all_.push_back({fd, address, has_file ? io::SocketFile(address.text()) : io::SocketFile()});
+}
+
 void Sockets::listen_tcp(const Config& config, const std::string& host, unsigned shards) {
   std::optional<io::Address> address = io::Address::numeric(host, config.port);
   if (!address)
@@ -124,7 +129,12 @@ void Sockets::listen_tcp(const Config& config, const std::string& host, unsigned
       address = io::Address::numeric("0.0.0.0", config.port);
       check_port_is_free(*address, config);
     } else {
-      give_up("can't listen on " + address->text() + ": " + fd.error().message());
+      give_up(
+          "can't listen on " + address->text() + ": " + fd.error().message() +
+          (fd.error().code == EACCES
+               ? "; a port below 1024 is for who has CAP_NET_BIND_SERVICE (AmbientCapabilities= "
+                 "of the service); choose another: PORT=8080"
+               : ""));
     }
   }
 }
@@ -222,7 +232,7 @@ std::string Sockets::text() const {
 void Sockets::close() {
   for (const Socket& socket : std::exchange(all_, {})) {
     // Before it is closed: a new process that finds a file there finds one that is served.
-    if (!shared_ && socket.address.family() == AF_UNIX) ::unlink(socket.address.text().c_str());
+    if (!shared_) socket.file.remove();
     ::close(socket.fd);
   }
 }

@@ -4,7 +4,7 @@
 // It owns one descriptor of each, to hand them over; shards get their own. A TCP address has one
 // for each shard, over which the kernel spreads connections; a UNIX socket has one, at which all
 // shards accept. The files of UNIX sockets are removed when it is closed, unless somebody else has
-// the sockets too.
+// the sockets too, or has put another file there.
 #pragma once
 
 #include <span>
@@ -13,6 +13,7 @@
 
 #include "src/io/address.h"
 #include "src/io/error.h"
+#include "src/io/socket_file.h"
 #include "src/service/config.h"
 
 namespace ringpost::service {
@@ -51,9 +52,10 @@ class Sockets {
   struct Socket {
     int fd;
     io::Address address;
+    io::SocketFile file;
   };
   Sockets() = default;
-  void add(int fd, const io::Address& address) { all_.push_back({fd, address}); }
+  void add(int fd, const io::Address& address);
   void listen_tcp(const Config& config, const std::string& host, unsigned shards);
   void listen_unix(const Config& config, const std::string& path);
   void compare(const Config& config, const std::string& whose) const;

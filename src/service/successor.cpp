@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <spawn.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,7 +19,10 @@ namespace {
 std::string own_file() {
   char path[PATH_MAX];
   const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
-  return size > 0 ? std::string(path, static_cast<size_t>(size)) : std::string();
+  if (size > 0) return {path, static_cast<size_t>(size)};
+  // Where /proc is not mounted: what the kernel was asked to start.
+  const auto* started = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
+  return started != nullptr ? started : "";
 }
 
 }  // namespace
@@ -27,6 +31,9 @@ Successor::Successor(char** argv, const sigset_t& mask)
     : argv_(argv), mask_(mask), program_(own_file()) {}
 
 std::expected<pid_t, std::string> Successor::start(const ops::Notifier& notifier) {
+  if (::getpid() == 1)
+    return std::unexpected(
+        "this is process 1 of its container, which ends with it: start a new container");
   if (pid_ != 0) return std::unexpected("process " + std::to_string(pid_) + " has begun already");
   std::vector<std::string> own;
   if (notifier.supervised()) {
@@ -59,10 +66,14 @@ std::expected<pid_t, std::string> Successor::start(const ops::Notifier& notifier
 }
 
 std::optional<int> Successor::ended() {
+  std::optional<int> ended;
   int status = 0;
-  if (pid_ == 0 || ::waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
-  pid_ = 0;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (pid != pid_) continue;
+    pid_ = 0;
+    ended = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  return ended;
 }
 
 }  // namespace ringpost::service

@@ -22,7 +22,8 @@ class Successor {
   // Starts it, with the supervisor that this process has. What else was for this process alone
   // (LISTEN_FDS, the watchdog's process) it does not get.
   std::expected<pid_t, std::string> start(const ops::Notifier& notifier);
-  // Its exit status when it has ended, once: it is no zombie from then on.
+  // Its exit status when it has ended, once. Neither it is a zombie from then on, nor who else has
+  // ended: as process 1 of a container this one is the parent of all orphans.
   std::optional<int> ended();
 
  private:

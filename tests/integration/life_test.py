@@ -3,6 +3,9 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import re
+import shlex
+import shutil
 import signal
 import socket
 import stat
@@ -11,6 +14,7 @@ import tempfile
 import threading
 import time
 import unittest
+import unittest.mock
 
 import stage
 from stage import seed_id
@@ -149,6 +153,87 @@ class HandOver(unittest.TestCase):
             self.assertEqual(old.get("/readyz").status, 200)  # by the same port
             os.kill(successor, signal.SIGTERM)
             self.assertEqual(supervisor.next(), "STOPPING=1")
+
+    def test_one_that_was_given_the_sockets_serves_on_alone(self):
+        """SIGTERM ends the old one before the new one is ready: it leaves all to it, as it would be missed."""
+        old = self.serve()
+        old.wait_ready()
+        new = stage.Server(f"postgresql://u@127.0.0.1:{stage.free_port()}/x", wait=False,
+                           **settings(self.folder, PORT=old.port))
+        old.wait_log("event=takeover_begun")
+        self.assertEqual(old.stop(), 0)
+        new.wait_log("event=old_process_ended")
+        self.assertEqual(new.get("/healthz").status, 200)
+        third = self.serve(PORT=old.port)  # and it is found by the next one
+        third.wait_log("event=took_over")
+        self.assertEqual(new.ended(), 0)
+        self.assertEqual(third.get("/readyz").status, 200)
+
+    def test_a_second_successor_where_children_were_ignored(self):
+        """A parent may have left SIGCHLD ignored: the kernel then tells nobody of an end."""
+        program = shutil.copy(stage.PROGRAM, self.folder)
+        self.addCleanup(setattr, stage, "PROGRAM", stage.PROGRAM)
+        stage.PROGRAM = program
+        before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        try:
+            server = self.serve()
+        finally:
+            signal.signal(signal.SIGCHLD, before)
+        server.wait_ready()
+        os.unlink(program)
+        pathlib.Path(program).write_text("#!/bin/sh\nexit 3\n")
+        os.chmod(program, 0o755)
+        for ends in 1, 2:
+            server.process.send_signal(signal.SIGUSR2)
+            stage.eventually(lambda: server.log().count("event=successor_ended status=3") == ends, 5, "its end is told")
+        self.assertEqual(server.stop(), 0)
+
+    def test_process_1_of_a_container_gives_nothing_away(self):
+        """All others end with it: a successor would be one of them. It reaps who has nobody else."""
+        unshare = ["unshare", "--fork", "--pid", "--mount-proc", "--kill-child"]
+        if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("no namespaces here")
+        port, log = stage.free_port(), tempfile.TemporaryFile("w+")
+        environment = {**os.environ, "DATABASE_URL": cluster.url, "PORT": str(port), "SHARDS": "1", "DB_MAX_CONNS": "2",
+                       "TAKEOVER_SOCKET": os.path.join(self.folder, "one")}
+        outer = subprocess.Popen([*unshare, stage.PROGRAM], env=environment, stdout=log, stderr=log)
+
+        def said(words):
+            log.seek(0)
+            return words in log.read()
+        try:
+            stage.eventually(lambda: said("event=listening"), 10 * stage.SLOW, "it listens")
+            one = int(pathlib.Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text())
+            inside = ["nsenter", "--target", str(one), "--pid", "--mount"]
+            os.kill(one, signal.SIGUSR2)
+            stage.eventually(lambda: said('event=no_successor why="this is process 1 of its container'), 5, "it is refused")
+            other = subprocess.run([*inside, stage.PROGRAM], env=environment, capture_output=True, text=True, timeout=20)
+            self.assertEqual(other.returncode, 1)
+            self.assertIn("gives none: it is process 1 of its container", other.stderr)
+            subprocess.run([*inside, "sh", "-c", "(sleep 0.1 &)"], check=True)
+            children = pathlib.Path(f"/proc/{one}/task/{one}/children")
+            stage.eventually(lambda: children.read_text() == "", 5, "an orphan is reaped")
+            os.kill(one, signal.SIGTERM)
+            self.assertEqual(outer.wait(10 * stage.SLOW), 0)
+        finally:
+            outer.kill()
+            outer.wait()
+            log.close()
+
+    def test_a_successor_without_proc(self):
+        hidden = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+        if subprocess.run([*hidden, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("no namespaces here")
+        program = os.path.join(self.folder, "hidden")
+        pathlib.Path(program).write_text(f"#!/bin/sh\nexec {shlex.join(hidden)} {shlex.quote(stage.PROGRAM)}\n")
+        os.chmod(program, 0o755)
+        with unittest.mock.patch.object(stage, "PROGRAM", program):
+            server = self.serve()
+        server.wait_ready()
+        server.process.send_signal(signal.SIGUSR2)
+        server.wait_log("event=took_over")
+        self.assertEqual(server.ended(), 0)
+        os.kill(int(re.search(r"successor_started pid=(\d+)", server.log())[1]), signal.SIGTERM)
 
     def test_without_the_setting_there_is_no_successor(self):
         server = stage.Server(cluster.url)

@@ -1,5 +1,6 @@
 """What the program is told: options and environment, and what it says of those that are wrong."""
 import os
+import subprocess
 import tempfile
 import unittest
 
@@ -26,6 +27,14 @@ class Options(unittest.TestCase):
                      "DRAIN_LIMIT_MS", "TURN_WAIT_US", "DB_LEARN_SPREAD", "DB_MAX_CONN_LIFETIME_MS",
                      "DB_MAX_CONN_IDLE_TIME_MS", "--port"):
             self.assertIn(word, out)
+
+    def test_what_can_not_be_written_is_an_error(self):
+        for argument in "--help", "--version", "--print-config", "--print-conninfo", "--check":
+            with self.subTest(argument=argument), open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([stage.PROGRAM, argument], env={**os.environ, "DATABASE_URL": cluster.url},
+                                      stdout=full, stderr=subprocess.PIPE, text=True, timeout=20 * stage.SLOW)
+                self.assertEqual((done.returncode, done.stderr),
+                                 (1, "ringpost: can't write to standard output: No space left on device\n"))
 
     def test_version(self):
         status, out, err = run("--version")

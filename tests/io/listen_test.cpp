@@ -81,6 +81,28 @@ TEST(ListenUnix, HasItsModeFromTheBeginning) {
             1);
 }
 
+// As long as sockaddr_un allows, and a name that leaves no room for another beside it.
+TEST(ListenUnix, APathMayHave107Bytes) {
+  const tests::FileTree folder{};
+  const std::string root = folder.root();
+  for (const size_t name : {1U, 3U, 40U}) {
+    const std::string inner = root + "/" + std::string(107 - root.size() - 2 - name, 'd');
+    std::filesystem::create_directory(inner);
+    const std::string path = inner + "/" + std::string(name, 's');
+    ASSERT_EQ(path.size(), 107U);
+    const Address address = *Address::unix_socket(path);
+    for (int turn = 0; turn < 2; ++turn) {  // the second replaces the first
+      const auto fd = listen_unix(address, SOCK_STREAM, 0600, 16);
+      ASSERT_TRUE(fd.has_value()) << fd.error().message();
+      EXPECT_TRUE(connects(address));
+      ::close(*fd);
+    }
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(inner),
+                            std::filesystem::directory_iterator()),
+              1);
+  }
+}
+
 TEST(ListenUnix, ReplacesNobodyWhoListens) {
   const tests::FileTree folder{};
   const Address address = *Address::unix_socket(std::string(folder.root() / "http.sock"));

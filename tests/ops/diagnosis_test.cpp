@@ -65,5 +65,11 @@ TEST(ExplainRingError, LockedMemory) {
             "raise it: ulimit -l, or LimitMEMLOCK= of the service");
 }
 
+// As in a container that masks /proc.
+TEST(KernelRelease, IsKnownWithoutProc) {
+  EXPECT_NE(kernel_release("/").find('.'), std::string::npos);
+  EXPECT_EQ(kernel_release("/nowhere"), "");
+}
+
 }  // namespace
 }  // namespace ringpost::ops

@@ -1,11 +1,17 @@
 #include "src/ops/outlet.h"
 
 #include <atomic>
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include "tests/support/file_tree.h"
 
 namespace ringpost::ops {
 namespace {
@@ -56,6 +62,34 @@ TEST(Outlet, LosesTheOldestAndSaysHowMany) {
   while (!outlet.drain(1ms)) rest += pipe.read(1);
   EXPECT_GE(lost, 60u);
   EXPECT_LE(lost, 80u);
+}
+
+// A disk that is full within a line: the next line does not go on with it, and who reads later
+// hears of those that are missing.
+TEST(Outlet, SaysHowManyAFullDiskDidNotTakeWhenThereIsRoomAgain) {
+  const tests::FileTree folder{};
+  const std::string path = folder.root() / "log";
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  static std::atomic<uint64_t> lost = 0;
+  Outlet& outlet = *new Outlet(fd, 1 << 20, [](uint64_t lines) { lost += lines; });
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit full{.rlim_cur = 10, .rlim_max = before.rlim_max};
+  signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &full);
+  outlet.put("first\n");
+  EXPECT_TRUE(outlet.drain(5s));
+  outlet.put("second\nthird\n");
+  EXPECT_TRUE(outlet.drain(5s));
+  outlet.put("fourth\n");
+  EXPECT_TRUE(outlet.drain(5s));
+  EXPECT_EQ(lost, 0U) << "there is no place to say so";
+  setrlimit(RLIMIT_FSIZE, &before);
+  outlet.put("fifth\n");
+  EXPECT_TRUE(outlet.drain(5s));
+  EXPECT_EQ(lost, 3U);
+  std::ifstream file(path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "first\nseco\nfifth\n");
 }
 
 TEST(Outlet, CallsWhenItsTimeHasCome) {

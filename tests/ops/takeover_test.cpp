@@ -2,12 +2,17 @@
 
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <future>
 #include <thread>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/sockets.h"
@@ -222,6 +227,95 @@ TEST(Takeover, WhoEndsWhenItIsReadyLeavesTheOldOneServing) {
   EXPECT_FALSE(old.leave());
   EXPECT_EQ(old.why(), "it has ended when it was ready");
   EXPECT_NE(old.watched(), -1) << "the next one is listened to";
+  ::close(socket);
+}
+
+// A process of this one's, as somebody else; ends with the object.
+struct OtherUsers {
+  explicit OtherUsers(const std::function<void()>& what) : pid(::fork()) {
+    if (pid != 0) return;
+    if (::setuid(65534) == 0) what();
+    ::pause();
+    ::_exit(0);
+  }
+  ~OtherUsers() {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
+  const pid_t pid;
+};
+
+// Anybody may connect to a name without a file: who may not take over holds nobody up.
+TEST(Takeover, AnotherUserWhoConnectsIsTurnedAwayAtOnce) {
+  if (::geteuid() != 0) GTEST_SKIP() << "for the superuser";
+  const std::string name = a_name();
+  Giver old(listen_at(name), 5s);
+  int told[2];
+  ASSERT_EQ(::pipe2(told, O_CLOEXEC), 0);
+  const OtherUsers stranger([&] {
+    char bytes[64];
+    const ssize_t size = ::recv(connect_to(name), bytes, sizeof bytes, 0);
+    tests::write_all(told[1], std::string(bytes, size < 0 ? 0 : static_cast<size_t>(size)));
+  });
+  pollfd heard{told[0], POLLIN, 0};
+  for (int i = 0; i < 1000 && ::poll(&heard, 1, 5) == 0; ++i)
+    EXPECT_EQ(old.step({}), Event::nothing);
+  char bytes[64];
+  const ssize_t size = ::read(told[0], bytes, sizeof bytes);
+  EXPECT_EQ(std::string(bytes, size < 0 ? 0 : static_cast<size_t>(size)), "it serves another user");
+  EXPECT_FALSE(old.due().has_value()) << "the next one is served";
+  ::close(told[0]);
+  ::close(told[1]);
+}
+
+// Nor may anybody who was first at such a name give sockets that it can listen at itself.
+TEST(Takeover, NothingIsTakenFromAnotherUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "for the superuser";
+  const std::string name = a_name();
+  int listens[2];
+  ASSERT_EQ(::pipe2(listens, O_CLOEXEC), 0);
+  const OtherUsers squatter([&] {
+    listen_at(name);
+    tests::write_all(listens[1], "1");
+  });
+  char byte = 0;
+  ASSERT_EQ(::read(listens[0], &byte, 1), 1);
+  const auto taker = Taker::ask(name, TakeoverClock::now() + 50ms);
+  ASSERT_FALSE(taker.has_value());
+  EXPECT_EQ(taker.error(), "another user's process (" + std::to_string(squatter.pid) +
+                               ") listens at '" + name +
+                               "': choose a path in a folder that only this service's user writes");
+  ::close(listens[0]);
+  ::close(listens[1]);
+}
+
+TEST(Takeover, WhoIsLeftAloneKnowsIt) {
+  const std::string name = a_name();
+  const int socket = listen_at(a_name(), SOCK_STREAM);
+  const std::vector sockets{socket};
+  std::optional<Giver> old(std::in_place, listen_at(name), 5s);
+  EXPECT_FALSE(old->has_begun());
+  std::thread stepping([&] {
+    while (old->step(sockets) != Event::begun) std::this_thread::sleep_for(1ms);
+  });
+  auto taker = Taker::ask(name, TakeoverClock::now() + 5s);
+  stepping.join();
+  ASSERT_TRUE(taker.has_value()) << taker.error();
+  EXPECT_TRUE(old->has_begun());
+  EXPECT_FALSE((*taker)->is_alone());
+  old.reset();
+  EXPECT_TRUE((*taker)->is_alone());
+  ::close(socket);
+}
+
+TEST(Takeover, WhoWasGivenUpIsNotAlone) {
+  const std::string name = a_name();
+  const int socket = listen_at(a_name(), SOCK_STREAM);
+  Old old(name, {socket}, 30ms);
+  auto taker = Taker::ask(name, TakeoverClock::now() + 5s);
+  ASSERT_TRUE(taker.has_value()) << taker.error();
+  EXPECT_EQ(old.ended(), (std::vector{Event::begun, Event::failed}));
+  EXPECT_FALSE((*taker)->is_alone());
   ::close(socket);
 }
 

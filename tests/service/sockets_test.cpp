@@ -1,6 +1,7 @@
 #include "src/service/sockets.h"
 
 #include <chrono>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -99,6 +100,16 @@ TEST(Sockets, WhatIsHandedOverKeepsItsFile) {
     sockets.hand_over();
     EXPECT_TRUE(sockets.are_shared());
   }
+  EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST(Sockets, AFileThatAnotherProcessHasMadeSinceStays) {
+  const tests::FileTree folder{};
+  const std::string path = folder.root() / "http.sock";
+  std::optional<Sockets> first(Sockets::open(config_of("unix:" + path), 1));
+  std::filesystem::remove(path);  // as cleaners of /tmp do
+  const Sockets second = Sockets::open(config_of("unix:" + path), 1);
+  first.reset();
   EXPECT_TRUE(std::filesystem::exists(path));
 }
 
