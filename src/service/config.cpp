@@ -334,6 +334,11 @@ Config read(const App& service, App* with_own, int argc, const char* const* argv
   } catch (const CLI::ParseError& error) {
     throw ConfigEnd(2, std::string(error.what()) + " (" + name + " --help lists the options)");
   }
+  const auto& files = app.get_config_ptr()->results();
+  if (!files.empty() && files.front().empty())
+    throw ConfigEnd(2,
+                    "--config: the name of the file is empty; leave the option out, or name one");
+  if (!files.empty()) config.file = files.front();
   config.settings = settings_of(app);
   if (with_own != nullptr) ops::set_log_format(config.log_format);
 

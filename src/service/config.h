@@ -26,6 +26,7 @@ struct Config {
   };
   Purpose purpose = Purpose::serve;
 
+  std::string file;  // of settings; empty: none
   // Addresses, or unix:PATH, each behind a comma.
   std::string host = "::";
   uint16_t port = 8080;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <istream>
+#include <iterator>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -61,10 +62,16 @@ bool is_in_environment(const CLI::Option& option) {
   return value != nullptr && *value != '\0';  // as CLI11 judges it
 }
 
-// Nothing where it is no plain value.
-std::string text_of(const toml::node& node) {
+// Nothing where it is no plain value. A mode has its digits as they stand there: 0o660 is 660, as
+// 660 is, and not the 432 that it comes to.
+std::string text_of(const toml::node& node, bool mode) {
   if (const auto* text = node.as_string()) return text->get();
-  if (const auto* number = node.as_integer()) return std::to_string(number->get());
+  if (const auto* number = node.as_integer()) {
+    std::ostringstream digits;
+    if (mode && number->flags() == toml::value_flags::format_as_octal) digits << std::oct;
+    digits << number->get();
+    return digits.str();
+  }
   if (const auto* truth = node.as_boolean()) return truth->get() ? "true" : "false";
   return "";
 }
@@ -83,7 +90,9 @@ std::vector<CLI::ConfigItem> ConfigFile::from_config(std::istream& input) const 
   };
   std::vector<CLI::ConfigItem> found;
   try {
-    const toml::table table = toml::parse(input);
+    // Whole first: the parser seeks, which is silently in vain in a pipe.
+    const std::string text{std::istreambuf_iterator<char>(input), {}};
+    const toml::table table = toml::parse(std::string_view(text));
     for (const auto& [key, node] : table) {
       const std::string name(key.str());
       const auto line = key.source().begin.line;
@@ -99,7 +108,7 @@ std::vector<CLI::ConfigItem> ConfigFile::from_config(std::istream& input) const 
       if (is_in_environment(*option)) continue;
       CLI::ConfigItem item;
       item.name = name;
-      item.inputs = {text_of(node)};
+      item.inputs = {text_of(node, option->get_type_name() == "MODE")};
       found.push_back(std::move(item));
     }
   } catch (const toml::parse_error& error) {

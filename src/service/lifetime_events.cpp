@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -120,6 +122,9 @@ void Lifetime::step_watchdog() {
 void Lifetime::reload() {
   if (ready_) notifier_.reloading();
   try {
+    // A pipe would be waited for, and be empty.
+    if (!config_.file.empty() && !std::filesystem::is_regular_file(config_.file))
+      throw std::runtime_error(config_.file + " is no file that can be read again");
     const Config fresh = read_config_again(app_, argc_, argv_);
     std::string taken, left;
     for (const std::string& name : changed_settings(config_, fresh)) {

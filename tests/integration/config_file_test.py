@@ -1,6 +1,8 @@
 """--config and --print-config: settings from a file, what wins over it, and what is said of a wrong one. Needs no database."""
 import os
 import re
+import signal
+import stat
 import subprocess
 import tempfile
 import tomllib
@@ -55,6 +57,52 @@ class ConfigFile(unittest.TestCase):
         told = self.conninfo('database-url = "host=one,two user=\'a # b\' dbname=\'c, d = e\'" # a comment\n')
         for word in "one,two", "a # b", "c, d = e":
             self.assertIn(word, told)
+
+    def test_from_a_pipe(self):
+        done = subprocess.run(["bash", "-c", f"{stage.PROGRAM} --config <(echo 'database-url = \"host=from-pipe\"') --print-conninfo"],
+                              env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=20 * stage.SLOW)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("from-pipe", done.stdout)
+
+    def test_a_pipe_is_not_read_again(self):
+        """Who opens one that nobody writes to waits for ever, and answers no signal."""
+        port = stage.free_port()
+        os.mkfifo(self.path)
+        with tempfile.TemporaryFile("w+") as log:
+            server = subprocess.Popen([stage.PROGRAM, "--config", self.path], stdout=log, stderr=log,
+                                      env={"PATH": os.environ["PATH"], "DATABASE_URL": "host=127.0.0.1 port=1", "PORT": str(port)})
+
+            def said(words):
+                log.seek(0)
+                return words in log.read()
+            try:
+                self.write("shards = 1\n")
+                stage.eventually(lambda: said("event=listening"), 10 * stage.SLOW, "it listens")
+                server.send_signal(signal.SIGHUP)
+                stage.eventually(lambda: said("is no file that can be read again"), 10 * stage.SLOW, "it is refused")
+                server.terminate()
+                self.assertEqual(server.wait(10 * stage.SLOW), 0)
+            finally:
+                server.kill()
+                server.wait()
+
+    def test_a_mode_is_what_stands_there(self):
+        for text in "0o660", "660", "'0660'":
+            path = os.path.join(os.path.dirname(self.path), "http.sock")
+            self.write(f"unix-socket-mode = {text}\nhost = 'unix:{path}'\nshards = 1\ndb-max-conns = 1\n")
+            server = stage.Server("host=127.0.0.1 port=1", ["--config", self.path], wait=False, SHARDS="", DB_MAX_CONNS="")
+            try:
+                server.wait_log("event=listening")
+                self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o660, text)
+            finally:
+                self.assertEqual(server.stop(), 0)
+        self.write("unix-socket-mode = 0o999\n")
+        self.assertEqual(run("--config", self.path, "--print-conninfo")[0], 2)
+
+    def test_an_empty_name_is_none(self):
+        status, out, err = run("--config", "", "--print-conninfo")
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("--config: the name of the file is empty", err)
 
     def test_it_is_served_by(self):
         port, other = stage.free_port(), stage.free_port()

@@ -224,6 +224,9 @@ class HandOver(unittest.TestCase):
         hidden = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
         if subprocess.run([*hidden, "true"], stderr=subprocess.DEVNULL).returncode != 0:
             self.skipTest("no namespaces here")
+        told = subprocess.run([*hidden, stage.PROGRAM, "doctor"], env={**os.environ, "DATABASE_URL": cluster.url},
+                              capture_output=True, text=True, timeout=30 * stage.SLOW).stdout
+        self.assertIn(f"yes  Linux {os.uname().release} ", told)
         program = os.path.join(self.folder, "hidden")
         pathlib.Path(program).write_text(f"#!/bin/sh\nexec {shlex.join(hidden)} {shlex.quote(stage.PROGRAM)}\n")
         os.chmod(program, 0o755)
