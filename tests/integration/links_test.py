@@ -2,8 +2,11 @@
 import concurrent.futures
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import unittest
+import unittest.mock
 
 import stage
 
@@ -21,6 +24,12 @@ def setUpModule():
                    env={**os.environ, "DATABASE_URL": cluster.url}, stdout=subprocess.DEVNULL)
     server = stage.Server(cluster.url, CODE_LENGTH=9)
     unittest.addModuleCleanup(server.stop)
+
+
+def run(*command, **arguments):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120 * stage.SLOW, **arguments)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout}"
+    return done.stdout
 
 
 def post(body, *headers, target="/links"):
@@ -98,6 +107,74 @@ class Links(unittest.TestCase):
         away.wait_listening()
         for target in "/links/x", "/links/x/visits", "/readyz":
             self.assert_error(away.get(target), 503, "unavailable")
+
+
+# What docs/service.md says that another route takes: a row, a statement, a handler; a line in each table.
+ANOTHER_ROUTE = """
+  struct Made {
+    std::string day;
+    static constexpr auto columns = std::tuple{&Made::day};
+  };
+  static constexpr auto when_made = read<Made(std::string_view)>(
+      "when_made", "select to_char(made_at, 'YYYY-MM-DD') from links where code = $1");
+
+  io::Task<void> made(std::string which, http::Reply reply) {
+    auto query = pool().query(when_made, until(reply), which);
+    auto rows = co_await query;
+    if (!rows) co_return refuse(rows.error(), when_made, std::move(reply));
+    const std::optional<Made> found = rows->next();
+    if (!found) co_return service::send_not_found(reply);
+    send_object(reply, Status::ok, field<"day">(found->day));
+  }
+
+"""
+STATEMENTS = "  static constexpr std::array<const proto::pg::StatementDescription*, 4> statements{"
+ROUTES = "  static constexpr auto routes = std::tuple{\n"
+
+
+def another_route(text):
+    for old, new in [
+        (STATEMENTS, ANOTHER_ROUTE + STATEMENTS.replace("4", "5") + "&when_made,"),
+        (ROUTES, ROUTES + 'service::get<"/links/{code}/made", &Links::made>({.id = "whenMade", .summary = "When it was made", '
+         '.answers = {{{Status::ok, "Then."}, {Status::not_found, "No such link."}}}}, code),'),
+    ]:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
+
+
+@unittest.skipUnless("BUILD" in os.environ, "this build is not what others link")
+class OutsideThisTree(unittest.TestCase):
+    def test_with_another_route_by_what_is_installed(self):
+        if shutil.which("pkg-config") is None:
+            self.skipTest("there is no pkg-config")
+        with tempfile.TemporaryDirectory(prefix="ringpost-service-") as folder:
+            root = os.path.join(folder, "root")
+            run("meson", "install", "-C", os.environ["BUILD"], "--no-rebuild", "--quiet", "--skip-subprojects",
+                "--tags", "devel", "--destdir", root)
+            found = [path for path, _, names in os.walk(root) if "ringpost-service.pc" in names]
+            self.assertEqual(len(found), 1)
+            flags = run("pkg-config", "--cflags", "--libs", "ringpost-service",
+                        env={**os.environ, "PKG_CONFIG_PATH": found[0]}).split()
+            for flag in flags:
+                if flag[:2] in ("-I", "-L") and "ringpost" in flag:
+                    self.assertTrue(os.path.realpath(flag[2:]).startswith(os.path.realpath(root)), flag)
+            with open(os.path.join(FOLDER, "links.cpp"), encoding="utf-8") as example:
+                text = another_route(example.read())
+            with open(os.path.join(folder, "mine.cpp"), "w", encoding="utf-8") as file:
+                file.write(text)
+            program = os.path.join(folder, "mine")
+            run("g++", "-std=c++23", "-Wall", "-Wextra", "-Werror", "mine.cpp", "-o", program, *flags, cwd=folder)
+            with unittest.mock.patch.object(stage, "PROGRAM", program):
+                mine = stage.Server(cluster.url)
+            self.addCleanup(mine.stop)
+            code = post(b"https://example.com/").json()["code"]
+            today = cluster.query("select current_date")
+            self.assertEqual(mine.get(f"/links/{code}/made").json(), {"day": today})
+            self.assertEqual(mine.get(f"/links/{code}").status, 302)
+            self.assertEqual(mine.get("/links/nowhere/made").status, 404)
+            self.assertIn("/links/{code}/made", mine.get("/openapi.json").json()["paths"])
+            self.assertEqual(mine.stop(), 0)
 
 
 class Plain(unittest.TestCase):
