@@ -2,7 +2,7 @@
 // server's send and receive functions of the type read and write (numeric_send, numeric_recv...).
 //
 //     bool                    bool          1 byte
-//     int16_t int32_t int64_t int2 4 8      big-endian
+//     int16_t int32_t int64_t int2 4 8      big-endian; each from any of them that fits
 //     uint32_t                oid           big-endian
 //     float double            float4 8      IEEE 754
 //     Numeric                 numeric       proto/pg/numeric.h

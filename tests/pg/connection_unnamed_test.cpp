@@ -259,22 +259,29 @@ TEST(Unnamed, APoolersWordThatEndsTheSessionIsHeard) {
 TEST(Unnamed, AnAnswerOfAnotherShapeIsNotTaken) {
   const std::string other_column =
       prepared.substr(0, 21) +
-      "T\0\0\0\x1a\0\1n\0\0\0\0\0\0\0\0\0\0\x14\0\x08\xff\xff\xff\xff\0\1"s;
+      "T\0\0\0\x1a\0\1n\0\0\0\0\0\0\0\0\0\2\xbd\0\x08\xff\xff\xff\xff\0\1"s;
+  const std::string wider = prepared.substr(0, 21) +
+                            "T\0\0\0\x1a\0\1n\0\0\0\0\0\0\0\0\0\0\x14\0\x08\xff\xff\xff\xff\0\1"s;
+  const std::string eight_bytes = "D\0\0\0\x12\0\1\0\0\0\x08\0\0\0\0\0\0\0\4"s;
   run_on_reactor([&](Reactor& reactor) -> Task<void> {
     ScriptedPostgres server(reactor);
     server.listen();
     server.play(losing_names() +
                 Script{expect(unnamed_find + ask_unnamed(3)), send(other_column + answer(3)),
-                       expect(unnamed_find + ask_unnamed(4)), send(prepared + answer(4))});
+                       expect(unnamed_find + ask_unnamed(4)),
+                       send(wider + bound + eight_bytes + selected + ready),
+                       expect(unnamed_find + ask_unnamed(5)), send(prepared + answer(5))});
     Client client(reactor, server);
     co_await ask_until_names_are_lost(client);
-    Answer three, four;
+    Answer three, four, five;
     co_await client.run(three, 3);
     EXPECT_TRUE(three.failed(Error::Kind::mismatch)) << three;
     EXPECT_EQ(three.error->message(),
-              "statement find_number: column 1 'n' is int8, the program reads int4");
+              "statement find_number: column 1 'n' is float8, the program reads int4");
     co_await client.run(four, 4);
     EXPECT_TRUE(four.is({4})) << four;
+    co_await client.run(five, 5);
+    EXPECT_TRUE(five.is({5})) << five;
     co_await client.stop();
     co_await server.stop();
   });
