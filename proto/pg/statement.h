@@ -128,13 +128,21 @@ class Rows {
       : rest_(messages), command_tag_(command_tag), widths_(widths) {}
 
   std::optional<Row> next() {
+    return widths_ == Widths::declared ? next_of<Widths::declared>() : next_of_any_width();
+  }
+  bool malformed() const { return malformed_; }
+  // Of an INSERT, UPDATE, DELETE or MERGE the rows that it touched, of a SELECT those it brought.
+  uint64_t affected() const { return affected_rows(command_tag_); }
+
+ private:
+  template <Widths widths>
+  [[gnu::always_inline]] std::optional<Row> next_of() {
     std::optional<Row> row;  // the one variable returned, so that it is made in its place
     Message message;
     while (!row && next_message(rest_, message) == wire::Parse::complete) {
       rest_.remove_prefix(message.size);
       if (message.type != BackendMessage::DataRow) continue;
-      if (widths_ == Widths::declared ? !decode_row(message.body, row.emplace())
-                                      : !decode_row<Widths::any>(message.body, row.emplace())) {
+      if (!decode_row<widths>(message.body, row.emplace())) {
         row.reset();
         malformed_ = true;
         rest_ = {};
@@ -142,11 +150,11 @@ class Rows {
     }
     return row;
   }
-  bool malformed() const { return malformed_; }
-  // Of an INSERT, UPDATE, DELETE or MERGE the rows that it touched, of a SELECT those it brought.
-  uint64_t affected() const { return affected_rows(command_tag_); }
+  // Apart, so that the usual rows are read as if there were no others.
+  [[gnu::cold, gnu::noinline]] std::optional<Row> next_of_any_width() {
+    return next_of<Widths::any>();
+  }
 
- private:
   std::string_view rest_, command_tag_;
   Widths widths_ = Widths::declared;
   bool malformed_ = false;
