@@ -22,6 +22,9 @@ std::string advice_for(const std::string& failure) {
   if (says("28P01") || says("28000") || says("password"))
     return "see user and password: DATABASE_URL, PGUSER, PGPASSWORD or ~/.pgpass, and the server's "
            "pg_hba.conf; ringpost --print-conninfo shows which are used";
+  if (says("thread"))
+    return "raise the limit of processes: ulimit -u, TasksMax= of the service, --pids-limit of the "
+           "container";
   if (says("3D000")) return "make the database, or name another one in DATABASE_URL";
   if (says("53300")) return "raise max_connections, or lower DB_MAX_CONNS and what others take";
   if (says("certificate") || says("TLS") || says("SSL"))

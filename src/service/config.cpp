@@ -111,6 +111,7 @@ void add_listening(CLI::App& app, Config& config) {
                "Keep each shard on its share of the cores; better not where PostgreSQL runs on the "
                "same ones")
       ->envname("PIN_SHARDS")
+      ->check(truth())
       ->default_str("true")
       ->group(listening);
   app.add_option_function<std::string>(
@@ -169,11 +170,13 @@ void add_postgresql(CLI::App& app, Config& config, std::string& database_url,
   app.add_flag("--db-shared-syncs,!--no-db-shared-syncs", config.pg.shared_syncs,
                "Quick reads that leave together share a Sync: less work for PostgreSQL")
       ->envname("DB_SHARED_SYNCS")
+      ->check(truth())
       ->default_str("true")
       ->group(postgresql);
   app.add_flag("--db-learn-spread,!--no-db-learn-spread", config.db_learn_spread,
                "As many connections are used as bring more answers; false: all, always")
       ->envname("DB_LEARN_SPREAD")
+      ->check(truth())
       ->default_str("true")
       ->group(postgresql);
   add_number(app, "--db-waiting", "DB_WAITING", config.pg.most_waiting, 0, 10'000'000, postgresql,

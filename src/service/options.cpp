@@ -21,6 +21,17 @@ CLI::Validator decimal(uint64_t least, uint64_t most) {
       "");
 }
 
+CLI::Validator truth() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        const std::string lower = CLI::detail::to_lower(text);
+        for (const char* known : {"true", "false", "yes", "no", "on", "off", "1", "0"})
+          if (lower == known) return "";
+        return text + " is neither true nor false";
+      },
+      "");
+}
+
 Options& Options::number(const std::string& name, const std::string& variable, uint64_t& value,
                          uint64_t least, uint64_t most, const std::string& what) {
   app_.add_option(name, value, what)
@@ -49,6 +60,7 @@ Options& Options::flag(const std::string& name, const std::string& variable, boo
                        const std::string& what) {
   app_.add_flag(name + ",!--no-" + name.substr(2), value, what)
       ->envname(variable)
+      ->check(truth())
       ->default_str(value ? "true" : "false")
       ->group(group_);
   return *this;

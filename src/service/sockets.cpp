@@ -74,6 +74,27 @@ bool is_at(const io::Address& address, const std::string& host, uint16_t port) {
   return host == "::" && text == io::Address::numeric("0.0.0.0", port)->text();
 }
 
+// Whether who listens at one of them has the other too. What is no address is told of later.
+bool has_too(const std::string& one, const std::string& other, uint16_t port) {
+  if (one == other) return true;
+  const auto address = io::Address::numeric(one, port), within = io::Address::numeric(other, port);
+  if (!address || !within) return false;
+  const bool any = address->text() == io::Address::numeric("::", port)->text() ||
+                   (address->text() == io::Address::numeric("0.0.0.0", port)->text() &&
+                    within->family() == AF_INET);
+  return any || address->text() == within->text();
+}
+
+// Otherwise the second would wait for the first, and say that another process has it.
+void check_each_is_once(const Config& config) {
+  const std::vector<std::string> hosts = listening_hosts(config.host);
+  for (size_t i = 0; i < hosts.size(); ++i)
+    for (size_t j = 0; j < hosts.size(); ++j)
+      if (i != j && has_too(hosts[i], hosts[j], config.port))
+        give_up("LISTEN_HOST is " + config.host + ", where '" + hosts[i] + "' has '" + hosts[j] +
+                "' too; leave that out");
+}
+
 }  // namespace
 
 std::vector<std::string> listening_hosts(const std::string& hosts) {
@@ -99,6 +120,7 @@ Sockets::Sockets(Sockets&& other) noexcept
     : all_(std::exchange(other.all_, {})), shared_(other.shared_) {}
 
 Sockets Sockets::open(const Config& config, unsigned shards) {
+  check_each_is_once(config);
   Sockets sockets;
   for (const std::string& host : listening_hosts(config.host)) {
     if (host.starts_with(unix_prefix))

@@ -58,6 +58,10 @@ TEST(Database, NoSession) {
     const char *failure, *advice;
   } cases[] = {
       {"127.0.0.1:5432: connect: Connection refused", "start PostgreSQL"},
+      {"SCRAM's key: work for another thread: Resource temporarily unavailable",
+       "raise the limit of proc"},
+      {"db:5432: thread for getaddrinfo: Resource temporarily unavailable",
+       "raise the limit of proc"},
       {"FATAL 28P01: password authentication failed for user \"app\"", "see user and password"},
       {"FATAL 3D000: database \"shop\" does not exist", "make the database"},
       {"FATAL 53300: sorry, too many clients already", "raise max_connections"},

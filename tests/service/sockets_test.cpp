@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <tuple>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -111,6 +112,24 @@ TEST(Sockets, AFileThatAnotherProcessHasMadeSinceStays) {
   const Sockets second = Sockets::open(config_of("unix:" + path), 1);
   first.reset();
   EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST(Sockets, AnAddressThatAnotherOneHasIsNamed) {
+  for (const auto& [hosts, one, other] :
+       {std::tuple{"127.0.0.1,127.0.0.1", "127.0.0.1", "127.0.0.1"},
+        {"0.0.0.0,::", "::", "0.0.0.0"},
+        {"::1,0:0::1", "::1", "0:0::1"},
+        {"127.0.0.1,0.0.0.0", "0.0.0.0", "127.0.0.1"},
+        {"unix:@a,unix:@a", "unix:@a", "unix:@a"}}) {
+    try {
+      Sockets::open(config_of(hosts), 1);
+      FAIL() << hosts;
+    } catch (const std::runtime_error& error) {
+      EXPECT_EQ(error.what(), std::string("LISTEN_HOST is ") + hosts + ", where '" + one +
+                                  "' has '" + other + "' too; leave that out");
+    }
+  }
+  EXPECT_EQ(Sockets::open(config_of("127.0.0.1,127.0.0.2"), 1).fds().size(), 2U);
 }
 
 TEST(Sockets, APortThatIsInUseIsNamed) {
