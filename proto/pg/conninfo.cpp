@@ -152,30 +152,6 @@ std::string_view name_in_password_file(const Host& host) {
   return host.name.empty() ? host.address : host.name;
 }
 
-// The password file is looked at when nothing else gives a password, and if it is the user's alone.
-void read_password_file(Conninfo& conninfo, const std::string& path,
-                        const ConninfoContext& context) {
-  using std::filesystem::perms;
-  if (path.empty() || !context.file_status || !context.read_file) return;
-  const std::filesystem::file_status status = context.file_status(path);
-  if (!std::filesystem::exists(status)) return;
-  if (!std::filesystem::is_regular_file(status)) {
-    conninfo.warning = "the password file " + quote(path) + " is not used: it is no plain file";
-    return;
-  }
-  if ((status.permissions() & (perms::group_all | perms::others_all)) != perms::none) {
-    conninfo.warning = "the password file " + quote(path) +
-                       " is not used: others may read or write it (chmod 0600 it)";
-    return;
-  }
-  const std::optional<std::string> text = context.read_file(path);
-  if (!text) return;
-  for (Host& host : conninfo.hosts)
-    host.password = find_password(*text, name_in_password_file(host), std::to_string(host.port),
-                                  conninfo.dbname, conninfo.user)
-                        .value_or("");
-}
-
 // libpq has no settings for these.
 std::vector<std::pair<std::string, std::string>> read_parameters(const ConninfoContext& context) {
   std::vector<std::pair<std::string, std::string>> parameters;
@@ -191,6 +167,34 @@ std::vector<std::pair<std::string, std::string>> read_parameters(const ConninfoC
 std::string Host::text() const {
   if (is_unix_socket()) return socket_path();
   return (name.empty() ? address : name) + ":" + std::to_string(port);
+}
+
+// Looked at when nothing else gives a password, and used if it is the user's alone.
+void read_password_file(Conninfo& conninfo, const ConninfoContext& context) {
+  using std::filesystem::perms;
+  const std::string& path = conninfo.passfile;
+  conninfo.warning.clear();
+  if (path.empty() || !context.file_status || !context.read_file) return;
+  const std::filesystem::file_status status = context.file_status(path);
+  if (!std::filesystem::exists(status)) return;
+  if (!std::filesystem::is_regular_file(status)) {
+    conninfo.warning = "the password file " + quote(path) + " is not used: it is no plain file";
+    return;
+  }
+  if ((status.permissions() & (perms::group_all | perms::others_all)) != perms::none) {
+    conninfo.warning = "the password file " + quote(path) +
+                       " is not used: others may read or write it (chmod 0600 it)";
+    return;
+  }
+  std::optional<std::string> text = context.read_file(path);
+  if (!text) return;
+  for (Host& host : conninfo.hosts) {
+    wire::wipe(host.password);
+    host.password = find_password(*text, name_in_password_file(host), std::to_string(host.port),
+                                  conninfo.dbname, conninfo.user)
+                        .value_or("");
+  }
+  wire::wipe(*text);
 }
 
 std::expected<Settings, std::string> parse_connection_string(std::string_view text) {
@@ -258,10 +262,11 @@ std::expected<Conninfo, std::string> conninfo_of(const Settings& settings,
       reader.choice("load_balance_hosts", {"disable", "random"}, Conninfo::LoadBalance::disable);
   reader.choice("gssencmode", {"disable", "prefer", "require"}, 1);
   if (!reader.failure().empty()) return Failure(reader.failure());
-  if (conninfo.password.empty())
-    read_password_file(
-        conninfo, reader.text("passfile", context.home.empty() ? "" : context.home + "/.pgpass"),
-        context);
+  if (conninfo.password.empty()) {
+    conninfo.passfile =
+        reader.text("passfile", context.home.empty() ? "" : context.home + "/.pgpass");
+    read_password_file(conninfo, context);
+  }
   return conninfo;
 }
 

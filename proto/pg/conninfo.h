@@ -109,6 +109,8 @@ struct Conninfo {
   ProtocolVersion min_protocol_version = ProtocolVersion::v3_0,
                   max_protocol_version = ProtocolVersion::v3_0;
 
+  // The password file's path, where `password` is empty; empty: none.
+  std::string passfile;
   // Why the password file is not used though it is there: for the log. Empty: nothing to say.
   std::string warning;
 
@@ -133,6 +135,10 @@ struct ConninfoContext {
 // was given for one, which by a slip of quoting could be a part of a password.
 std::expected<Conninfo, std::string> parse_conninfo(std::string_view text,
                                                     const ConninfoContext& context);
+
+// What the hosts of `conninfo` have in its password file as it is now, and whether that may be used
+// (its warning). Where it can't be read they keep what they have.
+void read_password_file(Conninfo& conninfo, const ConninfoContext& context);
 
 // What parse_conninfo reads, a line for each setting: name='value' as a connection string has it,
 // and in brackets where it comes from: string, service, environment, default. Secrets are hidden.

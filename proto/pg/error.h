@@ -45,6 +45,7 @@ struct ErrorResponse {
   bool is_query_canceled() const { return sqlstate == "57014"; }
   // The server is starting up, shutting down or in recovery: 57P03. Another host may serve.
   bool is_cannot_connect_now() const { return sqlstate == "57P03"; }
+  bool is_wrong_password() const { return sqlstate == "28P01"; }
   // The prepared statement is no longer what it was: it was deallocated (26000), or its tables
   // changed (0A000).
   bool is_stale_statement() const;

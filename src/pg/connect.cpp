@@ -16,6 +16,8 @@ Connector::Connector(io::Reactor& reactor, io::BufferGroup& buffers, const Optio
       buffers_(buffers),
       options_(options),
       encryption_(options.conninfo),
+      passwords_(options.passwords != nullptr ? options.passwords
+                                              : std::make_shared<Passwords>(options.conninfo)),
       keys_(reactor, openssl_crypto()),
       hosts_(options.conninfo, options.hosts, static_cast<uint32_t>(random_())) {}
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <expected>
+#include <memory>
 #include <random>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "src/pg/error.h"
 #include "src/pg/hosts.h"
 #include "src/pg/options.h"
+#include "src/pg/passwords.h"
 #include "src/pg/prepared.h"
 #include "src/pg/scram_keys.h"
 #include "src/pg/session.h"
@@ -121,6 +123,7 @@ class Connector {
   io::BufferGroup& buffers_;
   const Options& options_;
   Encryption encryption_;
+  const std::shared_ptr<Passwords> passwords_;
   ScramKeys keys_;
   StatementNames names_;
   std::minstd_rand random_{std::random_device{}()};  // for load_balance_hosts

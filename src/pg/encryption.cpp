@@ -66,15 +66,6 @@ std::span<const Way> ways_to(const io::Address& address, SslMode mode) {
   return tls;
 }
 
-Encryption::Stamp::Stamp(const std::string& path) {
-  struct stat status{};
-  if (path.empty() || ::stat(path.c_str(), &status) != 0) return;
-  device = status.st_dev;
-  inode = status.st_ino;
-  size = status.st_size;
-  changed_ns = int64_t{status.st_ctim.tv_sec} * 1'000'000'000 + status.st_ctim.tv_nsec;
-}
-
 Encryption::Paths::Paths(const Ssl& ssl)
     : root(ssl.rootcert),
       crl(ssl.crl),
@@ -88,8 +79,8 @@ Encryption::Paths::Paths(const Ssl& ssl)
   if (key.empty()) key = ssl.folder + "/postgresql.key";
 }
 
-std::vector<Encryption::Stamp> Encryption::stamps_of(const Paths& paths) {
-  std::vector<Stamp> stamps;
+std::vector<FileStamp> Encryption::stamps_of(const Paths& paths) {
+  std::vector<FileStamp> stamps;
   for (const std::string* path :
        {&paths.root, &paths.crl, &paths.crl_folder, &paths.certificate, &paths.key})
     stamps.emplace_back(*path);
@@ -98,7 +89,7 @@ std::vector<Encryption::Stamp> Encryption::stamps_of(const Paths& paths) {
 
 std::expected<std::shared_ptr<io::TlsContext>, std::string> Encryption::context() {
   const Paths paths(conninfo_.ssl);
-  std::vector<Stamp> stamps = stamps_of(paths);
+  std::vector<FileStamp> stamps = stamps_of(paths);
   if (context_ != nullptr && stamps == stamps_) return context_;
   context_ = nullptr;
   const auto chosen = choose(paths);

@@ -12,11 +12,10 @@
 #include <string>
 #include <vector>
 
-#include <sys/stat.h>
-
 #include "proto/pg/conninfo.h"
 #include "src/io/address.h"
 #include "src/io/tls.h"
+#include "src/pg/file_stamp.h"
 
 namespace ringpost::pg {
 
@@ -46,24 +45,15 @@ class Encryption {
   std::expected<void, std::string> check(const io::Tls& tls, const std::string& host_name) const;
 
  private:
-  // By which a change of a file, and of who may read it, is seen; all zero where there is none.
-  struct Stamp {
-    explicit Stamp(const std::string& path);
-    bool operator==(const Stamp&) const = default;
-    dev_t device = 0;
-    ino_t inode = 0;
-    off_t size = 0;
-    int64_t changed_ns = 0;
-  };
   struct Paths {
     explicit Paths(const proto::pg::Conninfo::Ssl& ssl);
     std::string root, crl, crl_folder, certificate, key;
   };
-  static std::vector<Stamp> stamps_of(const Paths& paths);
+  static std::vector<FileStamp> stamps_of(const Paths& paths);
   std::expected<io::TlsContext::Options, std::string> choose(const Paths& paths) const;
 
   const proto::pg::Conninfo& conninfo_;
-  std::vector<Stamp> stamps_;  // when context_ was made
+  std::vector<FileStamp> stamps_;  // when context_ was made
   std::shared_ptr<io::TlsContext> context_;
 };
 

@@ -45,6 +45,13 @@ std::optional<std::string> variable(const std::string& name) {
 
 }  // namespace
 
+proto::pg::ConninfoContext files_of_process() {
+  proto::pg::ConninfoContext context;
+  context.file_status = file_status;
+  context.read_file = read_file;
+  return context;
+}
+
 proto::pg::ConninfoContext context_of_process(std::string application_name) {
   return {.lookup = variable,
           .file_status = file_status,

@@ -9,6 +9,8 @@
 namespace ringpost::pg {
 
 // Reads files and variables when it is used, not now.
+// Its two functions of files alone: nothing of it looks anything up.
+proto::pg::ConninfoContext files_of_process();
 proto::pg::ConninfoContext context_of_process(std::string application_name);
 
 }  // namespace ringpost::pg

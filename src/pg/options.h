@@ -4,15 +4,20 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "proto/pg/conninfo.h"
 #include "src/pg/hosts.h"
+#include "src/pg/passwords.h"
 
 namespace ringpost::pg {
 
 struct Options {
   proto::pg::Conninfo conninfo;
+  // For all that have it: what hosts are told in place of the passwords in `conninfo`, which may
+  // change. None: each Connector has its own.
+  std::shared_ptr<Passwords> passwords;
 
   uint32_t max_connections = 1;  // this shard's share of the budget
   uint32_t min_connections = 1;  // opened at start, and kept

@@ -210,9 +210,9 @@ io::Task<Connector::Attempt> Connector::start(Session& session, const messages::
                                               io::Until until) {
   const io::Tls* const tls = session.tls();
   const std::string end_point = tls != nullptr ? io::end_point_of(tls->peer_certificate()) : "";
-  messages::Channel channel{.password = options_.conninfo.password_for(host),
-                            .encrypted = tls != nullptr,
-                            .end_point = end_point};
+  const auto password = passwords_->of(static_cast<size_t>(&host - options_.conninfo.hosts.data()));
+  messages::Channel channel{
+      .password = password.text, .encrypted = tls != nullptr, .end_point = end_point};
   if (tls != nullptr) {
     channel.certificate_asked = tls->certificate_asked();
     channel.certificate_sent = tls->certificate_sent();
@@ -247,7 +247,10 @@ io::Task<Connector::Attempt> Connector::start(Session& session, const messages::
     if (state == messages::Startup::State::failed) {
       const auto& error = startup.server_error();
       const bool starting_up = error && error->is_cannot_connect_now();
-      co_return refused(startup.failure(), !starting_up, startup.refused() && !starting_up);
+      std::string why = startup.failure();
+      if (error && error->is_wrong_password())
+        if (const std::string more = passwords_->refused(); !more.empty()) why += " (" + more + ")";
+      co_return refused(std::move(why), !starting_up, startup.refused() && !starting_up);
     }
     if (state == messages::Startup::State::ready) {
       session.server_version = startup.server_version();

@@ -273,6 +273,7 @@ void read_conninfo(Config& config, const std::string& name, std::string& databas
   if (const auto limit = conninfo->connect_timeout)  // a day is as good as no limit
     config.pg.connect_timeout = *limit == limit->zero() ? std::chrono::hours(24) : *limit;
   config.pg.conninfo = std::move(*conninfo);
+  config.pg.passwords = std::make_shared<pg::Passwords>(config.pg.conninfo);
 }
 
 // `others`: the file may have settings that are none of these.
@@ -374,7 +375,10 @@ std::vector<std::string> changed_settings(const Config& before, const Config& af
   std::vector<std::string> changed;
   for (const auto& [name, hash] : after.settings) {
     const auto was = before.settings.find(name);
-    if (was != before.settings.end() && was->second != hash) changed.push_back(name);
+    bool differs = was != before.settings.end() && was->second != hash;
+    // It has more sources than its text: a service file, the password file.
+    if (name == "--database-url") differs |= before.pg.conninfo != after.pg.conninfo;
+    if (differs) changed.push_back(name);
   }
   return changed;
 }

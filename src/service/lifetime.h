@@ -71,6 +71,8 @@ class Lifetime {
   void step_takeover();
   void leave();
   void step_watchdog();
+  // Of the connection string nothing but passwords can be taken.
+  bool takes_passwords_of(const Config& fresh) const;
   void reload();
   void start_successor();
 

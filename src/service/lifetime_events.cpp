@@ -118,6 +118,10 @@ void Lifetime::step_watchdog() {
   notifier_.alive();
 }
 
+bool Lifetime::takes_passwords_of(const Config& fresh) const {
+  return pg::differ_in_passwords_alone(config_.pg.conninfo, fresh.pg.conninfo);
+}
+
 // Takes what can be taken from the settings as they are now, and says what can't.
 void Lifetime::reload() {
   if (ready_) notifier_.reloading();
@@ -128,16 +132,20 @@ void Lifetime::reload() {
     const Config fresh = read_config_again(app_, argc_, argv_);
     std::string taken, left;
     for (const std::string& name : changed_settings(config_, fresh)) {
-      std::string& list = name == "--log-level" || name == "--access-log" ? taken : left;
+      const bool is_taken = name == "--log-level" || name == "--access-log" ||
+                            (name == "--database-url" && takes_passwords_of(fresh));
+      std::string& list = is_taken ? taken : left;
       list.append(list.empty() ? "" : " ").append(name);
     }
+    if (takes_passwords_of(fresh) && config_.database)
+      config_.pg.passwords->replace(fresh.pg.conninfo);
     ops::set_log_level(fresh.log_level);
     access_log_every_ = fresh.access_log_every;
     for (const auto& shard : shards_) shard->give(Order::reload);
     ops::log(ops::Level::warning, "reloaded",
              {{"differs_from_start", taken.empty() ? "nothing" : taken},
               {"needs_a_restart", left.empty() ? "nothing" : left},
-              {"read_anew_at_each_connection", "TLS files"}});
+              {"read_anew_at_each_connection", "TLS files, password file"}});
   } catch (const std::exception& error) {
     ops::log(ops::Level::error, "not_reloaded", {{"why", error.what()}});
   }

@@ -20,6 +20,7 @@
 #include "src/doctor/database.h"
 #include "src/doctor/machine.h"
 #include "src/ops/healthcheck.h"
+#include "src/ops/hidden_variables.h"
 #include "src/ops/log.h"
 #include "src/service/config.h"
 #include "src/service/lifetime.h"
@@ -140,6 +141,7 @@ int serve(App& app, int argc, char** argv) {
 
 int run(App& app, int argc, char** argv) {
   program = app.about().name;
+  ops::hide_variables({"DATABASE_URL", "PGPASSWORD"});
   open_standard_descriptors();
   std::set_terminate(end_by_exception);
   int status = 1;

@@ -1,9 +1,11 @@
 """PostgreSQL away, restarted, frozen, refusing or failing: what clients then see, and how soon all is well again."""
 import os
+import pathlib
 import random
 import re
 import signal
 import socket
+import tempfile
 import threading
 import time
 import unittest
@@ -490,6 +492,48 @@ class Login(Database):
                 finally:
                     cluster.query("revoke select on users from other")
                     cluster.query("drop role other")
+
+
+    def test_passwords_that_change(self):
+        """In the password file they are seen by the next session, in the settings by the next SIGHUP."""
+        _, environment = self.parts()
+        where = f"127.0.0.1:{environment['PGPORT']}/ringpost"
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        passwords, settings = pathlib.Path(folder.name, "pgpass"), pathlib.Path(folder.name, "ringpost.toml")
+
+        def write(password):
+            passwords.write_text(f"*:*:*:other:{password}\n")
+            passwords.chmod(0o600)
+            settings.write_text(f'database-url = "postgresql://other:{password}@{where}"\n')
+
+        def change(password):
+            cluster.query(f"alter role other password '{password}'")
+            cluster.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'other'")
+
+        def assert_again(server):
+            stage.eventually(lambda: server.get("/readyz").status == 200, 3 * stage.SLOW, "it logs in again")
+
+        cluster.query("create role other login password 'first'")
+        cluster.query("grant select on users to other")
+        self.addCleanup(cluster.query, "drop role other")
+        self.addCleanup(cluster.query, "revoke select on users from other")
+        write("first")
+        by_file = self.serve(f"postgresql://other@{where}?passfile={passwords}", SHARDS=1)
+        by_settings = stage.Server(None, ["--config", str(settings)], SHARDS=1)
+        self.addCleanup(by_settings.stop)
+        change("second")
+        for server in by_file, by_settings:
+            server.wait_log("28P01")
+        write("second")
+        assert_again(by_file)
+        self.assertEqual(by_settings.get("/readyz").status, 503)
+        by_settings.process.send_signal(signal.SIGHUP)
+        by_settings.wait_log("event=reloaded differs_from_start=--database-url needs_a_restart=nothing ")
+        assert_again(by_settings)
+        settings.write_text(f'database-url = "postgresql://other:second@{where}?sslmode=disable"\n')
+        by_settings.process.send_signal(signal.SIGHUP)
+        by_settings.wait_log("event=reloaded differs_from_start=nothing needs_a_restart=--database-url ")
 
 
 class Budget(Database):

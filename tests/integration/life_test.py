@@ -144,6 +144,8 @@ class HandOver(unittest.TestCase):
         with Supervisor() as supervisor:
             old = self.serve(NOTIFY_SOCKET=supervisor.path)
             self.assertTrue(supervisor.next().startswith("READY=1\nSTATUS=serving at "))
+            environment = pathlib.Path(f"/proc/{old.process.pid}/environ").read_bytes()
+            self.assertNotIn(cluster.environment["PGPASSWORD"].encode(), environment)
             old.process.send_signal(signal.SIGUSR2)
             said = supervisor.next()
             self.assertRegex(said, r"^MAINPID=\d+$")
@@ -151,6 +153,10 @@ class HandOver(unittest.TestCase):
             self.assertTrue(supervisor.next().startswith("READY=1\n"))
             self.assertEqual(old.ended(), 0)
             self.assertEqual(old.get("/readyz").status, 200)  # by the same port
+            # Both have the database's password, and neither shows it.
+            environment = pathlib.Path(f"/proc/{successor}/environ").read_bytes()
+            self.assertIn(b"\0PORT=", b"\0" + environment)
+            self.assertNotIn(cluster.environment["PGPASSWORD"].encode(), environment)
             os.kill(successor, signal.SIGTERM)
             self.assertEqual(supervisor.next(), "STOPPING=1")
 

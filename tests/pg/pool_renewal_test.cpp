@@ -273,6 +273,73 @@ TEST(Renewal, AnIdleConnectionBesideASilentOneIsOpenedAnew) {
   });
 }
 
+// The one that is opened anew is waited for: what comes meanwhile is not asked of the third, which
+// may be as dead as the first.
+TEST(Renewal, NoOtherIdleConnectionIsAskedWhileOneIsOpenedAnew) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    Gate opening(reactor);
+    server.play(log_in_and_prepare() + Script{expect(ask_find(1)), never_answer()});
+    for (int i = 0; i < 2; ++i)
+      server.play(log_in_and_prepare() + Script{expect(terminate), expect_end()});
+    server.play(Script{expect(startup_message), pause(opening), send(welcome)} +
+                Script{expect(prepare_find + sync + prepare_add + sync),
+                       send(prepared + ready + prepared + ready)} +
+                Script{expect(ask_find(2)), send(answer(2)), expect(ask_find(3)), send(answer(3))});
+    Client client(reactor, server, [](Options& options) {
+      options.min_connections = options.max_connections = 3;
+      options.pipeline_time = 200ms;
+    });
+    const bool all = co_await client.until([&] { return client.pool->open_connections() == 3; });
+    EXPECT_TRUE(all);
+    Answer one, two, three;
+    client.ask(one, 1, find_number, 2s);
+    co_await io::Sleep(reactor, 250ms, nullptr);
+    client.ask(two, 2);
+    const bool anew = co_await client.until([&] { return server.sessions() == 4; });
+    EXPECT_TRUE(anew);
+    client.ask(three, 3);
+    co_await io::Sleep(reactor, 10ms, nullptr);
+    opening.open();
+    co_await client.answered(two, three);
+    EXPECT_TRUE(two.is({2})) << two;
+    EXPECT_TRUE(three.is({3})) << three;
+    EXPECT_EQ(client.observer.count("retired: it may be as dead as another one"), 1u);
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
+// Where a session can't be opened (its statements wait for the same lock), the third is asked after
+// a moment: it may be well.
+TEST(Renewal, AnIdleConnectionIsAskedAfterAMomentWhenNoneOpens) {
+  run_on_reactor([](Reactor& reactor) -> Task<void> {
+    ScriptedPostgres server(reactor);
+    server.listen();
+    server.play(log_in_and_prepare() + Script{expect(ask_find(1)), never_answer()});
+    server.play(log_in_and_prepare() + Script{expect(terminate), expect_end()});
+    server.play(log_in_and_prepare() + Script{expect(ask_find(2)), send(answer(2))});
+    Client client(reactor, server, [](Options& options) {
+      options.min_connections = options.max_connections = 3;
+      options.pipeline_time = 50ms;
+      options.connect_timeout = 4s;
+    });
+    const bool all = co_await client.until([&] { return client.pool->open_connections() == 3; });
+    EXPECT_TRUE(all);
+    server.play({never_answer()});
+    Answer one, two;
+    client.ask(one, 1, find_number, 2s);
+    co_await io::Sleep(reactor, 70ms, nullptr);
+    co_await client.run(two, 2);
+    EXPECT_TRUE(two.is({2})) << two;
+    EXPECT_GE(two.took, 45ms);
+    EXPECT_LT(two.took, 1s);
+    co_await client.stop();
+    co_await server.stop();
+  });
+}
+
 TEST(Renewal, StopEndsItAtEveryStep) {
   const Script whole = used(as_primary);
   for (size_t steps = 0; steps <= whole.size(); ++steps) {
