@@ -93,6 +93,10 @@ class Router final : public http::Handler {
   void answer(const Request& request, std::string_view path, std::string_view query,
               http::Reply& reply) {
     if constexpr (r == Routes::resources) {
+      // Of the server itself OPTIONS is asked, by those who want to know whether it lives (RFC
+      // 9110, 9.3.7); the parser lets nothing else have this target.
+      if (path == "*")
+        return reply.send(proto::http::Status::no_content, "", "", Routes::template allow<r>());
       send_not_found(reply);
     } else {
       typename Paths<r>::Segments segments;

@@ -124,7 +124,8 @@ class Table {
     return true;
   }
 
-  // The header line that says which methods the resource has.
+  // The header line that says which methods resource r has; for `resources` which the server has,
+  // of whom OPTIONS can always be asked.
   template <size_t r>
   static constexpr std::string_view allow() {
     return {allow_line<r>.data(), allow_length<r>};
@@ -138,19 +139,28 @@ class Table {
     return Paths<earlier>::match(patterns[r], segments);
   }
 
+  static constexpr bool concerns(size_t route, size_t r) {
+    return r == resources || is_of(route, r);
+  }
+
   template <size_t r>
   static constexpr std::array<char, 96> allow_line = [] {
     std::array<char, 96> line{};
     char* at = line.data();
     const auto put = [&at](std::string_view text) { at = std::ranges::copy(text, at).out; };
+    unsigned seen = 0;
+    const auto put_method = [&](Method method) {
+      const unsigned bit = 1U << static_cast<unsigned>(method);
+      if ((seen & bit) != 0) return;
+      if (seen != 0) put(", ");
+      seen |= bit;
+      put(name_of(method));
+      if (method == Method::get) put(", HEAD");
+    };
     put("Allow: ");
-    bool later = false;
-    for (size_t i = 0; i < count; ++i) {
-      if (!is_of(i, r)) continue;
-      if (std::exchange(later, true)) put(", ");
-      put(name_of(method_of_route[i]));
-      if (method_of_route[i] == Method::get) put(", HEAD");
-    }
+    for (size_t i = 0; i < count; ++i)
+      if (concerns(i, r)) put_method(method_of_route[i]);
+    if (r == resources) put_method(Method::options);
     put("\r\n");
     return line;
   }();

@@ -105,9 +105,14 @@ TEST(Router, OptionsAreThereWhereARouteSaysSo) {
             "HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, DELETE, OPTIONS\r\n\r\n");
 }
 
+TEST(Router, OptionsOfTheServerAreTheMethodsOfAllRoutes) {
+  EXPECT_EQ(answer_to<Rooms>("OPTIONS *"),
+            "HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, PUT, DELETE, OPTIONS\r\n\r\n");
+}
+
 TEST(Router, AnotherPathIsNotFound) {
   for (const std::string_view line :
-       {"GET /", "POST /room", "GET /rooms/", "PUT /rooms/1/", "PUT /rooms/1/2/3", "OPTIONS *"})
+       {"GET /", "POST /room", "GET /rooms/", "PUT /rooms/1/", "PUT /rooms/1/2/3"})
     EXPECT_EQ(answer_to<Rooms>(line), json_answer("404 Not Found", R"({"error":"not_found"})"))
         << line;
 }
