@@ -35,7 +35,9 @@ struct Limits {
   // For room for an answer, when the memory for answers is used up; then 503.
   std::chrono::milliseconds room_timeout{2'000};
   std::chrono::milliseconds write_timeout{10'000};  // for the peer to take what was sent
-  std::chrono::milliseconds linger_timeout{1'000};  // for the peer to close after our last answer
+  // For the peer to close after our last answer, from when it last sent something; and in all,
+  // however long it goes on: many clients look for an answer only once their body is sent.
+  std::chrono::milliseconds linger_timeout{1'000}, linger_limit{10'000};
   std::chrono::milliseconds drain_grace{100};  // for requests on their way when draining begins
 };
 

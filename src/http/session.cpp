@@ -415,19 +415,28 @@ io::Task<void> Session::finish() {
   co_await scope_.join();
   auto draining = stream_.drained(0, scope_.until(now() + context_.limits().write_timeout));
   const io::Result<void> drained = co_await draining;
-  if (drained && !scope_.cancellation().requested()) {
-    // Closing with bytes unread would reset the connection and could take our last answer with it:
-    // let the peer close first.
-    stream_.shutdown_send();
-    const io::Until linger = scope_.until(now() + context_.limits().linger_timeout);
-    for (;;) {
-      auto reading = stream_.read(linger);
-      const io::Result<std::string_view> dropped = co_await reading;
-      if (!dropped) break;
-    }
-  }
+  if (drained && !scope_.cancellation().requested()) co_await linger();
   co_await stream_.close();
   context_.budget().close(*this);
+}
+
+// Closing with bytes unread would reset the connection and could take our last answer with it: let
+// the peer close first. Draining makes nobody close sooner than silence does.
+io::Task<void> Session::linger() {
+  const Limits& limits = context_.limits();
+  stream_.shutdown_send();
+  const io::Time begin = now();
+  io::Time heard = begin;
+  while (!scope_.cancellation().requested()) {
+    const io::Time end = begin + (draining_ ? limits.linger_timeout : limits.linger_limit);
+    if (now() >= end) break;
+    auto reading = stream_.read(scope_.until(std::min(end, heard + limits.linger_timeout)));
+    const io::Result<std::string_view> dropped = co_await reading;
+    if (dropped)
+      heard = now();
+    else if (dropped.error().kind != io::Error::Kind::cancelled)
+      break;
+  }
 }
 
 }  // namespace ringpost::http

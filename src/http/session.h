@@ -110,6 +110,7 @@ class Session final : private Budget::Account {
   io::Time deadline() const;
   bool read_again(const io::Error& error);
   io::Task<void> finish();
+  io::Task<void> linger();
 
   Context& context_;
   io::Stream stream_;

@@ -231,9 +231,28 @@ TEST(Refusal, IsReadByAClientThatGoesOnSending) {
       tests::tcp_pair());
 }
 
+// As one whose line is slow: it reads the answer once its body is sent.
+TEST(Refusal, WaitsForAClientThatSendsSlowly) {
+  Limits limits = tests::patient();
+  limits.linger_timeout = 100ms;
+  converse(
+      limits,
+      [](Conversation& c) -> Task<void> {
+        c.client.send("nonsense\r\n\r\n");
+        for (int i = 0; i < 20; ++i) {
+          co_await c.client.send_now("x");
+          co_await c.sleep(20ms);
+        }
+        EXPECT_FALSE(c.ended());
+        EXPECT_TRUE((co_await c.client.answer()).starts_with("HTTP/1.1 400 "));
+        EXPECT_LT(co_await c.ends(), 300) << "of its silence";
+      },
+      tests::tcp_pair());
+}
+
 TEST(Refusal, AClientThatDoesNotStopIsCutOff) {
   Limits limits;
-  limits.linger_timeout = 30ms;
+  limits.linger_timeout = limits.linger_limit = 30ms;
   converse(
       limits,
       [](Conversation& c) -> Task<void> {

@@ -243,6 +243,27 @@ TEST(Drain, ABodyThatIsAskedForHasTheGraceToCome) {
   });
 }
 
+// What it was told last it is to read; and no longer than silence takes.
+TEST(Drain, LeavesALingeringSessionItsTime) {
+  Limits limits = tests::patient();
+  limits.linger_timeout = 200ms;
+  converse(
+      limits,
+      [](Conversation& c) -> Task<void> {
+        co_await c.client.send_now("nonsense\r\n\r\n");
+        co_await c.sleep(20ms);
+        c.session.drain();
+        co_await c.sleep(20ms);
+        EXPECT_FALSE(c.ended());
+        for (int i = 0; i < 100 && !c.ended(); ++i) {
+          co_await c.client.send_now("x");
+          co_await c.sleep(10ms);
+        }
+        EXPECT_TRUE(c.ended()) << "however long it goes on sending";
+      },
+      tests::tcp_pair());
+}
+
 // Given up by whoever owns it: wherever it waits, it ends without waiting for the peer.
 TEST(Cancel, EndsTheSessionWhereverItWaits) {
   for (const Gone& at : ways_to_go()) {

@@ -106,7 +106,7 @@ GROUPS = {
         unframed(b"PATCH"),
         line("CONNECT with a path", b"CONNECT /healthz HTTP/1.1", why="CONNECT takes a host and a port (9112, 3.2.3)"),
         line("CONNECT", b"CONNECT a:443 HTTP/1.1", why="501: there are no tunnels, and what follows might be none of HTTP (9110, 9.3.6)"),
-        line("OPTIONS *", b"OPTIONS * HTTP/1.1", why="a target of no route; Go answers it by itself, nginx knows only paths"),
+        line("OPTIONS *", b"OPTIONS * HTTP/1.1", why="of the server itself: which methods it has (9110, 9.3.7); nginx knows only paths"),
         line("GET *", b"GET * HTTP/1.1", why="* is for OPTIONS alone (9112, 3.2.4)"),
     ],
     "Targets": [
@@ -148,6 +148,8 @@ GROUPS = {
         host("a port without a host", b"Host: :80", why="an http URI has a host (9110, 4.2.1)"),
         host("IPv6", b"Host: [::1]:80"),
         host("half of IPv6", b"Host: [::1", why="malformed, so 400 (9112, 3.2: MUST)"),
+        host("IPv6 with two gaps", b"Host: [1::2::3]", why="malformed, so 400 (9112, 3.2: MUST)"),
+        host("IPv4 in brackets", b"Host: [127.0.0.1]", why="malformed, so 400 (9112, 3.2: MUST)"),
         host("an underscore", b"Host: a_b"),
         host("a byte of 0xe9", b"Host: \xe9", why="malformed, so 400 (9112, 3.2: MUST)"),
     ],

@@ -149,7 +149,7 @@ Time Client::patience() const {
   const bool waits_for_answers = answered_ < counted_;
   const Time unread = nature_.reads == SIZE_MAX
                           ? Time{}
-                          : 2 * Time(limits.write_timeout) + Time(limits.linger_timeout);
+                          : 2 * Time(limits.write_timeout) + Time(limits.linger_limit);
   // One that does not read is waited for with each of its requests, and learns of nothing.
   if (nature_.reads != SIZE_MAX)
     return (1 + requests_.size() / limits.pipelined) * (request_timeout + unread) +

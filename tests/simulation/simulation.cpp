@@ -80,6 +80,7 @@ service::Config draw_config(Random& random, const Faults& faults) {
   limits.body_timeout = milliseconds(random, 1'000, 30'000);
   limits.write_timeout = milliseconds(random, 1'000, 10'000);
   limits.linger_timeout = milliseconds(random, 500, 1'000);
+  limits.linger_limit = 3 * limits.linger_timeout;
   if (random.chance(300'000)) limits.pipelined = static_cast<uint32_t>(random.between(1, 64));
   if (random.chance(300'000)) limits.unsent_bytes = static_cast<size_t>(random.between(0, 65'536));
   if (faults.enabled(Fault::few_connections))
