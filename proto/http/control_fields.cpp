@@ -7,6 +7,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "proto/http/authority.h"
 #include "proto/http/scanner.h"
 
 namespace ringpost::proto::http {
@@ -233,25 +234,6 @@ const Refusal* ControlFields::decide(const char* head, Request& request) const {
   }
   request.keep_alive = !is(closes) && (!http_1_0 || is(keeps_alive));
   return nullptr;
-}
-
-bool is_authority(std::string_view text) {
-  const char *at = text.data(), *const end = at + text.size();
-  if (text.starts_with('[')) {  // an IPv6 address; no other IP-literal has ever been defined
-    const char* const address = ++at;
-    while (at != end && (is_hexdig(*at) || *at == ':' || *at == '.')) ++at;
-    if (at == end || *at != ']' || at - address < 2) return false;
-    ++at;
-  } else {
-    for (;; at += 3) {
-      at = std::find_if_not(at, end, is_reg_name);
-      if (at == end || *at != '%') break;
-      if (end - at < 3 || !is_hexdig(at[1]) || !is_hexdig(at[2])) return false;
-    }
-    if (at == text.data()) return false;
-  }
-  if (at == end) return true;
-  return *at == ':' && std::all_of(at + 1, end, is_digit);
 }
 
 }  // namespace ringpost::proto::http

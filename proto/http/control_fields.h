@@ -56,7 +56,4 @@ class ControlFields {
   uint64_t content_length_ = 0;
 };
 
-// uri-host [ ":" port ] (RFC 9110, 7.2; RFC 3986, 3.2.2), with a host that is not empty.
-bool is_authority(std::string_view text);
-
 }  // namespace ringpost::proto::http

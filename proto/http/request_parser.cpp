@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "proto/http/authority.h"
 #include "proto/http/scanner.h"
 
 namespace ringpost::proto::http {

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "proto/http/authority.h"
 #include "tests/support/every_split.h"
 #include "tests/support/guarded.h"
 #include "tests/support/instructions.h"
