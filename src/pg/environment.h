@@ -9,8 +9,8 @@
 namespace ringpost::pg {
 
 // Reads files and variables when it is used, not now.
-// Its two functions of files alone: nothing of it looks anything up.
-proto::pg::ConninfoContext files_of_process();
 proto::pg::ConninfoContext context_of_process(std::string application_name);
+// The same for files alone: no variable is looked up.
+proto::pg::ConninfoContext files_of_process();
 
 }  // namespace ringpost::pg
