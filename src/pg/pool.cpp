@@ -86,7 +86,6 @@ io::Task<void> Pool::keep(Slot& slot) {
         observer_.connect_failed(why.message());
       trouble_ = why.detail;
       failures_ = alone ? failures_ + 1 : std::max(failures_, 1U);
-      has_again();  // what waited for this one has to do with those that are there
       co_await io::Sleep(reactor_, backoff(failures_ - 1), &scope_.cancellation());
       // The work that wanted it may be gone by now.
       slot.wanted = slot.keep_open || !line_.empty() || !leases_.empty();
@@ -149,11 +148,6 @@ void Pool::put_into_use(Slot& slot) {
 // all. What else was in flight can't be told done from undone.
 void Pool::lost(Connection& connection) {
   const bool stopping = scope_.cancellation().requested();
-  if (connection.silence() >= options_.pipeline_time) {
-    doubted_.host = connection.host();
-    doubted_.before = reactor_.now() - connection.silence() + options_.pipeline_time;
-    doubts_ = true;
-  }
   bool suspect = connection.front_is_wanted() && !connection.ended_by_order();
   io::List<QueryBase, QueryBase> again;
   while (QueryBase* query = connection.pop_unanswered()) {
@@ -193,7 +187,7 @@ Connection* Pool::pick(Kind kind) {
   }
   if (choice.pressed) ledger_.meter().pressed(kind);
   if (choice.wants_another) want_another();
-  if ((choice.passed_over || doubts_) && choice.connection != nullptr) [[unlikely]]
+  if (choice.passed_over && choice.connection != nullptr) [[unlikely]]
     return trusted(*choice.connection);
   return choice.connection;
 }

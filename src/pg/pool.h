@@ -140,8 +140,6 @@ class Pool final : public Executor,
   Slot* free_slot();
   // `connection`, unless it is better opened anew before something is asked of it.
   Connection* trusted(Connection& connection);
-  bool may_be_dead(const Connection& connection) const;
-  io::Task<void> end_doubt(io::Time at);
   io::Task<void> end(Slot& slot, Renewal::Why why);
   io::Time end_of_life();
 
@@ -167,13 +165,6 @@ class Pool final : public Executor,
   bool look_again_ = false;
   io::Time no_renewal_before_;
   std::string trouble_;
-  // The host where a session last ended in silence: those there that were not heard since `before`
-  // may be as dead. Until when others wait for one that is opened anew for that.
-  struct Doubted {
-    size_t host = 0;
-    io::Time before, wait_until;
-  } doubted_;
-  bool doubts_ = false;  // there are such ones
   std::minstd_rand random_;
 };
 

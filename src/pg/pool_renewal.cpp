@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "src/io/sleep.h"
 #include "src/pg/pool.h"
 
 namespace ringpost::pg {
@@ -144,45 +143,25 @@ Pool::Slot* Pool::free_slot() {
 
 // One that has been idle while another at the same host has fallen silent may be as dead: where a
 // NAT has forgotten them, each would cost what is asked of it until that is found out. One at a
-// time, and not while connecting fails: it may be that the other one waits for a lock. Meanwhile
-// the next such one is not asked either, for a moment: a session takes less than that to open where
-// all is well, and where it does not what is there has to do.
+// time, and not while connecting fails: it may be that the other one waits for a lock.
 Connection* Pool::trusted(Connection& connection) {
-  const io::Time now = reactor_.now();
-  bool on_its_way = false, doubts = false;
-  Slot* own = nullptr;
-  for (const auto& slot : slots_) {
-    if (&slot->connection == &connection) own = slot.get();
-    on_its_way |= slot->closing || (slot->wanted && !slot->is_open());
-    doubts |= slot->connection.ready() && slot->connection.heard() < doubted_.before;
-  }
-  doubts_ = doubts;
-  const bool long_idle =
-      connection.depth() == 0 && connection.heard() < now - options_.pipeline_time;
-  if (own == nullptr || !long_idle || failures_ != 0 || !may_be_dead(connection))
+  const auto long_ago = reactor_.now() - options_.pipeline_time;
+  if (connection.depth() != 0 || connection.heard() > long_ago || failures_ != 0)
     return &connection;
-  if (on_its_way) return now < doubted_.wait_until ? nullptr : &connection;
-  doubted_.wait_until = now + options_.pipeline_time;
-  scope_.spawn(end_doubt(doubted_.wait_until));
+  Slot* own = nullptr;
+  bool beside_a_silent_one = false;
+  for (const auto& slot : slots_) {
+    const Connection& each = slot->connection;
+    if (&each == &connection) own = slot.get();
+    if (slot->closing || (slot->wanted && !slot->is_open())) return &connection;
+    beside_a_silent_one |= each.ready() && each.host() == connection.host() &&
+                           each.silence() >= options_.pipeline_time;
+  }
+  if (own == nullptr || !beside_a_silent_one) return &connection;
   own->retired = "it may be as dead as another one";
   own->closing = true;
   own->connection.retire();
   return nullptr;
-}
-
-bool Pool::may_be_dead(const Connection& connection) const {
-  if (connection.host() == doubted_.host && connection.heard() < doubted_.before) return true;
-  return std::ranges::any_of(slots_, [&](const auto& slot) {
-    const Connection& each = slot->connection;
-    return each.ready() && each.host() == connection.host() &&
-           each.silence() >= options_.pipeline_time;
-  });
-}
-
-// What waits for a session that is opened anew waits no longer.
-io::Task<void> Pool::end_doubt(io::Time at) {
-  co_await io::Sleep(reactor_, at - reactor_.now(), &scope_.cancellation());
-  if (!scope_.cancellation().requested()) has_again();
 }
 
 // Until it has left its place, and where it is kept is there again: one at a time.
