@@ -2,11 +2,11 @@
 the same, built by g++ from nothing but what `meson install` of BUILD installs and pkg-config says of it."""
 import os
 import shutil
-import subprocess
 import tempfile
 import unittest
 
 import stage
+from installed import build, flags_of, run
 
 EXPECTED = """\
 added 3
@@ -16,13 +16,6 @@ added 3
 PostgreSQL did not answer in time
 ERROR 23505: duplicate key value violates unique constraint "people_pkey" (Key (id)=(1) already exists.)
 """
-
-
-def run(*command, **arguments):
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120 * stage.SLOW, **arguments)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout}"
-    return done.stdout
 
 
 class Library(unittest.TestCase):
@@ -49,20 +42,10 @@ class Library(unittest.TestCase):
         if shutil.which("pkg-config") is None:
             self.skipTest("there is no pkg-config")
         with tempfile.TemporaryDirectory(prefix="ringpost-installed-") as folder:
-            root = os.path.join(folder, "root")
-            run("meson", "install", "-C", os.environ["BUILD"], "--no-rebuild", "--quiet", "--skip-subprojects",
-                "--destdir", root)
-            installed = [os.path.join(path, name) for path, _, names in os.walk(root) for name in names]
-            found = [path for path in installed if path.endswith("/ringpost.pc")]
-            self.assertEqual(len(found), 1, installed)
-            environment = {**os.environ, "PKG_CONFIG_PATH": os.path.dirname(found[0])}
-            flags = run("pkg-config", "--cflags", "--libs", "ringpost", env=environment).split()
-            for flag in flags:
-                if flag[:2] in ("-I", "-L"):
-                    self.assertTrue(os.path.realpath(flag[2:]).startswith(os.path.realpath(root)), flag)
+            flags = flags_of("ringpost", os.path.join(folder, "root"))
             source = shutil.copy(os.path.join(stage.ROOT, "examples", "people.cpp"), folder)
             program = os.path.join(folder, "people")
-            run("g++", "-std=c++23", "-Wall", "-Wextra", "-Werror", source, "-o", program, *flags, cwd=folder)
+            build(source, program, flags)
             os.chmod(folder, 0o755)
             self.run_example(program)
 

@@ -1,4 +1,4 @@
-"""How a process begins and ends beside others: hand-overs, sockets that were passed, supervisors, UNIX sockets, limits."""
+"""How a process begins and ends beside others: hand-overs, sockets that were passed, supervisors."""
 import contextlib
 import ctypes
 import os
@@ -8,7 +8,6 @@ import shlex
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import tempfile
 import threading
@@ -402,7 +401,7 @@ class Passed(unittest.TestCase):
             unix.listen(512)
             server = self.start([tcp, unix])
             with Load(lambda: stage.Connection(server.port, 20)) as load, Load(
-                    lambda: UnixConnection(path, 20), rate=50, kept=2, fresh=2) as by_unix:
+                    lambda: stage.UnixConnection(path, 20), rate=50, kept=2, fresh=2) as by_unix:
                 for _ in range(2):
                     time.sleep(0.3)
                     self.assertEqual(server.stop(), 0)
@@ -427,95 +426,6 @@ class Passed(unittest.TestCase):
             ["/bin/bash", "-c", 'exec 3</dev/null; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0"', stage.PROGRAM],
             env={**environment, "TAKEOVER_SOCKET": "@nowhere"}, capture_output=True, text=True, timeout=10 * stage.SLOW)
         self.assertIn("unset one of them", done.stderr)
-
-
-class UnixConnection(stage.Connection):
-    def __init__(self, path, timeout_s=10):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout_s)
-        self.socket.connect(path)
-        self._rest = b""
-
-
-class UnixSocket(unittest.TestCase):
-    def test_beside_tcp_and_in_its_place(self):
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "http.sock")
-            for host in f"127.0.0.1,unix:{path}", f"unix:{path}":
-                with self.subTest(host=host):
-                    server = stage.Server(cluster.url, wait=False, LISTEN_HOST=host, UNIX_SOCKET_MODE="0600")
-                    server.wait_log("event=listening")
-                    mode = os.stat(path).st_mode
-                    self.assertEqual((stat.S_ISSOCK(mode), stat.S_IMODE(mode)), (True, 0o600))
-                    for _ in range(10):  # both shards
-                        connection = UnixConnection(path)
-                        self.assertEqual(connection.request("/users/" + seed_id(3)).json()["id"], seed_id(3))
-                        connection.close()
-                    status, _, err = stage.run(cluster, "--healthcheck", LISTEN_HOST="unix:" + path)
-                    self.assertEqual((status, err), (0, ""))
-                    status, _, err = stage.run(cluster, LISTEN_HOST="unix:" + path)
-                    self.assertEqual(status, 1)
-                    self.assertIn("another process listens there", err)
-                    if host.startswith("unix:"):
-                        with self.assertRaises(OSError):
-                            server.connect(1)
-                    self.assertEqual(server.stop(), 0)
-                    self.assertFalse(os.path.exists(path))
-
-    def test_at_once_after_one_that_was_killed(self):
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "http.sock")
-            for settings in ({"LISTEN_HOST": "unix:" + path}, {"PORT": stage.free_port()},
-                             {"PORT": stage.free_port(), "TAKEOVER_SOCKET": os.path.join(folder, "takeover")}):
-                with self.subTest(**settings):
-                    for _ in range(8):
-                        server = stage.Server(cluster.url, wait=False, **settings)
-                        server.wait_log("event=listening")
-                        server.stop(signal.SIGKILL)
-            self.assertTrue(os.path.exists(path), "it had no time to remove it")
-            server = stage.Server(cluster.url, wait=False, LISTEN_HOST="unix:" + path)
-            server.wait_log("event=listening")
-            self.assertEqual(server.stop(), 0)
-
-    def test_what_is_wrong_is_one_line(self):
-        with tempfile.TemporaryDirectory() as folder:
-            file = os.path.join(folder, "file")
-            pathlib.Path(file).touch()
-            for host, words in [("unix:" + file, "no socket; remove it"), ("unix:", "1 to 107 bytes"), ("127.0.0.1,x", "'x' is no"),
-                                ("unix:/" + 110 * "x", "1 to 107 bytes"), ("unix:/nowhere/x", "No such file")]:
-                with self.subTest(host=host):
-                    status, _, err = stage.run(cluster, LISTEN_HOST=host, PORT=str(stage.free_port()))
-                    self.assertEqual((status, len(err.splitlines())), (1, 1), err)
-                    self.assertIn(words, err)
-        for mode in "660x", "9", "00660", "1777":
-            self.assertEqual(stage.run(cluster, UNIX_SOCKET_MODE=mode)[0], 2)
-
-
-class Addresses(unittest.TestCase):
-    def test_the_one_too_many_is_closed_at_once(self):
-        server = stage.Server(cluster.url, wait=False, SHARDS=1, MAX_CONNECTIONS_PER_ADDRESS=3)
-        server.wait_log("event=listening")
-        connections = [server.connect() for _ in range(3)]
-        for connection in connections:
-            self.assertEqual(connection.request("/healthz").status, 200)
-        fourth = server.connect()
-        self.assertTrue(fourth.at_end())
-        fourth.close()
-        metrics = connections[0].request("/metrics").body.decode()
-        self.assertIn('ringpost_http_connections_refused_total{shard="0",reason="address_limit"} 1\n', metrics)
-        connections.pop().close()
-
-        def served():
-            with server.connect() as connection:
-                try:
-                    response = connection.request("/healthz")
-                except OSError:
-                    return False
-                return response is not None and response.status == 200
-        stage.eventually(served, 5, "there is room again")
-        for connection in connections:
-            connection.close()
-        self.assertEqual(server.stop(), 0)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 import unittest.mock
 
+import installed
 import stage
 
 FOLDER = os.path.join(stage.ROOT, "examples", "links")
@@ -24,12 +25,6 @@ def setUpModule():
                    env={**os.environ, "DATABASE_URL": cluster.url}, stdout=subprocess.DEVNULL)
     server = stage.Server(cluster.url, CODE_LENGTH=9)
     unittest.addModuleCleanup(server.stop)
-
-
-def run(*command, **arguments):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120 * stage.SLOW, **arguments)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout}"
-    return done.stdout
 
 
 def post(body, *headers, target="/links"):
@@ -149,22 +144,13 @@ class OutsideThisTree(unittest.TestCase):
         if shutil.which("pkg-config") is None:
             self.skipTest("there is no pkg-config")
         with tempfile.TemporaryDirectory(prefix="ringpost-service-") as folder:
-            root = os.path.join(folder, "root")
-            run("meson", "install", "-C", os.environ["BUILD"], "--no-rebuild", "--quiet", "--skip-subprojects",
-                "--tags", "devel", "--destdir", root)
-            found = [path for path, _, names in os.walk(root) if "ringpost-service.pc" in names]
-            self.assertEqual(len(found), 1)
-            flags = run("pkg-config", "--cflags", "--libs", "ringpost-service",
-                        env={**os.environ, "PKG_CONFIG_PATH": found[0]}).split()
-            for flag in flags:
-                if flag[:2] in ("-I", "-L") and "ringpost" in flag:
-                    self.assertTrue(os.path.realpath(flag[2:]).startswith(os.path.realpath(root)), flag)
+            flags = installed.flags_of("ringpost-service", os.path.join(folder, "root"))
             with open(os.path.join(FOLDER, "links.cpp"), encoding="utf-8") as example:
                 text = another_route(example.read())
-            with open(os.path.join(folder, "mine.cpp"), "w", encoding="utf-8") as file:
+            source, program = os.path.join(folder, "mine.cpp"), os.path.join(folder, "mine")
+            with open(source, "w", encoding="utf-8") as file:
                 file.write(text)
-            program = os.path.join(folder, "mine")
-            run("g++", "-std=c++23", "-Wall", "-Wextra", "-Werror", "mine.cpp", "-o", program, *flags, cwd=folder)
+            installed.build(source, program, flags)
             with unittest.mock.patch.object(stage, "PROGRAM", program):
                 mine = stage.Server(cluster.url)
             self.addCleanup(mine.stop)

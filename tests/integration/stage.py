@@ -139,6 +139,14 @@ class Cluster:
             [os.path.join(ROOT, "db/cluster"), "psql", *self.arguments, "--", "-qAt"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
+    def lock_users(self):
+        """A session that holds up whoever reads users, until it rolls back."""
+        lock = self.session()
+        lock.stdin.write("begin; lock table users in access exclusive mode; select 'locked';\n")
+        lock.stdin.flush()
+        assert lock.stdout.readline() == "locked\n"
+        return lock
+
     @contextlib.contextmanager
     def runs_for_each_row(self, body, *tables):
         """Whoever reads a row of these tables runs the statements of `body`, in its own session: by a policy, which does
@@ -349,3 +357,18 @@ class Connection:
             return not self._rest and not self.socket.recv(1)
         except ConnectionResetError:
             return True
+
+
+class UnixConnection(Connection):
+    def __init__(self, path, timeout_s=10):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(timeout_s)
+        self.socket.connect(path)
+        self._rest = b""
+
+
+class Case(unittest.TestCase):
+    def assert_unavailable(self, response):
+        self.assertEqual((response.status, response.body.decode()), (503, '{"error":"unavailable"}'))
+        self.assertEqual(response.headers["retry-after"], "1")
+        self.assertEqual(response.headers["content-type"], "application/json")

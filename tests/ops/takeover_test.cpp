@@ -181,6 +181,7 @@ TEST(Takeover, WhoIsNotReadyInTimeIsGivenUp) {
   ASSERT_TRUE(taker.has_value()) << taker.error();
   EXPECT_EQ(old.ended(), (std::vector{Event::begun, Event::failed}));
   EXPECT_EQ(old.giver.why(), "it was not ready within 30 ms");
+  EXPECT_FALSE((*taker)->is_alone()) << "the old one serves on";
   const auto ready = (*taker)->ready();
   ASSERT_FALSE(ready.has_value());
   EXPECT_EQ(ready.error(), "the old process serves on: it was not ready within 30 ms");
@@ -305,17 +306,6 @@ TEST(Takeover, WhoIsLeftAloneKnowsIt) {
   EXPECT_FALSE((*taker)->is_alone());
   old.reset();
   EXPECT_TRUE((*taker)->is_alone());
-  ::close(socket);
-}
-
-TEST(Takeover, WhoWasGivenUpIsNotAlone) {
-  const std::string name = a_name();
-  const int socket = listen_at(a_name(), SOCK_STREAM);
-  Old old(name, {socket}, 30ms);
-  auto taker = Taker::ask(name, TakeoverClock::now() + 5s);
-  ASSERT_TRUE(taker.has_value()) << taker.error();
-  EXPECT_EQ(old.ended(), (std::vector{Event::begun, Event::failed}));
-  EXPECT_FALSE((*taker)->is_alone());
   ::close(socket);
 }
 
